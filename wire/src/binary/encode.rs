@@ -1,0 +1,109 @@
+//! The frames that a client writes.
+
+use super::decode::FLAG_RETAINED;
+use super::frame::{Kind, begin, byte_len, finish};
+use super::options::{Tag, put, put_shared, with_length};
+use super::{FLAG_OPTIONS, HEADER_BYTES};
+use crate::{
+    Destination, Operation, Options, Protocol, Publication, Request, RequestNumber, Subscribe,
+};
+
+/// Appends the frame of `request`.
+pub fn request(out: &mut Vec<u8>, request: &Request<'_>) {
+    let number = request.number.map_or(0, RequestNumber::get);
+    match &request.operation {
+        Operation::Bye => empty(out, Kind::Bye, number),
+        Operation::Hello { name, client } => {
+            let name = name.as_deref().unwrap_or_default();
+            let client: &[u8] = client.as_ref().map_or(&[], |id| id);
+            let client_bytes = if client.is_empty() { 0 } else { 16 };
+            let start = begin(out, Kind::Hello, 0, byte_len(name), client_bytes, number);
+            out.extend_from_slice(name.as_bytes());
+            out.extend_from_slice(client);
+            finish(out, start);
+        }
+        Operation::Ping => empty(out, Kind::Ping, number),
+        Operation::Publish(publication) => publish(out, Kind::Pub, number, publication, None),
+        Operation::Request { number, publication, timeout_ms } => {
+            publish(out, Kind::Req, number.get(), publication, Some(*timeout_ms));
+        }
+        Operation::Subscribe(asked) => subscribe(out, asked),
+        Operation::Unsubscribe(subscription) => {
+            let start = begin(out, Kind::Unsub, 0, 0, 0, number);
+            out.extend_from_slice(&subscription.get().to_le_bytes());
+            finish(out, start);
+        }
+        Operation::Unwill => empty(out, Kind::Unwill, number),
+        Operation::Will(publication) => publish(out, Kind::Will, number, publication, None),
+    }
+}
+
+/// Appends a PUB frame without number and options: one entry of a run.
+pub fn entry(out: &mut Vec<u8>, topic: &str, protocol: &Protocol<'_>, payload: &[u8]) {
+    out.reserve(HEADER_BYTES + topic.len() + protocol.as_str().len() + payload.len());
+    let name = name_of(protocol);
+    let start = begin(out, Kind::Pub, 0, byte_len(topic), byte_len(name), 0);
+    out.extend_from_slice(topic.as_bytes());
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(payload);
+    finish(out, start);
+}
+
+/// A protocol as frames carry it: the default is left out.
+pub(super) fn name_of<'a>(protocol: &'a Protocol<'_>) -> &'a str {
+    if protocol.is_ms() { "" } else { protocol.as_str() }
+}
+
+fn empty(out: &mut Vec<u8>, kind: Kind, number: u32) {
+    let start = begin(out, kind, 0, 0, 0, number);
+    finish(out, start);
+}
+
+fn subscribe(out: &mut Vec<u8>, asked: &Subscribe<'_>) {
+    let group = asked.group.as_deref().unwrap_or_default();
+    let flags = if asked.retained { FLAG_RETAINED } else { 0 };
+    let start = begin(out, Kind::Sub, flags, byte_len(group), 0, asked.number.get());
+    out.extend_from_slice(group.as_bytes());
+    out.extend_from_slice(asked.pattern.to_string().as_bytes());
+    finish(out, start);
+}
+
+fn publish(
+    out: &mut Vec<u8>,
+    kind: Kind,
+    number: u32,
+    publication: &Publication<'_>,
+    timeout_ms: Option<u32>,
+) {
+    let Publication { topic, protocol, payload, options } = publication;
+    let has_options = timeout_ms.is_some() || *options != Options::default();
+    let flags = if has_options { FLAG_OPTIONS } else { 0 };
+    let (topic, name) = (topic.as_str(), name_of(protocol));
+    let start = begin(out, kind, flags, byte_len(topic), byte_len(name), number);
+    out.extend_from_slice(topic.as_bytes());
+    out.extend_from_slice(name.as_bytes());
+    if has_options {
+        with_length(out, |out| put_all(out, options, timeout_ms));
+    }
+    out.extend_from_slice(payload);
+    finish(out, start);
+}
+
+fn put_all(out: &mut Vec<u8>, options: &Options<'_>, timeout_ms: Option<u32>) {
+    if let Some(id) = options.message_id {
+        put(out, Tag::MessageId, id.as_bytes());
+    }
+    if let Destination::Elsewhere(to) = &options.to {
+        put(out, Tag::To, to.as_bytes());
+    }
+    if let Some(ms) = options.expire_after_ms {
+        put(out, Tag::ExpireAfter, &ms.to_le_bytes());
+    }
+    if options.retain {
+        put(out, Tag::Retain, &[]);
+    }
+    put_shared(out, options.reply_to.as_ref(), options.priority, &options.headers);
+    if let Some(ms) = timeout_ms {
+        put(out, Tag::Timeout, &ms.to_le_bytes());
+    }
+}

@@ -1,0 +1,295 @@
+//! Patterns: what a subscription asks for.
+//!
+//! `[protocol/]scope.topic-pattern`. The scope stands in the pattern, so a subscription to `self.…`
+//! can't be reached by what somebody else sent: the broker looks such a message up under its own
+//! scope only. The matcher here is the naive one, for single patterns; the broker's index is tested
+//! against it.
+
+use crate::limits::{PATTERN_BYTES_MAX, TOPIC_BYTES_MAX};
+use crate::topic::is_inert;
+use crate::{Protocol, Scope};
+use std::borrow::Cow;
+
+/// Which scopes a subscription asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ScopeSelector {
+    /// Any of them: `*`.
+    Any,
+    /// This one.
+    Only(Scope),
+}
+
+impl ScopeSelector {
+    /// Whether a message of this scope is asked for.
+    #[must_use]
+    pub fn matches(self, scope: Scope) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Only(only) => only == scope,
+        }
+    }
+}
+
+/// Which protocols a subscription asks for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum ProtocolSelector<'a> {
+    /// Any of them: `*/`.
+    Any,
+    /// This one.
+    Only(Protocol<'a>),
+}
+
+impl ProtocolSelector<'_> {
+    /// Whether a message of this protocol is asked for.
+    #[must_use]
+    pub fn matches(&self, protocol: &Protocol<'_>) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Only(only) => only.as_str() == protocol.as_str(),
+        }
+    }
+}
+
+/// A valid pattern.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Pattern<'a> {
+    protocol: ProtocolSelector<'a>,
+    scope: ScopeSelector,
+    topic: Cow<'a, str>,
+}
+
+impl<'a> Pattern<'a> {
+    /// Checks `text` and takes it as a pattern.
+    ///
+    /// # Errors
+    /// Says what is wrong, and at which byte.
+    pub fn new(text: impl Into<Cow<'a, str>>) -> Result<Self, PatternError> {
+        match text.into() {
+            Cow::Borrowed(text) => Self::parse(text),
+            Cow::Owned(text) => Pattern::parse(&text).map(Pattern::into_owned),
+        }
+    }
+
+    fn parse(text: &'a str) -> Result<Self, PatternError> {
+        if text.is_empty() || text.len() > PATTERN_BYTES_MAX {
+            return Err(PatternError::Length(text.len()));
+        }
+        let (protocol, rest) = match text.split_once('/') {
+            Some((protocol, rest)) if !protocol.contains('.') => (protocol, rest),
+            _ => ("ms", text),
+        };
+        let protocol = match protocol {
+            "*" => ProtocolSelector::Any,
+            name => ProtocolSelector::Only(
+                Protocol::new(name).map_err(|error| PatternError::Protocol(error.to_string()))?,
+            ),
+        };
+        let (scope, topic) = rest.split_once('.').ok_or_else(|| scope_error(rest))?;
+        let scope = match scope {
+            "*" => ScopeSelector::Any,
+            name => ScopeSelector::Only(Scope::from_name(name).ok_or_else(|| scope_error(name))?),
+        };
+        let offset = text.len() - topic.len();
+        check_topic_pattern(topic, offset)?;
+        Ok(Self { protocol, scope, topic: Cow::Borrowed(topic) })
+    }
+
+    /// Which protocols it asks for.
+    #[must_use]
+    pub fn protocol(&self) -> &ProtocolSelector<'a> {
+        &self.protocol
+    }
+
+    /// Which scopes it asks for.
+    #[must_use]
+    pub fn scope(&self) -> ScopeSelector {
+        self.scope
+    }
+
+    /// The part that topics are matched with.
+    #[must_use]
+    pub fn topic(&self) -> &str {
+        &self.topic
+    }
+
+    /// Whether the topic part has a wildcard.
+    #[must_use]
+    pub fn has_wildcard(&self) -> bool {
+        self.topic.split('.').any(|token| token == "*" || token == ">")
+    }
+
+    /// Whether a message with these marks is asked for.
+    #[must_use]
+    pub fn matches(&self, protocol: &Protocol<'_>, scope: Scope, topic: &str) -> bool {
+        self.scope.matches(scope) && self.protocol.matches(protocol) && self.matches_topic(topic)
+    }
+
+    /// Whether the topic part matches `topic`.
+    #[must_use]
+    pub fn matches_topic(&self, topic: &str) -> bool {
+        let mut tokens = topic.split('.');
+        for wanted in self.topic.split('.') {
+            match (wanted, tokens.next()) {
+                (">", Some(_)) => return true,
+                ("*", Some(_)) => {}
+                (wanted, Some(token)) if wanted == token => {}
+                _ => return false,
+            }
+        }
+        tokens.next().is_none()
+    }
+
+    /// The same pattern, owned.
+    #[must_use]
+    pub fn into_owned(self) -> Pattern<'static> {
+        Pattern {
+            protocol: match self.protocol {
+                ProtocolSelector::Any => ProtocolSelector::Any,
+                ProtocolSelector::Only(only) => ProtocolSelector::Only(only.into_owned()),
+            },
+            scope: self.scope,
+            topic: Cow::Owned(self.topic.into_owned()),
+        }
+    }
+}
+
+impl std::fmt::Display for Pattern<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.protocol {
+            ProtocolSelector::Any => f.write_str("*/")?,
+            ProtocolSelector::Only(only) if only.is_ms() => {}
+            ProtocolSelector::Only(only) => write!(f, "{only}/")?,
+        }
+        match self.scope {
+            ScopeSelector::Any => f.write_str("*")?,
+            ScopeSelector::Only(scope) => f.write_str(scope.name())?,
+        }
+        write!(f, ".{}", self.topic)
+    }
+}
+
+/// Why a text is not a pattern.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PatternError {
+    /// Empty, or longer than [`PATTERN_BYTES_MAX`], or its topic part than [`TOPIC_BYTES_MAX`].
+    #[error(
+        "a pattern has 1 to {PATTERN_BYTES_MAX} bytes, its topic {TOPIC_BYTES_MAX}; this has {0}"
+    )]
+    Length(usize),
+    /// The part before the slash.
+    #[error("the pattern's protocol: {0}")]
+    Protocol(String),
+    /// The part before the first dot.
+    #[error("a pattern begins with its scope, `self.`, `friends.`, `public.` or `*.`, not `{0}`")]
+    Scope(String),
+    /// Two dots in a row, or one at an end.
+    #[error("empty token at byte {0} of the pattern")]
+    EmptyToken(usize),
+    /// White space or a control character.
+    #[error("white space or control character at byte {0} of the pattern")]
+    Space(usize),
+    /// A wildcard that shares its token with something.
+    #[error("`{1}` at byte {0} of the pattern: a wildcard is a whole token")]
+    PartOfToken(usize, char),
+    /// A `>` that is not last.
+    #[error("`>` at byte {0} of the pattern: it can only be the last token")]
+    NotLast(usize),
+    /// Not UTF-8.
+    #[error("the pattern is not UTF-8 from byte {0}")]
+    Utf8(usize),
+}
+
+fn scope_error(text: &str) -> PatternError {
+    PatternError::Scope(text.chars().take(20).flat_map(char::escape_debug).collect())
+}
+
+fn check_topic_pattern(topic: &str, offset: usize) -> Result<(), PatternError> {
+    if topic.len() > TOPIC_BYTES_MAX {
+        return Err(PatternError::Length(topic.len()));
+    }
+    let mut start = 0;
+    for token in topic.split('.') {
+        let at = offset + start;
+        if token.is_empty() {
+            return Err(PatternError::EmptyToken(at));
+        }
+        if let Some((inert, _)) = token.char_indices().find(|(_, c)| is_inert(*c)) {
+            return Err(PatternError::Space(at + inert));
+        }
+        let wildcard = token.char_indices().find(|(_, c)| matches!(c, '*' | '>'));
+        if let Some((inside, c)) = wildcard {
+            if token.len() > 1 {
+                return Err(PatternError::PartOfToken(at + inside, c));
+            }
+            if c == '>' && start + 1 != topic.len() {
+                return Err(PatternError::NotLast(at));
+            }
+        }
+        start += token.len() + 1;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_are_written_as_they_are_read() {
+        for text in ["self.a", "friends.chess.*", "*.presence.>", "bt/self.*", "*/*.>", "self.a/b"]
+        {
+            assert_eq!(Pattern::new(text).unwrap().to_string(), text);
+        }
+        assert_eq!(Pattern::new("ms/self.a").unwrap().to_string(), "self.a");
+    }
+
+    #[test]
+    fn wildcards_match_as_in_nats() {
+        for (pattern, topic, matches) in [
+            ("self.a.b", "a.b", true),
+            ("self.a.b", "a.b.c", false),
+            ("self.a.*", "a.b", true),
+            ("self.a.*", "a", false),
+            ("self.a.*", "a.b.c", false),
+            ("self.a.>", "a", false),
+            ("self.a.>", "a.b", true),
+            ("self.a.>", "a.b.c", true),
+            ("self.>", "a", true),
+            ("self.*.b", "a.b", true),
+            ("self.*.*", "a", false),
+        ] {
+            assert_eq!(
+                Pattern::new(pattern).unwrap().matches_topic(topic),
+                matches,
+                "{pattern} {topic}"
+            );
+        }
+    }
+
+    #[test]
+    fn scope_and_protocol_are_matched_too() {
+        let pattern = Pattern::new("friends.a").unwrap();
+        assert!(pattern.matches(&Protocol::MS, Scope::Friends, "a"));
+        assert!(!pattern.matches(&Protocol::MS, Scope::Own, "a"));
+        assert!(!pattern.matches(&Protocol::BT, Scope::Friends, "a"));
+        assert!(Pattern::new("*/*.a").unwrap().matches(&Protocol::BT, Scope::Public, "a"));
+    }
+
+    #[test]
+    fn what_is_no_pattern_is_refused_at_its_byte() {
+        for (text, error) in [
+            ("", PatternError::Length(0)),
+            ("a.b", PatternError::Scope("a".into())),
+            ("self", PatternError::Scope("self".into())),
+            ("self.", PatternError::EmptyToken(5)),
+            ("self.a..b", PatternError::EmptyToken(7)),
+            ("self.a*", PatternError::PartOfToken(6, '*')),
+            ("self.>.a", PatternError::NotLast(5)),
+            ("bt/self.a b", PatternError::Space(9)),
+        ] {
+            assert_eq!(Pattern::new(text), Err(error), "{text:?}");
+        }
+        assert!(matches!(Pattern::new("B/self.a"), Err(PatternError::Protocol(_))));
+    }
+}
