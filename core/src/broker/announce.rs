@@ -1,0 +1,216 @@
+//! The topics of the daemon itself: `bus.ready`, `bus.client`, `bus.lag`, `bus.stats`, `bus.clients`.
+//!
+//! Ordinary messages of scope `self`, delivered like all others. Where nobody subscribes nothing is
+//! even written, so a bus that nobody watches does no work for it, and `bus.stats` has no timer.
+
+use super::client::ClientId;
+use super::will::Kept;
+use super::{Broker, Client};
+use crate::clock::Now;
+use crate::outbox::Lag;
+use kith_wire::{Options, Protocol, Publication, Scope, Topic, limits::PAYLOAD_BYTES_DEFAULT};
+use serde_json::{Value, json};
+
+use super::publish::delivery;
+
+/// What happened since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Messages that clients published.
+    pub published: u64,
+    /// Messages queued for subscribers, each counted.
+    pub delivered: u64,
+    /// Messages dropped because a subscriber's queue was full, each counted.
+    pub dropped: u64,
+    /// Messages that expired in a queue.
+    pub expired: u64,
+    /// Requests that were asked.
+    pub requests: u64,
+    /// Replies that were handed over.
+    pub replies: u64,
+    /// Requests to which nobody subscribed.
+    pub no_responders: u64,
+    /// Operations and connections that were refused.
+    pub refused: u64,
+}
+
+/// What happened, and what there is now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// What happened since the start.
+    pub totals: Totals,
+    /// Connections.
+    pub clients: usize,
+    /// Subscriptions of all of them.
+    pub subscriptions: usize,
+    /// Requests that wait for a reply.
+    pub requests_waiting: usize,
+    /// Kept values.
+    pub retained_messages: usize,
+    /// Their bytes.
+    pub retained_bytes: usize,
+    /// Messages that wait in queues.
+    pub queued_messages: usize,
+    /// Their bytes.
+    pub queued_bytes: usize,
+    /// Ids remembered against publishing twice.
+    pub remembered_ids: usize,
+}
+
+impl Broker {
+    /// What happened, and what there is now.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let usages = || self.queues.clients.iter().map(|(_, client)| client.usage());
+        Stats {
+            totals: self.queues.totals,
+            clients: self.queues.clients.len(),
+            subscriptions: self.index.len(),
+            requests_waiting: self.requests.len(),
+            retained_messages: self.retained.len(),
+            retained_bytes: self.retained.bytes(),
+            queued_messages: usages().map(|usage| usage.queued_messages).sum(),
+            queued_bytes: usages().map(|usage| usage.queued_bytes).sum(),
+            remembered_ids: self.remembered.len(),
+        }
+    }
+
+    /// Publishes and keeps `bus.ready`: the daemon has started.
+    pub fn announce_ready(&mut self, now: Now, version: &str, pid: u32) {
+        let payload = json!({
+            "version": version,
+            "protocol": kith_wire::binary::VERSION,
+            "pid": pid,
+            "started_at": now.unix_ms,
+        });
+        let payload = payload.to_string();
+        let Some(publication) = publication("bus.ready", payload) else { return };
+        let message_id = self.identifiers.message_ids(now.unix_ms, 1);
+        let ready = delivery(now, message_id, &publication);
+        self.retained.set(Kept::new(&ready), None);
+        self.deliver_single(now, ready);
+    }
+
+    pub(super) fn announce_client(
+        &mut self,
+        now: Now,
+        id: ClientId,
+        event: &str,
+        reason: Option<&str>,
+    ) {
+        if !self.index.has(Scope::Own, "ms", "bus.client") {
+            return;
+        }
+        let Some(client) = self.client(id) else { return };
+        let mut payload = json!({
+            "event": event,
+            "client": id.serial(),
+            "name": client.name,
+            "framing": client.framing.name(),
+        });
+        if let (Some(reason), Value::Object(fields)) = (reason, &mut payload) {
+            fields.insert("reason".to_owned(), reason.into());
+        }
+        self.announce(now, "bus.client", payload.to_string());
+    }
+
+    /// Publishes `bus.lag` for the notices that were put into streams.
+    pub(super) fn announce_lags(&mut self, now: Now) {
+        // Announcing may put further notices into streams; each is announced in its turn.
+        while let Some((id, lag)) = self.queues.notices.pop() {
+            if self.index.has(Scope::Own, "ms", "bus.lag") {
+                let payload = self.lag_json(id, lag);
+                self.announce(now, "bus.lag", payload.to_string());
+            }
+        }
+    }
+
+    pub(super) fn announce_stats(&mut self, now: Now) {
+        self.stats_due_ms = None;
+        if self.index.has(Scope::Own, "ms", "bus.stats") {
+            let payload = self.stats_json(now);
+            self.announce(now, "bus.stats", payload);
+            self.arm_stats(now);
+        }
+    }
+
+    /// Sets the time of the next `bus.stats`, if somebody has subscribed to it.
+    pub(super) fn arm_stats(&mut self, now: Now) {
+        if self.stats_due_ms.is_none() && self.index.has(Scope::Own, "ms", "bus.stats") {
+            let interval_ms = self.queues.limits.stats_interval_ms.max(1);
+            self.stats_due_ms = Some(now.monotonic_ms.saturating_add(interval_ms));
+        }
+    }
+
+    pub(super) fn stats_json(&self, now: Now) -> String {
+        let Stats { totals, .. } = self.stats();
+        let stats = self.stats();
+        json!({
+            "at": now.unix_ms,
+            "published": totals.published,
+            "delivered": totals.delivered,
+            "dropped": totals.dropped,
+            "expired": totals.expired,
+            "requests": totals.requests,
+            "replies": totals.replies,
+            "no_responders": totals.no_responders,
+            "refused": totals.refused,
+            "clients": stats.clients,
+            "subscriptions": stats.subscriptions,
+            "requests_waiting": stats.requests_waiting,
+            "retained_messages": stats.retained_messages,
+            "retained_bytes": stats.retained_bytes,
+            "queued_messages": stats.queued_messages,
+            "queued_bytes": stats.queued_bytes,
+            "remembered_ids": stats.remembered_ids,
+        })
+        .to_string()
+    }
+
+    pub(super) fn clients_json(&self) -> String {
+        let clients = self.queues.clients.iter().map(|(_, client)| client_json(client));
+        Value::Array(clients.collect()).to_string()
+    }
+
+    fn lag_json(&self, id: ClientId, lag: Lag) -> Value {
+        let client = self.client(id);
+        let key = client.and_then(|client| client.subscriptions.get(&lag.subscription));
+        json!({
+            "client": id.serial(),
+            "name": client.and_then(|client| client.name.as_deref()),
+            "sub": lag.subscription,
+            "pattern": key.and_then(|key| self.index.pattern(*key)),
+            "count": lag.count,
+        })
+    }
+
+    fn announce(&mut self, now: Now, topic: &str, payload: String) {
+        let Some(publication) = publication(topic, payload) else { return };
+        let message_id = self.identifiers.message_ids(now.unix_ms, 1);
+        self.deliver_single(now, delivery(now, message_id, &publication));
+    }
+}
+
+fn publication(topic: &str, payload: String) -> Option<Publication<'_>> {
+    debug_assert!(payload.len() < PAYLOAD_BYTES_DEFAULT, "the daemon's own messages are small");
+    let topic = Topic::new(topic).ok()?;
+    let payload = payload.into_bytes().into();
+    Some(Publication { topic, protocol: Protocol::MS, payload, options: Options::default() })
+}
+
+fn client_json(client: &Client) -> Value {
+    let usage = client.usage();
+    json!({
+        "client": client.id.serial(),
+        "name": client.name,
+        "framing": client.framing.name(),
+        "subscriptions": usage.subscriptions,
+        "requests_waiting": usage.requests,
+        "queued_messages": usage.queued_messages,
+        "queued_bytes": usage.queued_bytes,
+        "published": usage.published,
+        "delivered": usage.delivered,
+        "dropped": usage.dropped,
+        "lagging": client.outbox.is_lagging(),
+    })
+}

@@ -1,0 +1,118 @@
+//! What the broker knows of one connection, and how much it uses.
+
+use super::will::Will;
+use crate::index::SubscriptionKey;
+use crate::outbox::Outbox;
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+
+/// Names one connection. Never used again, even when its place is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ClientId {
+    /// Its place in the broker's list, which others get after it.
+    pub(crate) place: u32,
+    /// Which of all connections since the start it is.
+    pub(crate) serial: u64,
+}
+
+impl ClientId {
+    /// Which of all connections since the start it is; what `bus.clients` shows.
+    #[must_use]
+    pub fn serial(self) -> u64 {
+        self.serial
+    }
+}
+
+/// How a connection is spoken to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Framing {
+    /// One JSON object a line. Also what a connection is told that has said nothing sensible yet.
+    #[default]
+    JsonLines,
+    /// Binary frames.
+    Binary,
+}
+
+impl Framing {
+    /// The word for it in `bus.clients`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::JsonLines => "json",
+            Self::Binary => "binary",
+        }
+    }
+}
+
+/// One connection.
+#[derive(Debug)]
+pub(crate) struct Client {
+    pub(crate) id: ClientId,
+    pub(crate) framing: Framing,
+    pub(crate) name: Option<String>,
+    /// The client id of `hello`.
+    pub(crate) identity: Option<[u8; 16]>,
+    pub(crate) outbox: Outbox,
+    pub(crate) subscriptions: HashMap<u32, SubscriptionKey, FixedState>,
+    /// Requests that wait: their numbers, and the tokens of their reply topics.
+    pub(crate) requests: HashMap<u32, u128, FixedState>,
+    pub(crate) will: Option<Will>,
+    /// Nothing more is taken from it; it is closed once its queue is empty.
+    pub(crate) closing: bool,
+    /// Stands in the list of clients to be flushed.
+    pub(crate) flush_due: bool,
+    pub(crate) published: u64,
+    pub(crate) delivered: u64,
+    pub(crate) dropped: u64,
+}
+
+impl Client {
+    pub(crate) fn new(id: ClientId) -> Self {
+        Self {
+            id,
+            framing: Framing::default(),
+            name: None,
+            identity: None,
+            outbox: Outbox::default(),
+            subscriptions: HashMap::default(),
+            requests: HashMap::default(),
+            will: None,
+            closing: false,
+            flush_due: false,
+            published: 0,
+            delivered: 0,
+            dropped: 0,
+        }
+    }
+
+    pub(crate) fn usage(&self) -> Usage {
+        Usage {
+            queued_bytes: self.outbox.message_bytes(),
+            queued_messages: self.outbox.messages(),
+            subscriptions: self.subscriptions.len(),
+            requests: self.requests.len(),
+            published: self.published,
+            delivered: self.delivered,
+            dropped: self.dropped,
+        }
+    }
+}
+
+/// What one connection uses and did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Bytes of messages that wait for it.
+    pub queued_bytes: usize,
+    /// Messages that wait for it.
+    pub queued_messages: usize,
+    /// Its subscriptions.
+    pub subscriptions: usize,
+    /// Its requests that wait.
+    pub requests: usize,
+    /// Messages it published.
+    pub published: u64,
+    /// Messages queued for it.
+    pub delivered: u64,
+    /// Messages dropped because its queue was full.
+    pub dropped: u64,
+}

@@ -1,0 +1,303 @@
+//! The broker: the owner of everything local.
+//!
+//! Operations come in from a [`crate::Session`], one batch of a connection at a time; what they cause
+//! is queued in the outboxes of the clients concerned, and each of those is announced once, by
+//! [`Output::Flush`]. So a subscriber is written to once for each batch that was read, however many
+//! messages were in it.
+//!
+//! Every operation is answered for itself. None can fail half-way: quotas are looked at first.
+//!
+//! - `client.rs`: what is known of a connection;
+//! - `operations.rs`: hello, subscriptions, wills, and the way of an operation to its part;
+//! - `publish.rs`: from a publication to those who want it;
+//! - `requests.rs`, `request.rs`: request and reply;
+//! - `retained.rs`, `remembered.rs`, `will.rs`: kept values, repeated publishes, wills;
+//! - `announce.rs`: the topics of the daemon itself.
+
+mod announce;
+mod client;
+mod operations;
+mod publish;
+mod remembered;
+mod request;
+mod requests;
+mod retained;
+mod will;
+
+pub use announce::{Stats, Totals};
+pub(crate) use client::Client;
+pub use client::{ClientId, Framing, Usage};
+pub use publish::Inbound;
+
+use crate::clock::Now;
+use crate::identifiers::Identifiers;
+use crate::index::{Index, Matches};
+use crate::limits::Limits;
+use crate::queues::Queues;
+use kith_wire::{Code, Event, Refusal, RequestNumber, Scope};
+use remembered::{Publisher, Remembered};
+use requests::Requests;
+use retained::Retained;
+use std::collections::VecDeque;
+
+/// The broker. See the crate's documentation for the loop around it.
+#[derive(Debug)]
+pub struct Broker {
+    queues: Queues,
+    index: Index,
+    matched: Matched,
+    identifiers: Identifiers,
+    retained: Retained,
+    requests: Requests,
+    remembered: Remembered,
+    /// Whose turn it is in each group.
+    turns: u64,
+    next_serial: u64,
+    /// When `bus.stats` is published next, while somebody subscribes to it.
+    stats_due_ms: Option<u64>,
+    shutting_down: bool,
+    outputs: VecDeque<Output>,
+}
+
+/// What the broker wants done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Output {
+    /// Send what [`Broker::stage`] gives; then, if [`Broker::is_closing`] and all is sent, close.
+    Flush(ClientId),
+    /// For the log: this client's queue is full, and messages for it are being dropped.
+    Overflown(ClientId),
+}
+
+/// The last lookup, kept because the next publish is often on the same topic.
+#[derive(Debug, Default)]
+struct Matched {
+    scope: Option<Scope>,
+    protocol: String,
+    topic: String,
+    version: u64,
+    matches: Matches,
+}
+
+impl Broker {
+    /// A broker without clients. All its chance comes from `seed`.
+    #[must_use]
+    pub fn new(limits: Limits, seed: u64) -> Self {
+        Self {
+            queues: Queues::new(limits.sane()),
+            index: Index::new(seed),
+            matched: Matched::default(),
+            identifiers: Identifiers::new(seed),
+            retained: Retained::default(),
+            requests: Requests::default(),
+            remembered: Remembered::default(),
+            turns: 0,
+            next_serial: 0,
+            stats_due_ms: None,
+            shutting_down: false,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// The limits it keeps.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.queues.limits
+    }
+
+    /// Takes in a connection.
+    ///
+    /// # Errors
+    /// If there are as many as there may be, or the broker is shutting down.
+    pub fn connect(&mut self, now: Now) -> Result<ClientId, Refusal> {
+        if self.shutting_down {
+            return Err(Refusal::fatal(Code::ShuttingDown, "the daemon is shutting down"));
+        }
+        let clients_max = self.queues.limits.clients_max;
+        if clients_max <= self.queues.clients.len() {
+            self.queues.totals.refused += 1;
+            let text = format!("the bus has {clients_max} connections, as many as it may");
+            return Err(Refusal::fatal(Code::QuotaClients, text));
+        }
+        let serial = self.next_serial;
+        self.next_serial += 1;
+        let vacant = self.queues.clients.vacant_entry();
+        let place = u32::try_from(vacant.key()).unwrap_or(u32::MAX);
+        let id = ClientId { place, serial };
+        vacant.insert(Client::new(id));
+        self.remembered.attach(Publisher::new(id, None));
+        self.announce_client(now, id, "connected", None);
+        Ok(id)
+    }
+
+    /// Ends a connection; its will is published, unless it said goodbye. `reason` is for `bus.client`.
+    pub fn disconnect(&mut self, now: Now, id: ClientId, reason: &str) {
+        let Some(client) = self.queues.get(id) else { return };
+        let will = client.will.take();
+        self.announce_client(now, id, "disconnected", Some(reason));
+        // From here on nothing is delivered to it.
+        if self.queues.get(id).is_none() {
+            return;
+        }
+        let client = self.queues.clients.remove(id.place as usize);
+        for key in client.subscriptions.values() {
+            self.index.remove(*key);
+        }
+        for token in client.requests.values() {
+            self.requests.take(*token);
+        }
+        self.retained.disown(id);
+        self.remembered.detach(Publisher::new(id, client.identity));
+        if let Some(will) = will {
+            self.publish_will(now, will);
+        }
+        if self.queues.clients.is_empty() {
+            self.queues.buffers.trim();
+        }
+    }
+
+    /// Sets how a client is spoken to; a new one is spoken to in JSON lines.
+    pub(crate) fn set_framing(&mut self, id: ClientId, framing: Framing) {
+        if let Some(client) = self.queues.get(id) {
+            client.framing = framing;
+        }
+    }
+
+    /// Whether a client should not be read from now: too many answers wait for it, or it is closing.
+    #[must_use]
+    pub fn is_choked(&self, id: ClientId) -> bool {
+        self.client(id).is_none_or(|client| client.closing || client.outbox.is_choked())
+    }
+
+    /// Whether a client is to be closed once all is sent.
+    #[must_use]
+    pub fn is_closing(&self, id: ClientId) -> bool {
+        self.client(id).is_none_or(|client| client.closing)
+    }
+
+    /// Whether something waits to be sent to a client.
+    #[must_use]
+    pub fn has_output(&self, id: ClientId) -> bool {
+        self.client(id).is_some_and(|client| !client.outbox.is_empty())
+    }
+
+    /// What a client uses, if it is there.
+    #[must_use]
+    pub fn usage(&self, id: ClientId) -> Option<Usage> {
+        self.client(id).map(Client::usage)
+    }
+
+    /// The name that a client gave itself.
+    #[must_use]
+    pub fn name(&self, id: ClientId) -> Option<&str> {
+        self.client(id).and_then(|client| client.name.as_deref())
+    }
+
+    /// What is to be done. Ask until there is nothing.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        if let Some(output) = self.outputs.pop_front() {
+            return Some(output);
+        }
+        if let Some(id) = self.queues.overflown.pop() {
+            return Some(Output::Overflown(id));
+        }
+        self.queues.next_flush().map(Output::Flush)
+    }
+
+    /// The bytes to send to a client next, in order. Not all that waits: ask again after
+    /// [`Broker::wrote`].
+    pub fn stage(&mut self, now: Now, id: ClientId) -> impl Iterator<Item = &[u8]> {
+        let Queues { clients, buffers, totals, .. } = &mut self.queues;
+        let client = clients.get_mut(id.place as usize).filter(|client| client.id == id);
+        client.into_iter().flat_map(move |client| {
+            totals.expired += client.outbox.stage(buffers, now.unix_ms);
+            client.outbox.staged()
+        })
+    }
+
+    /// Takes note that so many of the staged bytes were sent.
+    pub fn wrote(&mut self, now: Now, id: ClientId, bytes: usize) {
+        let Queues { clients, buffers, .. } = &mut self.queues;
+        let client = clients.get_mut(id.place as usize).filter(|client| client.id == id);
+        if let Some(client) = client {
+            client.outbox.wrote(buffers, bytes);
+            if client.outbox.is_lagging() {
+                self.queues.tell_lags_if_drained(id.place);
+                self.announce_lags(now);
+            }
+        }
+    }
+
+    /// When [`Broker::handle_timeout`] wants to be called, on the monotonic clock.
+    pub fn poll_timeout(&mut self) -> Option<u64> {
+        [self.requests.next_deadline(), self.stats_due_ms].into_iter().flatten().min()
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Now) {
+        while let Some((_, waiting)) = self.requests.take_expired(now.monotonic_ms) {
+            self.end_request(waiting, &Refusal::new(Code::Timeout, "no reply came in time"));
+        }
+        if self.stats_due_ms.is_some_and(|due| due <= now.monotonic_ms) {
+            self.announce_stats(now);
+        }
+    }
+
+    /// Tells everybody that the daemon stops, and takes nothing more from anyone.
+    pub fn shut_down(&mut self) {
+        self.shutting_down = true;
+        let event =
+            Event::Bye { code: Some(Code::ShuttingDown), text: "the daemon is shutting down" };
+        let places: Vec<usize> = self.queues.clients.iter().map(|(place, _)| place).collect();
+        for place in places {
+            let place = u32::try_from(place).unwrap_or(u32::MAX);
+            self.queues.answer(place, &event);
+            if let Some(client) = self.queues.clients.get_mut(place as usize) {
+                client.closing = true;
+                client.will = None;
+            }
+        }
+    }
+
+    /// Answers that something failed. `offset`: where the line or frame began in the stream.
+    pub(crate) fn refuse(
+        &mut self,
+        id: ClientId,
+        number: Option<RequestNumber>,
+        refusal: &Refusal,
+        offset: Option<u64>,
+    ) {
+        self.queues.totals.refused += 1;
+        let at = match (refusal.at, offset) {
+            (Some(at), Some(offset)) => Some(offset + at as u64),
+            (None, offset) => offset,
+            (Some(_), None) => None,
+        };
+        let Refusal { code, text, fatal, .. } = refusal;
+        let event = Event::Err { number, code: Some(*code), text, at, fatal: *fatal };
+        self.queues.answer(id.place, &event);
+        if *fatal {
+            self.close(id);
+        }
+    }
+
+    /// Has a client closed once all is sent.
+    pub(crate) fn close(&mut self, id: ClientId) {
+        if let Some(client) = self.queues.get(id) {
+            client.closing = true;
+            self.queues.flush_later(id.place);
+        }
+    }
+
+    /// Says something to a client outside the framing, e.g. the magic.
+    pub(crate) fn say_raw(&mut self, id: ClientId, bytes: &[u8]) {
+        self.queues.answer_raw(id.place, bytes);
+    }
+
+    fn client(&self, id: ClientId) -> Option<&Client> {
+        self.queues.clients.get(id.place as usize).filter(|client| client.id == id)
+    }
+}
+
+#[cfg(test)]
+mod tests;

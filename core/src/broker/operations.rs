@@ -1,0 +1,158 @@
+//! The way of an operation to its part of the broker, and the small ones: hello, subscriptions, wills.
+
+use super::client::ClientId;
+use super::remembered::Publisher;
+use super::will::Will;
+use super::{Broker, Client};
+use crate::clock::Now;
+use crate::index::Target;
+use crate::parcels::Single;
+use kith_wire::{
+    Code, Event, Operation, Publication, Refusal, Request, RequestNumber, Scope, Subscribe,
+};
+use std::num::NonZeroU32;
+
+impl Broker {
+    /// Carries out what a client asks, and answers it where an answer is wanted.
+    ///
+    /// # Errors
+    /// What was refused; the client has not been told yet.
+    pub(crate) fn operate(
+        &mut self,
+        now: Now,
+        id: ClientId,
+        request: Request<'_>,
+    ) -> Result<(), Refusal> {
+        let Request { number, operation } = request;
+        match operation {
+            Operation::Publish(publication) => return self.publish(now, id, number, publication),
+            Operation::Request { number, publication, timeout_ms } => {
+                return self.request(now, id, number, publication, timeout_ms);
+            }
+            Operation::Subscribe(asked) => return self.subscribe(now, id, &asked),
+            Operation::Hello { name, client } => return self.hello(id, number, name, client),
+            Operation::Unsubscribe(subscription) => self.unsubscribe(id, subscription)?,
+            Operation::Will(publication) => self.will(id, publication)?,
+            Operation::Unwill => self.with(id, |client| client.will = None),
+            Operation::Ping => {}
+            Operation::Bye => {
+                self.with(id, |client| client.will = None);
+                self.close(id);
+            }
+        }
+        self.answer_ok(id, number);
+        Ok(())
+    }
+
+    pub(super) fn answer_ok(&mut self, id: ClientId, number: Option<RequestNumber>) {
+        if let Some(number) = number {
+            let event = Event::Ok { number, message_id: None, duplicate: false };
+            self.queues.answer(id.place, &event);
+        }
+    }
+
+    fn with(&mut self, id: ClientId, change: impl FnOnce(&mut Client)) {
+        if let Some(client) = self.queues.get(id) {
+            change(client);
+        }
+    }
+
+    fn hello(
+        &mut self,
+        id: ClientId,
+        number: Option<RequestNumber>,
+        name: Option<String>,
+        identity: Option<[u8; 16]>,
+    ) -> Result<(), Refusal> {
+        let Some(client) = self.queues.get(id) else { return Ok(()) };
+        if name.is_some() {
+            client.name = name;
+        }
+        if identity.is_some() && client.identity != identity {
+            let before = Publisher::new(id, client.identity);
+            client.identity = identity;
+            self.remembered.attach(Publisher::new(id, identity));
+            self.remembered.detach(before);
+        }
+        if let Some(number) = number {
+            let event = Event::Welcome {
+                number,
+                version: env!("CARGO_PKG_VERSION"),
+                payload_bytes_max: self.queues.limits.payload_bytes_max as u64,
+            };
+            self.queues.answer(id.place, &event);
+        }
+        Ok(())
+    }
+
+    fn subscribe(&mut self, now: Now, id: ClientId, asked: &Subscribe<'_>) -> Result<(), Refusal> {
+        let number = asked.number.get();
+        let (own_max, total_max) =
+            (self.queues.limits.subscriptions_max, self.queues.limits.subscriptions_total_max);
+        let Some(client) = self.queues.get(id) else { return Ok(()) };
+        if client.subscriptions.contains_key(&number) {
+            let text = format!("subscription {number} is there already; take another number");
+            return Err(Refusal::new(Code::DuplicateSubscription, text));
+        }
+        if own_max <= client.subscriptions.len() {
+            let text = format!("this connection has {own_max} subscriptions, as many as it may");
+            return Err(Refusal::new(Code::QuotaSubscriptions, text));
+        }
+        if total_max <= self.index.len() {
+            let text = format!("the bus has {total_max} subscriptions, as many as it may");
+            return Err(Refusal::new(Code::QuotaSubscriptions, text));
+        }
+        let key = self.index.insert(&asked.pattern, asked.group.as_deref(), id.place, number);
+        self.with(id, |client| {
+            client.subscriptions.insert(number, key);
+        });
+        self.answer_ok(id, Some(asked.number));
+        if asked.retained && asked.pattern.scope().matches(Scope::Own) {
+            self.deliver_retained(now, id, asked);
+        }
+        self.arm_stats(now);
+        Ok(())
+    }
+
+    fn deliver_retained(&mut self, now: Now, id: ClientId, asked: &Subscribe<'_>) {
+        let target =
+            Target { client: id.place, number: asked.number.get(), group: crate::index::NONE };
+        for kept in self.retained.find(&asked.pattern, now.unix_ms) {
+            let mut single = Single::new(kept.delivery());
+            self.queues.deliver_single(target, &mut single);
+            single.recycle(&mut self.queues.buffers);
+        }
+        self.announce_lags(now);
+    }
+
+    fn unsubscribe(&mut self, id: ClientId, subscription: NonZeroU32) -> Result<(), Refusal> {
+        let number = subscription.get();
+        let Some(client) = self.queues.get(id) else { return Ok(()) };
+        let Some(key) = client.subscriptions.remove(&number) else {
+            let text = format!("this connection has no subscription {number}");
+            return Err(Refusal::new(Code::UnknownSubscription, text));
+        };
+        client.outbox.forget_lag(number);
+        if client.subscriptions.is_empty() {
+            client.subscriptions = hashbrown::HashMap::default();
+        }
+        self.index.remove(key);
+        Ok(())
+    }
+
+    fn will(&mut self, id: ClientId, publication: Publication<'_>) -> Result<(), Refusal> {
+        self.check_destination(&publication)?;
+        if publication.topic.is_reserved() {
+            return Err(reserved(publication.topic.as_str()));
+        }
+        self.with(id, |client| client.will = Some(Will::new(publication)));
+        Ok(())
+    }
+}
+
+/// The refusal of a publish on a topic of the daemon's.
+pub(super) fn reserved(topic: &str) -> Refusal {
+    let first = topic.split('.').next().unwrap_or(topic);
+    let text = format!("`{first}.…` belongs to the daemon and its services; take another topic");
+    Refusal::new(Code::ReservedTopic, text)
+}

@@ -1,0 +1,128 @@
+//! Request and reply.
+
+use super::Broker;
+use super::client::ClientId;
+use super::operations::reserved;
+use super::publish::delivery;
+use super::requests::{Waiting, reply_topic};
+use crate::clock::Now;
+use crate::parcels::Single;
+use kith_wire::{Code, Delivery, Event, MessageId, Publication, Refusal, RequestNumber, Topic};
+
+impl Broker {
+    pub(super) fn request(
+        &mut self,
+        now: Now,
+        id: ClientId,
+        number: RequestNumber,
+        mut publication: Publication<'_>,
+        timeout_ms: u32,
+    ) -> Result<(), Refusal> {
+        self.check_destination(&publication)?;
+        let requests_max = self.queues.limits.requests_max;
+        let Some(client) = self.queues.get(id) else { return Ok(()) };
+        if client.requests.contains_key(&number.get()) {
+            let text = format!("request {number} still waits; take another number");
+            return Err(Refusal::new(Code::DuplicateRequest, text));
+        }
+        if requests_max <= client.requests.len() {
+            let text =
+                format!("this connection waits for {requests_max} replies, as many as it may");
+            return Err(Refusal::new(Code::QuotaRequests, text));
+        }
+        self.queues.totals.requests += 1;
+        if publication.topic.is_reserved() {
+            return self.request_daemon(now, id, number, &publication);
+        }
+        let token = self.identifiers.token();
+        // A reply topic is a topic.
+        publication.options.reply_to = Topic::new(reply_topic(token)).ok();
+        let (_, reach) = self.publish_now(now, Some(id), &publication)?;
+        if reach.wanted == 0 {
+            self.queues.totals.no_responders += 1;
+            let text = format!("nobody subscribes to `{}`", publication.topic);
+            return Err(Refusal::new(Code::NoResponders, text));
+        }
+        if reach.queued == 0 {
+            let text = format!("the queue of every subscriber to `{}` is full", publication.topic);
+            return Err(Refusal::new(Code::Busy, text));
+        }
+        self.count_published(id, 1);
+        let deadline_ms = now.monotonic_ms.saturating_add(timeout_ms.into());
+        self.requests.insert(token, Waiting { client: id, number }, deadline_ms);
+        if let Some(client) = self.queues.get(id) {
+            client.requests.insert(number.get(), token);
+        }
+        Ok(())
+    }
+
+    /// Hands a reply to who waits for it. Returns its message id.
+    pub(super) fn reply(
+        &mut self,
+        now: Now,
+        token: u128,
+        publication: &Publication<'_>,
+    ) -> Result<MessageId, Refusal> {
+        let Some(waiting) = self.requests.take(token) else {
+            let text = "nobody waits for this reply (any more): it was answered, or took too long";
+            return Err(Refusal::new(Code::UnknownRequest, text));
+        };
+        let message_id = match publication.options.message_id {
+            Some(message_id) => message_id,
+            None => self.identifiers.message_ids(now.unix_ms, 1),
+        };
+        self.hand_over(waiting, delivery(now, message_id, publication));
+        Ok(message_id)
+    }
+
+    /// Ends a request without a reply.
+    pub(super) fn end_request(&mut self, waiting: Waiting, refusal: &Refusal) {
+        let Waiting { client, number } = waiting;
+        if let Some(client) = self.queues.get(client) {
+            client.requests.remove(&number.get());
+            self.refuse(waiting.client, Some(number), refusal, None);
+        }
+    }
+
+    fn hand_over(&mut self, waiting: Waiting, delivery: Delivery<'_>) {
+        let Waiting { client, number } = waiting;
+        let Some(requester) = self.queues.get(client) else { return };
+        requester.requests.remove(&number.get());
+        let mut single = Single::new(delivery);
+        if self.queues.deliver_reply(client.place, number, &mut single) {
+            self.queues.totals.replies += 1;
+        } else {
+            let text = "the reply came, but this connection's queue is full";
+            self.refuse(client, Some(number), &Refusal::new(Code::Busy, text), None);
+        }
+        single.recycle(&mut self.queues.buffers);
+    }
+
+    /// What the daemon itself answers.
+    fn request_daemon(
+        &mut self,
+        now: Now,
+        id: ClientId,
+        number: RequestNumber,
+        publication: &Publication<'_>,
+    ) -> Result<(), Refusal> {
+        let payload = match publication.topic.as_str() {
+            "bus.stats" => self.stats_json(now),
+            "bus.clients" => self.clients_json(),
+            other => return Err(reserved(other)),
+        };
+        self.count_published(id, 1);
+        let message_id = self.identifiers.message_ids(now.unix_ms, 1);
+        let answer = Publication {
+            topic: publication.topic.borrow(),
+            protocol: kith_wire::Protocol::MS,
+            payload: payload.into_bytes().into(),
+            options: kith_wire::Options::default(),
+        };
+        let event = Event::Reply { number, delivery: delivery(now, message_id, &answer) };
+        // Among the answers: whoever looks at a full bus must get to see it.
+        self.queues.answer(id.place, &event);
+        self.queues.totals.replies += 1;
+        Ok(())
+    }
+}

@@ -1,0 +1,208 @@
+//! Who wants a message: subscriptions by pattern.
+//!
+//! Every combination of scope and protocol that some pattern asks for is a *realm* of its own. A
+//! message is looked up in at most four: its own scope and protocol, and "any" of either. So a
+//! message from a friend is never even compared with a `self.…` subscription: that is how the promise
+//! of the scopes is kept, by structure and not by a condition.
+//!
+//! Within its realms, a topic is found in a table of exact patterns and in a trie of patterns with
+//! wildcards. The cost depends on the number of the topic's tokens, never on the number of
+//! subscriptions. The table holds most patterns of a busy bus, so the trie stays small.
+//!
+//! Deliberately absent: a cache of results. The broker keeps the last one; runs make that enough.
+
+mod exact;
+mod names;
+mod slots;
+mod trie;
+
+use exact::Exact;
+use kith_wire::{Pattern, ProtocolSelector, Scope, ScopeSelector};
+use names::Names;
+pub(crate) use slots::{NONE, SubscriptionKey, Target};
+use slots::{Place, Slots};
+use trie::Trie;
+
+/// All subscriptions.
+#[derive(Debug)]
+pub(crate) struct Index {
+    slots: Slots,
+    exact: Exact,
+    trie: Trie,
+    protocols: Names,
+    groups: Names,
+    /// Subscriptions by realm.
+    realms: Vec<u32>,
+    version: u64,
+}
+
+/// Who gets a message.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Matches {
+    /// Those that get it each for themselves.
+    pub(crate) each: Vec<Target>,
+    /// Those of which one a group gets it; members of one group stand together.
+    pub(crate) grouped: Vec<Target>,
+}
+
+impl Matches {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.each.is_empty() && self.grouped.is_empty()
+    }
+}
+
+impl Index {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self {
+            slots: Slots::default(),
+            exact: Exact::new(seed),
+            trie: Trie::new(seed),
+            protocols: Names::new(seed),
+            groups: Names::new(seed),
+            realms: Vec::new(),
+            version: 0,
+        }
+    }
+
+    /// Changes whenever a result may.
+    pub(crate) fn version(&self) -> u64 {
+        self.version
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Adds a subscription of `client`, by its `number`.
+    pub(crate) fn insert(
+        &mut self,
+        pattern: &Pattern<'_>,
+        group: Option<&str>,
+        client: u32,
+        number: u32,
+    ) -> SubscriptionKey {
+        self.version += 1;
+        let protocol = match pattern.protocol() {
+            ProtocolSelector::Any => NONE,
+            ProtocolSelector::Only(protocol) => self.protocols.acquire(protocol.as_str()),
+        };
+        let group = group.map_or(NONE, |group| self.groups.acquire(group));
+        let realm = realm(pattern.scope(), protocol);
+        let at = realm as usize;
+        if self.realms.len() <= at {
+            self.realms.resize(at + 1, 0);
+        }
+        if let Some(count) = self.realms.get_mut(at) {
+            *count += 1;
+        }
+        let target = Target { client, number, group };
+        if pattern.has_wildcard() {
+            self.trie.insert(realm, pattern.topic(), &mut self.slots, target)
+        } else {
+            self.exact.insert(realm, pattern.topic(), &mut self.slots, target)
+        }
+    }
+
+    /// Takes a subscription out.
+    pub(crate) fn remove(&mut self, key: SubscriptionKey) {
+        self.version += 1;
+        let Some((target, place, now_empty)) = self.slots.remove(key) else { return };
+        let realm = match place {
+            Place::Exact(entry) => self.exact.removed(entry, now_empty),
+            Place::Here(node) | Place::Below(node) => self.trie.removed(node, place, now_empty),
+        };
+        if let Some(count) = self.realms.get_mut(realm as usize) {
+            *count = count.saturating_sub(1);
+        }
+        self.protocols.release(protocol_of(realm));
+        self.groups.release(target.group);
+    }
+
+    /// Finds who wants a message.
+    pub(crate) fn find(&self, scope: Scope, protocol: &str, topic: &str, found: &mut Matches) {
+        found.each.clear();
+        found.grouped.clear();
+        let protocol = self.protocols.find(protocol);
+        let realms = [
+            realm(ScopeSelector::Only(scope), protocol),
+            realm(ScopeSelector::Any, protocol),
+            realm(ScopeSelector::Only(scope), NONE),
+            realm(ScopeSelector::Any, NONE),
+        ];
+        // A protocol that no pattern names has no realm of its own.
+        let skip = if protocol == NONE { 2 } else { 0 };
+        for realm in realms.into_iter().skip(skip) {
+            if self.realms.get(realm as usize).is_some_and(|count| *count > 0) {
+                let mut each = |head| {
+                    for target in self.slots.list(head) {
+                        let list = match target.group {
+                            NONE => &mut found.each,
+                            _ => &mut found.grouped,
+                        };
+                        list.push(target);
+                    }
+                };
+                self.exact.find(realm, topic, &mut each);
+                self.trie.find(realm, topic, &mut each);
+            }
+        }
+        found.grouped.sort_unstable_by_key(|target| (target.group, target.client, target.number));
+    }
+
+    /// Whether anybody wants a message.
+    pub(crate) fn has(&self, scope: Scope, protocol: &str, topic: &str) -> bool {
+        let mut found = Matches::default();
+        self.find(scope, protocol, topic, &mut found);
+        !found.is_empty()
+    }
+
+    /// The pattern of a subscription, as its client wrote it.
+    pub(crate) fn pattern(&self, key: SubscriptionKey) -> Option<String> {
+        let place = self.slots.place(key)?;
+        let (realm, topic) = match place {
+            Place::Exact(entry) => self.exact.topic(entry)?,
+            Place::Here(node) | Place::Below(node) => self.trie.topic(node, place)?,
+        };
+        let scope = match realm % REALMS_PER_PROTOCOL {
+            3 => "*",
+            number => Scope::from_number(u8::try_from(number).ok()?)?.name(),
+        };
+        let protocol = match protocol_of(realm) {
+            NONE => "*/".to_owned(),
+            id => match self.protocols.name(id)? {
+                "ms" => String::new(),
+                name => format!("{name}/"),
+            },
+        };
+        Some(format!("{protocol}{scope}.{topic}"))
+    }
+
+    /// What would leak if removal forgot something: nodes, entries, names and realms still held.
+    #[cfg(test)]
+    pub(crate) fn residue(&self) -> usize {
+        self.exact.len()
+            + self.trie.len()
+            + self.protocols.len()
+            + self.groups.len()
+            + self.realms.iter().map(|count| *count as usize).sum::<usize>()
+    }
+}
+
+/// Three scopes and "any".
+const REALMS_PER_PROTOCOL: u32 = 4;
+
+/// The number of a realm. "Any protocol" stands before the first protocol.
+fn realm(scope: ScopeSelector, protocol: u32) -> u32 {
+    let scope = match scope {
+        ScopeSelector::Only(scope) => u32::from(scope.number()),
+        ScopeSelector::Any => 3,
+    };
+    protocol.wrapping_add(1) * REALMS_PER_PROTOCOL + scope
+}
+
+fn protocol_of(realm: u32) -> u32 {
+    (realm / REALMS_PER_PROTOCOL).wrapping_sub(1)
+}
+
+#[cfg(test)]
+mod tests;

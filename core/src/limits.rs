@@ -1,0 +1,97 @@
+//! A number on every queue, list, size and lifetime, with its reason beside it.
+
+use kith_wire::limits::PAYLOAD_BYTES_DEFAULT;
+
+/// What can be configured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The largest payload, in bytes.
+    pub payload_bytes_max: usize,
+    /// What may wait for one client, in bytes. At least one message of the largest size must fit:
+    /// [`Limits::sane`] sees to it.
+    pub queue_bytes_max: usize,
+    /// What may wait for one client, in messages.
+    pub queue_messages_max: usize,
+    /// Subscriptions of one client.
+    pub subscriptions_max: usize,
+    /// Subscriptions of all clients together.
+    pub subscriptions_total_max: usize,
+    /// Requests of one client that wait for their replies.
+    pub requests_max: usize,
+    /// Kept values on the bus; half of them for one client.
+    pub retained_messages_max: usize,
+    /// Bytes of kept values on the bus; half of them for one client.
+    pub retained_bytes_max: usize,
+    /// Connections.
+    pub clients_max: usize,
+    /// How often `bus.stats` is published while somebody subscribes to it, in milliseconds.
+    pub stats_interval_ms: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            payload_bytes_max: PAYLOAD_BYTES_DEFAULT,
+            // A second of a fast publisher's small messages, or two of the largest.
+            queue_bytes_max: 32 << 20,
+            // So many of the smallest fill two thirds of the bytes.
+            queue_messages_max: 1 << 19,
+            // A hundred times what a large program asks for.
+            subscriptions_max: 1 << 17,
+            // At about 150 bytes each: 600 MiB.
+            subscriptions_total_max: 1 << 22,
+            // A program that waits for more has lost count.
+            requests_max: 1024,
+            // A value for each of a household's sensors, a thousand times over.
+            retained_messages_max: 1 << 16,
+            retained_bytes_max: 64 << 20,
+            // Ten times the programs of a busy desktop.
+            clients_max: 4096,
+            // What a person watching can follow.
+            stats_interval_ms: 10_000,
+        }
+    }
+}
+
+impl Limits {
+    /// The same limits with a queue that can hold one message of the largest size.
+    #[must_use]
+    pub fn sane(mut self) -> Self {
+        // In JSON lines bytes grow by a third.
+        let one = kith_wire::limits::line_bytes_max(self.payload_bytes_max);
+        self.queue_bytes_max = self.queue_bytes_max.max(one);
+        self.queue_messages_max = self.queue_messages_max.max(1);
+        self
+    }
+}
+
+/// Answers that may wait for a client before it is no longer read from: enough for thousands of
+/// pipelined operations.
+pub(crate) const ANSWER_BYTES_MAX: usize = 256 << 10;
+/// From this size on a body is shared between subscribers instead of copied to each: below, a copy
+/// is cheaper than a reference and a second slice to write.
+pub(crate) const SHARED_BYTES_MIN: usize = 2 << 10;
+/// A segment of own bytes is closed at this size, so that what was written is freed soon.
+pub(crate) const SEGMENT_BYTES_MAX: usize = 64 << 10;
+/// What is put in order for one write: about what a socket takes at once.
+pub(crate) const STAGED_BYTES_MAX: usize = 256 << 10;
+/// Segments put in order for one write, two slices each; `writev` takes 1,024.
+pub(crate) const STAGED_SEGMENTS_MAX: usize = 128;
+/// Shared blocks kept for use again: a read's worth each, for a few publishers in turn.
+pub(crate) const BLOCKS_KEPT_MAX: usize = 4;
+/// Own buffers kept for use again.
+pub(crate) const BUFFERS_KEPT_MAX: usize = 64;
+/// Larger buffers are given back to the system rather than kept.
+pub(crate) const BUFFER_KEPT_BYTES_MAX: usize = 512 << 10;
+/// A run is cut at this size, so that a subscriber's frame stays small.
+pub(crate) const RUN_BYTES_MAX: usize = 256 << 10;
+/// Message ids remembered for one client, against publishing twice.
+pub(crate) const REMEMBERED_IDS_MAX: usize = 1 << 16;
+/// Message ids remembered in all: at about 60 bytes each, 60 MiB.
+pub(crate) const REMEMBERED_IDS_TOTAL_MAX: usize = 1 << 20;
+/// How long an id is remembered: longer than a client takes to reconnect, in milliseconds.
+pub(crate) const REMEMBERED_MS_MAX: u64 = 10 * 60 * 1000;
+/// Clients that are gone and whose ids are still remembered.
+pub(crate) const REMEMBERED_CLIENTS_MAX: usize = 1024;
+/// Errors in a row after which a client is cut off: what sends so many speaks something else.
+pub(crate) const ERRORS_IN_A_ROW_MAX: u32 = 64;

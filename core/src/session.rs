@@ -1,0 +1,214 @@
+//! One connection's side of the protocol: from the bytes that were read to operations.
+//!
+//! The framing is told by the first byte. Then the session cuts what it is fed into lines or frames
+//! and hands each to the broker; what is not whole is left for the next time. In binary framing, plain
+//! publishes on one topic that follow each other are recognised by comparing bytes, and handed over as
+//! a run without being decoded one by one: that is the hot path.
+//!
+//! A session stops where its client has to wait (see [`Broker::is_choked`]); the shell feeds it again
+//! when something was sent.
+
+use crate::broker::{Broker, ClientId, Framing};
+use crate::clock::Now;
+use crate::limits::{ERRORS_IN_A_ROW_MAX, RUN_BYTES_MAX};
+use kith_wire::binary::{self, Frame, frame};
+use kith_wire::limits::{frame_bytes_max, line_bytes_max};
+use kith_wire::{Code, Operation, Options, Publication, Refusal, Request, RequestNumber, json};
+
+/// One connection's side of the protocol.
+#[derive(Debug)]
+pub struct Session {
+    client: ClientId,
+    framing: Option<Framing>,
+    /// Bytes consumed since the connection began.
+    offset: u64,
+    /// How far an unfinished line has been searched for its end.
+    searched: usize,
+    errors_in_a_row: u32,
+}
+
+/// What became of the bytes that a session was fed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fed {
+    /// So many of them are done with; the others are to be fed again, with more behind them.
+    pub consumed: usize,
+    /// So many bytes in all are needed before it makes sense to feed again: a frame's whole length,
+    /// where that is known; else 0.
+    pub wanted: usize,
+}
+
+impl Session {
+    /// The session of a connection that has just begun.
+    #[must_use]
+    pub fn new(client: ClientId) -> Self {
+        Self { client, framing: None, offset: 0, searched: 0, errors_in_a_row: 0 }
+    }
+
+    /// Whose it is.
+    #[must_use]
+    pub fn client(&self) -> ClientId {
+        self.client
+    }
+
+    /// Takes in what was read: what was left of the last time, and what came since.
+    pub fn feed(&mut self, broker: &mut Broker, now: Now, bytes: &[u8]) -> Fed {
+        let mut fed = Fed::default();
+        while !broker.is_choked(self.client) {
+            let rest = bytes.get(fed.consumed..).unwrap_or_default();
+            let step = match self.framing {
+                None => self.begin(broker, rest),
+                Some(Framing::JsonLines) => self.line(broker, now, rest),
+                Some(Framing::Binary) => self.frame(broker, now, rest),
+            };
+            let Some(consumed) = step else {
+                fed.wanted = self.wanted(broker, rest);
+                break;
+            };
+            fed.consumed += consumed;
+            self.offset += consumed as u64;
+        }
+        fed
+    }
+
+    /// A frame's whole length, once its length field is there and if it is within the limit.
+    fn wanted(&self, broker: &Broker, rest: &[u8]) -> usize {
+        let max = frame_bytes_max(broker.limits().payload_bytes_max) + binary::LENGTH_BYTES;
+        match self.framing {
+            Some(Framing::Binary) => {
+                frame::whole_bytes(rest).filter(|whole| *whole <= max).unwrap_or(0)
+            }
+            _ => 0,
+        }
+    }
+
+    /// Tells the framing by the first byte. Like the other steps it returns how many bytes are done
+    /// with, or nothing if it needs more of them.
+    fn begin(&mut self, broker: &mut Broker, bytes: &[u8]) -> Option<usize> {
+        if *bytes.first()? == b'{' {
+            self.framing = Some(Framing::JsonLines);
+            return Some(0);
+        }
+        let [name @ .., version] = binary::MAGIC;
+        if bytes.iter().zip(name).any(|(byte, wanted)| *byte != wanted) {
+            let text = "begin with `{` for JSON lines, or with the magic for binary frames";
+            self.refuse(broker, None, &Refusal::fatal(Code::BadFrame, text).at(0));
+            return Some(bytes.len());
+        }
+        let theirs = *bytes.get(name.len())?;
+        self.framing = Some(Framing::Binary);
+        broker.set_framing(self.client, Framing::Binary);
+        broker.say_raw(self.client, &binary::MAGIC);
+        if theirs != version {
+            let text = format!("this daemon speaks version {version}, not {theirs}");
+            let refusal = Refusal::fatal(Code::UnsupportedVersion, text).at(name.len());
+            self.refuse(broker, None, &refusal);
+        }
+        Some(binary::MAGIC.len())
+    }
+
+    fn line(&mut self, broker: &mut Broker, now: Now, bytes: &[u8]) -> Option<usize> {
+        let payload_bytes_max = broker.limits().payload_bytes_max;
+        let line_bytes_max = line_bytes_max(payload_bytes_max);
+        let unsearched = bytes.get(self.searched..).unwrap_or_default();
+        let end = memchr::memchr(b'\n', unsearched).map(|at| self.searched + at);
+        if end.unwrap_or(bytes.len()) > line_bytes_max {
+            let text = format!("a line of over {line_bytes_max} bytes");
+            self.refuse(broker, None, &Refusal::fatal(Code::TooLarge, text).at(0));
+            return Some(bytes.len());
+        }
+        let Some(end) = end else {
+            self.searched = bytes.len();
+            return None;
+        };
+        self.searched = 0;
+        let line = bytes.get(..end).unwrap_or_default();
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if !line.is_empty() {
+            match json::decode::request(line, payload_bytes_max) {
+                Ok(request) => self.operate(broker, now, request),
+                Err(refused) => self.refuse(broker, refused.number, &refused.refusal),
+            }
+        }
+        Some(end + 1)
+    }
+
+    fn frame(&mut self, broker: &mut Broker, now: Now, bytes: &[u8]) -> Option<usize> {
+        let payload_bytes_max = broker.limits().payload_bytes_max;
+        let frame = match frame::split(bytes, frame_bytes_max(payload_bytes_max)) {
+            Ok(frame) => frame?,
+            Err(refusal) => {
+                self.refuse(broker, None, &refusal);
+                return Some(bytes.len());
+            }
+        };
+        match binary::decode::request(frame, payload_bytes_max) {
+            Ok(Request { number: None, operation: Operation::Publish(publication) })
+                if frame.flags == 0 && is_plain(&publication) =>
+            {
+                let (run_bytes, count) = measure_run(bytes, frame, payload_bytes_max);
+                let entries = bytes.get(..run_bytes).unwrap_or_default();
+                let Publication { topic, protocol, .. } = &publication;
+                broker.publish_run(now, self.client, topic, protocol, entries, count);
+                self.errors_in_a_row = 0;
+                return Some(run_bytes);
+            }
+            Ok(request) => self.operate(broker, now, request),
+            Err(refusal) => self.refuse(broker, RequestNumber::new(frame.number), &refusal),
+        }
+        Some(frame.bytes.len())
+    }
+
+    fn operate(&mut self, broker: &mut Broker, now: Now, request: Request<'_>) {
+        let number = request.number;
+        match broker.operate(now, self.client, request) {
+            Ok(()) => self.errors_in_a_row = 0,
+            Err(refusal) => self.refuse(broker, number, &refusal),
+        }
+    }
+
+    fn refuse(&mut self, broker: &mut Broker, number: Option<RequestNumber>, refusal: &Refusal) {
+        broker.refuse(self.client, number, refusal, Some(self.offset));
+        self.errors_in_a_row += 1;
+        if ERRORS_IN_A_ROW_MAX <= self.errors_in_a_row && !refusal.fatal {
+            let text = format!("{ERRORS_IN_A_ROW_MAX} errors in a row");
+            let refusal = Refusal::fatal(Code::TooManyErrors, text);
+            broker.refuse(self.client, None, &refusal, Some(self.offset));
+        }
+    }
+}
+
+/// Whether a publication can be part of a run.
+fn is_plain(publication: &Publication<'_>) -> bool {
+    publication.options == Options::default() && !publication.topic.is_reserved()
+}
+
+/// How far the run reaches that begins with `first` at the beginning of `bytes`: its bytes, and its
+/// frames. A frame belongs to it if its header and topic are the same to the byte and its payload is
+/// valid; one that is not valid begins no run and is refused on its own.
+fn measure_run(bytes: &[u8], first: Frame<'_>, payload_bytes_max: usize) -> (usize, u32) {
+    let frame_bytes_max = frame_bytes_max(payload_bytes_max);
+    let run_bytes_max = RUN_BYTES_MAX.min(frame_bytes_max - binary::deliver::RUN_HEAD_BYTES);
+    let prefix = usize::from(first.a) + usize::from(first.b);
+    let key_end = binary::HEADER_BYTES + prefix;
+    let key = first.bytes.get(binary::LENGTH_BYTES..key_end);
+    let is_ms = first.b == 0 || first.body.get(usize::from(first.a)..prefix) == Some(b"ms");
+    let mut run_bytes = first.bytes.len();
+    let mut count = 1;
+    while let Some(rest) = bytes.get(run_bytes..)
+        && let Ok(Some(next)) = frame::split(rest, frame_bytes_max)
+        && next.bytes.get(binary::LENGTH_BYTES..key_end) == key
+        && run_bytes + next.bytes.len() <= run_bytes_max
+    {
+        let payload = next.body.get(prefix..).unwrap_or_default();
+        let too_large = payload_bytes_max < payload.len();
+        if too_large || (is_ms && kith_wire::check_ms(payload).is_err()) {
+            break;
+        }
+        run_bytes += next.bytes.len();
+        count += 1;
+    }
+    (run_bytes, count)
+}
+
+#[cfg(test)]
+mod tests;
