@@ -1,0 +1,160 @@
+//! The daemon from start to stop.
+//!
+//! Everything that can fail is done before the first connection is taken, in an order in which nothing
+//! has to be undone: configuration, log, state, socket. Then one thread serves until a signal comes;
+//! a second signal ends it at once.
+
+use crate::arguments::Arguments;
+use crate::configuration::{Configuration, Environment};
+use crate::door::accept;
+use crate::exit_code;
+use crate::hub::Hub;
+use crate::limits::{FILES_RESERVED, SHUTDOWN_GRACE};
+use crate::listen::{self, Accepting, Listening};
+use crate::log;
+use crate::state::StateLock;
+use kith_core::{Broker, Limits};
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io;
+use std::process::ExitCode;
+use std::rc::Rc;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::LocalSet;
+
+/// Runs the daemon, or answers `--print-config` and `--check-config`.
+///
+/// Has to be called before this process starts threads, because systemd's socket comes by the
+/// environment.
+#[must_use]
+pub fn run(arguments: &Arguments) -> ExitCode {
+    let environment = Environment::read();
+    if let Some(answer) = arguments.answer(&environment) {
+        return answer.print();
+    }
+    match start(arguments, &environment) {
+        Ok(()) => ExitCode::from(exit_code::OK),
+        Err(Failure { text, exit_code }) => {
+            eprintln!("kith-busd: {text}");
+            ExitCode::from(exit_code)
+        }
+    }
+}
+
+/// Why there is no daemon, for a person and for a script.
+struct Failure {
+    text: String,
+    exit_code: u8,
+}
+
+impl Failure {
+    fn new(error: &impl ToString, exit_code: u8) -> Self {
+        Self { text: error.to_string(), exit_code }
+    }
+
+    fn system(what: &str, error: &io::Error) -> Self {
+        Self { text: format!("{what}: {error}"), exit_code: exit_code::SYSTEM }
+    }
+}
+
+fn start(arguments: &Arguments, environment: &Environment) -> Result<(), Failure> {
+    let mut configuration = Configuration::load(arguments, environment)
+        .map_err(|error| Failure::new(&error, error.exit_code()))?;
+    log::start(configuration.log_level, environment);
+    let state = StateLock::acquire(&configuration.state)
+        .map_err(|error| Failure::new(&error, error.exit_code()))?;
+    let listening = listen::listen(&configuration.socket)
+        .map_err(|error| Failure::new(&error, error.exit_code()))?;
+    fit_to_file_descriptors(&mut configuration.limits);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::system("can't start the runtime", &error))?;
+    let served = LocalSet::new().block_on(&runtime, serve(&configuration, listening));
+    // Held to the very end, so that the next daemon finds everything done.
+    drop(state);
+    served
+}
+
+/// Connections, fewer than the file descriptors of this process.
+fn fit_to_file_descriptors(limits: &mut Limits) {
+    let files = usize::try_from(listen::raise_file_descriptor_limit()).unwrap_or(usize::MAX);
+    let clients_max = files.saturating_sub(FILES_RESERVED).max(1);
+    if clients_max < limits.clients_max {
+        tracing::warn!(
+            configured = limits.clients_max,
+            clients_max,
+            "fewer connections than configured: this process may open {files} files (ulimit -n)"
+        );
+        limits.clients_max = clients_max;
+    }
+}
+
+async fn serve(configuration: &Configuration, listening: Listening) -> Result<(), Failure> {
+    let socket = listening.path().unwrap_or_else(|| configuration.socket.clone());
+    let from_systemd = listening.is_passed();
+    let mut signals = Signals::new().map_err(|error| Failure::system("signals", &error))?;
+    let accepting =
+        listening.start().map_err(|error| Failure::system("can't use the socket", &error))?;
+    let hub = Rc::new(Hub::new(Broker::new(configuration.limits.clone(), seed())));
+    let version = env!("CARGO_PKG_VERSION");
+    hub.broker().announce_ready(hub.now(), version, std::process::id());
+    tracing::info!(socket = %socket.display(), from_systemd, version, "ready");
+    let name = serve_until_signal(&hub, &accepting, &mut signals).await;
+    tracing::info!(signal = name, connections = hub.connections(), "stopping");
+    drop(accepting);
+    stop(&hub, &mut signals).await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn serve_until_signal(
+    hub: &Rc<Hub>,
+    accepting: &Accepting,
+    signals: &mut Signals,
+) -> &'static str {
+    tokio::select! {
+        () = accept(Rc::clone(hub), accepting) => "none",
+        () = hub.run_timer() => "none",
+        name = signals.next() => name,
+    }
+}
+
+/// Says goodbye to everybody, and waits a little for those who read it.
+async fn stop(hub: &Hub, signals: &mut Signals) {
+    hub.broker().shut_down();
+    hub.perform();
+    tokio::select! {
+        () = hub.drained() => {}
+        () = tokio::time::sleep(SHUTDOWN_GRACE) => {
+            tracing::warn!(connections = hub.connections(), "did not read what was left");
+        }
+        name = signals.next() => tracing::warn!(signal = name, "stopping at once"),
+    }
+}
+
+/// The signals that stop the daemon.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}
+
+/// What the standard library draws from the system for its own hash maps; the broker needs no more.
+fn seed() -> u64 {
+    RandomState::new().build_hasher().finish()
+}

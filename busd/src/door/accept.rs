@@ -1,0 +1,72 @@
+//! Taking connections.
+//!
+//! Whoever may not come in is told why in one JSON line, which every client can at least show: the
+//! framing is not known yet. The number of connections is kept below the number of file descriptors,
+//! so there is always one left to accept with, refuse, and close.
+
+use super::connection::serve;
+use crate::hub::Hub;
+use crate::limits::ACCEPT_RETRY;
+use crate::listen::{Accepting, peer_uid};
+use kith_wire::{Code, Event, Refusal, json};
+use rustix::process::geteuid;
+use std::rc::Rc;
+use tokio::net::UnixStream;
+
+/// Takes connections, until it is dropped.
+pub(crate) async fn accept(hub: Rc<Hub>, listener: &Accepting) {
+    loop {
+        match listener.listener().accept().await {
+            Ok((stream, _)) => take(&hub, stream),
+            Err(error) => {
+                // Most often file descriptors that something else in this process has taken.
+                tracing::error!(%error, "can't accept a connection; trying again");
+                tokio::time::sleep(ACCEPT_RETRY).await;
+            }
+        }
+    }
+}
+
+fn take(hub: &Rc<Hub>, stream: UnixStream) {
+    if let Err(refusal) = may_enter(&stream) {
+        tracing::warn!(reason = refusal.text, "refused a connection");
+        refuse(&stream, &refusal);
+        return;
+    }
+    let connected = hub.broker().connect(hub.now());
+    match connected {
+        Ok(client) => {
+            hub.perform();
+            tokio::task::spawn_local(serve(Rc::clone(hub), stream, client));
+        }
+        Err(refusal) => {
+            tracing::warn!(reason = refusal.text, "refused a connection");
+            refuse(&stream, &refusal);
+        }
+    }
+}
+
+/// The socket's mode keeps other users out; this holds even where somebody changed it.
+fn may_enter(stream: &UnixStream) -> Result<(), Refusal> {
+    let own = geteuid().as_raw();
+    match peer_uid(stream) {
+        Ok(uid) if uid == own => Ok(()),
+        Ok(uid) => {
+            let text = format!("this bus is user {own}'s, and the connection is user {uid}'s");
+            Err(Refusal::fatal(Code::NotAllowed, text))
+        }
+        Err(error) => {
+            let text = format!("the connection's user can't be told: {error}");
+            Err(Refusal::fatal(Code::NotAllowed, text))
+        }
+    }
+}
+
+fn refuse(stream: &UnixStream, refusal: &Refusal) {
+    let mut line = Vec::new();
+    let Refusal { code, text, .. } = refusal;
+    let event = Event::Err { number: None, code: Some(*code), text, at: None, fatal: true };
+    json::deliver::event(&mut line, &event);
+    // The socket is new and its buffer empty, so the line fits; if the peer has gone, so be it.
+    let _ = stream.try_write(&line);
+}

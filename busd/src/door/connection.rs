@@ -1,0 +1,279 @@
+//! One connection: reading and writing.
+//!
+//! Its task sleeps until the socket can be read, or, while something waits to be sent that did not
+//! fit, written. Other connections' tasks send on it too ([`Connection::flush`]): what one publisher's
+//! batch caused is sent from that publisher's task, so that a subscriber's task need not wake for each
+//! message. All this happens on one thread, between two awaits.
+//!
+//! A client that doesn't read its answers is not read from (see [`Broker::is_choked`]), so it can't
+//! make the daemon queue answers without end.
+//!
+//! [`Broker::is_choked`]: kith_core::Broker::is_choked
+
+use crate::hub::Hub;
+use crate::limits::{LINGER, READ_BYTES, READS_PER_TURN_MAX, WRITE_SLICES_MAX};
+use kith_core::{ClientId, Fed, Now, Session};
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::io::{self, IoSlice};
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use tokio::io::Interest;
+use tokio::net::UnixStream;
+
+/// The writing side of a connection, and how to wake its task.
+pub(crate) struct Connection {
+    stream: UnixStream,
+    client: ClientId,
+    /// The socket's buffer was full; the connection's own task waits for room.
+    blocked: Cell<bool>,
+    /// Writing failed, so the peer is gone; the connection's own task ends it.
+    broken: Cell<bool>,
+    waker: RefCell<Option<Waker>>,
+}
+
+/// The reading side of a connection.
+struct Reader {
+    session: Session,
+    /// What was read and not consumed yet.
+    rest: Vec<u8>,
+    fed: Fed,
+    /// The session stopped because its client has to wait, and may have more to do than reading
+    /// brings.
+    stopped: bool,
+}
+
+/// Why a connection ended, as `bus.client` says it.
+const GONE: &str = "closed by the client";
+const CLOSED: &str = "closed by the daemon";
+const FAILED: &str = "failed";
+
+/// Serves a connection until it ends.
+pub(crate) async fn serve(hub: Rc<Hub>, stream: UnixStream, client: ClientId) {
+    let connection = Rc::new(Connection::new(stream, client));
+    hub.add(Rc::clone(&connection));
+    tracing::debug!(client = client.serial(), "connected");
+    let mut reader = Reader::new(client);
+    let mut reason = poll_fn(|cx| connection.turn(&hub, &mut reader, cx)).await;
+    // What is queued is still sent, to whoever reads it; but nobody is waited for without end.
+    hub.broker().close(client);
+    hub.perform();
+    let drain = poll_fn(|cx| connection.drain(&hub, cx));
+    if tokio::time::timeout(LINGER, drain).await.is_err() {
+        reason = "did not read what was left";
+    }
+    tracing::debug!(client = client.serial(), reason, "disconnected");
+    hub.remove(client, reason);
+}
+
+impl Connection {
+    fn new(stream: UnixStream, client: ClientId) -> Self {
+        Self {
+            stream,
+            client,
+            blocked: Cell::new(false),
+            broken: Cell::new(false),
+            waker: RefCell::new(None),
+        }
+    }
+
+    pub(crate) fn client(&self) -> ClientId {
+        self.client
+    }
+
+    /// Sends what waits, as far as the socket takes it. Its own task does the rest.
+    pub(crate) fn flush(&self, hub: &Hub, now: Now) {
+        if self.blocked.get() || self.broken.get() {
+            return;
+        }
+        while hub.broker().has_output(self.client) {
+            match self.write_once(hub, now) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.blocked.set(true);
+                    self.wake();
+                    return;
+                }
+                Err(_) => {
+                    self.broken.set(true);
+                    self.wake();
+                    return;
+                }
+            }
+        }
+        if hub.broker().is_closing(self.client) {
+            self.wake();
+        }
+    }
+
+    /// One turn of the connection's task: all that can be done without waiting.
+    fn turn(&self, hub: &Hub, reader: &mut Reader, cx: &mut Context<'_>) -> Poll<&'static str> {
+        self.remember(cx);
+        for _ in 0..READS_PER_TURN_MAX {
+            if self.poll_unblocked(hub, cx).is_ready() && self.broken.get() {
+                return Poll::Ready(FAILED);
+            }
+            if hub.broker().is_closing(self.client) {
+                return Poll::Ready(CLOSED);
+            }
+            if hub.broker().is_choked(self.client) {
+                // Woken when there is room to write.
+                return Poll::Pending;
+            }
+            if reader.stopped {
+                reader.feed_rest(hub);
+                hub.perform();
+                continue;
+            }
+            match self.stream.poll_read_ready(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Err(_)) => return Poll::Ready(FAILED),
+                Poll::Ready(Ok(())) => {}
+            }
+            match reader.read(hub, &self.stream) {
+                Ok(0) => return Poll::Ready(GONE),
+                Ok(_) => hub.perform(),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return Poll::Ready(FAILED),
+            }
+        }
+        // There may be more to read; the others come first.
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Sends what is left, until nothing is or the peer is gone.
+    fn drain(&self, hub: &Hub, cx: &mut Context<'_>) -> Poll<()> {
+        self.remember(cx);
+        loop {
+            if self.broken.get() || !hub.broker().has_output(self.client) {
+                return Poll::Ready(());
+            }
+            if self.poll_unblocked(hub, cx).is_pending() {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Waits until the socket takes something again, if it didn't, and sends.
+    fn poll_unblocked(&self, hub: &Hub, cx: &mut Context<'_>) -> Poll<()> {
+        while self.blocked.get() && !self.broken.get() {
+            match self.stream.poll_write_ready(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Err(_)) => self.broken.set(true),
+                Poll::Ready(Ok(())) => {
+                    self.blocked.set(false);
+                    self.flush(hub, hub.now());
+                    // What was sent may have made room for a notice, which others are told of.
+                    hub.perform();
+                }
+            }
+        }
+        Poll::Ready(())
+    }
+
+    /// Sends once: as many slices as one call takes.
+    fn write_once(&self, hub: &Hub, now: Now) -> io::Result<()> {
+        let mut broker = hub.broker();
+        let mut slices = [IoSlice::new(&[]); WRITE_SLICES_MAX];
+        let mut count = 0;
+        let staged = broker.stage(now, self.client).filter(|bytes| !bytes.is_empty());
+        for (slice, bytes) in slices.iter_mut().zip(staged) {
+            *slice = IoSlice::new(bytes);
+            count += 1;
+        }
+        if count == 0 {
+            // All that waited had expired.
+            return Ok(());
+        }
+        let slices = slices.get(..count).unwrap_or_default();
+        let written = self.stream.try_write_vectored(slices)?;
+        broker.wrote(now, self.client, written);
+        Ok(())
+    }
+
+    fn remember(&self, cx: &Context<'_>) {
+        let mut waker = self.waker.borrow_mut();
+        if !waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            *waker = Some(cx.waker().clone());
+        }
+    }
+
+    fn wake(&self) {
+        if let Some(waker) = &*self.waker.borrow() {
+            waker.wake_by_ref();
+        }
+    }
+}
+
+impl Reader {
+    fn new(client: ClientId) -> Self {
+        let session = Session::new(client);
+        Self { session, rest: Vec::new(), fed: Fed::default(), stopped: false }
+    }
+
+    /// Reads once and feeds the session. Returns how many bytes were read.
+    fn read(&mut self, hub: &Hub, stream: &UnixStream) -> io::Result<usize> {
+        if self.rest.len().max(self.fed.wanted) > READ_BYTES / 2 {
+            return self.read_long(hub, stream);
+        }
+        let mut buffer = hub.read_buffer();
+        let kept = self.rest.len();
+        let (before, free) = buffer.split_at_mut(kept);
+        before.copy_from_slice(&self.rest);
+        let read = read_some(stream, free)?;
+        let bytes = buffer.get(..kept + read).unwrap_or_default();
+        self.fed = self.session.feed(&mut hub.broker(), hub.now(), bytes);
+        let unconsumed = bytes.get(self.fed.consumed..).unwrap_or_default();
+        self.rest.clear();
+        if unconsumed.is_empty() {
+            // Between two batches a connection keeps no memory.
+            self.rest = Vec::new();
+        } else {
+            self.rest.extend_from_slice(unconsumed);
+        }
+        self.note_stop(hub);
+        Ok(read)
+    }
+
+    /// Reads behind what is there already: for a line or frame that does not fit the shared buffer.
+    /// The memory grows with what has come, not with what a length field promises.
+    fn read_long(&mut self, hub: &Hub, stream: &UnixStream) -> io::Result<usize> {
+        let kept = self.rest.len();
+        self.rest.resize(kept + READ_BYTES, 0);
+        let read = read_some(stream, self.rest.get_mut(kept..).unwrap_or_default());
+        self.rest.truncate(kept + *read.as_ref().unwrap_or(&0));
+        let read = read?;
+        if self.fed.wanted <= self.rest.len() {
+            self.feed_rest(hub);
+        }
+        Ok(read)
+    }
+
+    /// Feeds what is there, without reading.
+    fn feed_rest(&mut self, hub: &Hub) {
+        self.fed = self.session.feed(&mut hub.broker(), hub.now(), &self.rest);
+        self.rest.drain(..self.fed.consumed);
+        if self.rest.is_empty() {
+            self.rest = Vec::new();
+        }
+        self.note_stop(hub);
+    }
+
+    fn note_stop(&mut self, hub: &Hub) {
+        self.stopped = !self.rest.is_empty() && hub.broker().is_choked(self.session.client());
+    }
+}
+
+/// Reads what is there. Where that is less than there was room for, the socket is empty now: the
+/// readiness is cleared at once, which saves the call that would find out.
+fn read_some(stream: &UnixStream, buffer: &mut [u8]) -> io::Result<usize> {
+    let read = stream.try_read(buffer)?;
+    if read < buffer.len() {
+        let empty = || Err::<(), _>(io::ErrorKind::WouldBlock.into());
+        // It fails as it was told to; that is what clears the readiness.
+        let _ = stream.try_io(Interest::READABLE, empty);
+    }
+    Ok(read)
+}

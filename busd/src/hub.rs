@@ -1,0 +1,152 @@
+//! The broker and the connections around it, on one thread.
+//!
+//! One thread owns the broker, so there is no lock: a [`RefCell`] is borrowed for as long as a batch
+//! takes and never across an await. A connection's task reads a batch, feeds it to the broker, and at
+//! once sends to every subscriber what that caused, each once. A subscriber whose socket is full is
+//! left to its own task, which waits until there is room; nobody else does.
+//!
+//! Deliberately absent: threads to spread the load over. The broker's work for a message is a small
+//! part of what the kernel does for it, and a second thread would cost every message a hand-over.
+
+use crate::clock::Clock;
+use crate::door::Connection;
+use crate::limits::READ_BYTES;
+use kith_core::{Broker, ClientId, Now, Output};
+use std::cell::{Cell, RefCell, RefMut};
+use std::collections::HashMap;
+use std::rc::Rc;
+use tokio::sync::Notify;
+
+/// The broker and the connections around it.
+pub(crate) struct Hub {
+    broker: RefCell<Broker>,
+    connections: RefCell<HashMap<ClientId, Rc<Connection>>>,
+    /// Where every connection reads; what is left over it keeps itself.
+    read_buffer: RefCell<Vec<u8>>,
+    clock: Clock,
+    /// When the timer's task will wake next.
+    timer_due_ms: Cell<Option<u64>>,
+    timer: Notify,
+    /// Told when a connection has ended.
+    ended: Notify,
+}
+
+impl Hub {
+    pub(crate) fn new(broker: Broker) -> Self {
+        Self {
+            broker: RefCell::new(broker),
+            connections: RefCell::default(),
+            read_buffer: RefCell::new(Vec::new()),
+            clock: Clock::start(),
+            timer_due_ms: Cell::new(None),
+            timer: Notify::new(),
+            ended: Notify::new(),
+        }
+    }
+
+    pub(crate) fn now(&self) -> Now {
+        self.clock.now()
+    }
+
+    pub(crate) fn broker(&self) -> RefMut<'_, Broker> {
+        self.broker.borrow_mut()
+    }
+
+    /// The buffer in which to read.
+    pub(crate) fn read_buffer(&self) -> RefMut<'_, Vec<u8>> {
+        let mut buffer = self.read_buffer.borrow_mut();
+        if buffer.is_empty() {
+            buffer.resize(READ_BYTES, 0);
+        }
+        buffer
+    }
+
+    pub(crate) fn add(&self, connection: Rc<Connection>) {
+        self.connections.borrow_mut().insert(connection.client(), connection);
+    }
+
+    /// Ends a connection, in the broker too.
+    pub(crate) fn remove(&self, client: ClientId, reason: &str) {
+        self.connections.borrow_mut().remove(&client);
+        self.broker().disconnect(self.now(), client, reason);
+        self.perform();
+        self.ended.notify_waiters();
+    }
+
+    /// Does what the broker wants done: sends to everyone who has something to be sent.
+    pub(crate) fn perform(&self) {
+        let now = self.now();
+        loop {
+            let Some(output) = self.broker().poll_output() else { break };
+            match output {
+                Output::Flush(client) => {
+                    // Its own reference, so that nothing is borrowed while it is woken.
+                    let connection = self.connections.borrow().get(&client).cloned();
+                    if let Some(connection) = connection {
+                        connection.flush(self, now);
+                    }
+                }
+                Output::Overflown(client) => {
+                    let broker = self.broker();
+                    let name = broker.name(client).unwrap_or("unnamed");
+                    tracing::warn!(
+                        client = client.serial(),
+                        name,
+                        "does not read fast enough: its queue is full, messages for it are dropped"
+                    );
+                }
+                _ => {}
+            }
+        }
+        self.set_timer();
+    }
+
+    /// Wakes the broker when it wants to be woken. Runs for as long as the daemon.
+    pub(crate) async fn run_timer(&self) {
+        loop {
+            let due = self.broker().poll_timeout();
+            self.timer_due_ms.set(due);
+            let Some(due) = due else {
+                self.timer.notified().await;
+                continue;
+            };
+            tokio::select! {
+                () = tokio::time::sleep_until(self.clock.instant(due).into()) => {
+                    self.broker().handle_timeout(self.now());
+                    self.perform();
+                }
+                () = self.timer.notified() => {}
+            }
+        }
+    }
+
+    /// Waits until no connection is left.
+    pub(crate) async fn drained(&self) {
+        loop {
+            let ended = self.ended.notified();
+            if self.connections.borrow().is_empty() {
+                return;
+            }
+            ended.await;
+        }
+    }
+
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.borrow().len()
+    }
+
+    /// Has the timer's task look again, if the broker wants to be woken earlier than it knows. Later
+    /// is left: it would mean a wake-up of that task for every request that is answered.
+    fn set_timer(&self) {
+        let wanted = self.broker().poll_timeout();
+        let is_earlier = match (wanted, self.timer_due_ms.get()) {
+            (Some(wanted), Some(set)) => wanted < set,
+            (Some(_), None) => true,
+            (None, _) => false,
+        };
+        if is_earlier {
+            self.timer_due_ms.set(wanted);
+            self.timer.notify_one();
+        }
+    }
+}

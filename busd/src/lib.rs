@@ -1,0 +1,29 @@
+//! The Kith daemon: the process around `kith-core`.
+//!
+//! It has the socket, the configuration, the clock and the one thread on which the broker lives;
+//! what it should do with the bytes it reads is decided in `kith-core`, without it.
+//!
+//! - `arguments`, `configuration`, `exit_code`: what the daemon is told, and how it ends;
+//! - `state`, `directory`, `lock_file`, `listen`: what it needs before anything can happen;
+//! - `daemon`: the order of it all, from start to stop;
+//! - `hub`: the broker and its connections; `door`: the connections;
+//! - `clock`, `log`, `limits`.
+//!
+//! `kith-busd` and `kith daemon` are both [`run`].
+
+pub mod arguments;
+pub mod configuration;
+pub mod exit_code;
+
+mod clock;
+mod daemon;
+mod directory;
+mod door;
+mod hub;
+mod limits;
+mod listen;
+mod lock_file;
+mod log;
+mod state;
+
+pub use daemon::run;

@@ -1,0 +1,78 @@
+//! A number on everything of the daemon's own, with its reason: what the configuration may ask
+//! for, and how large the configuration itself may be.
+//!
+//! The defaults of what can be configured stand in `kith_core::Limits`, beside what they protect;
+//! here are the bounds within which somebody may move them. The lower ones keep the bus usable,
+//! the upper ones keep a slip of the hand (a zero too many) from becoming an outage. Both ends are
+//! allowed. Sizes are in bytes, times in milliseconds, `u64` on every platform.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use kith_wire::limits::PAYLOAD_BYTES_MAX;
+
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
+const SECOND: u64 = 1000;
+const HOUR: u64 = 60 * 60 * SECOND;
+
+/// `payload_bytes_max`. Below, the daemon's own answers on `bus.*` would not fit; above, lengths
+/// would come near 32 bits.
+pub(crate) const PAYLOAD_BYTES: RangeInclusive<u64> = (64 * KIB)..=(PAYLOAD_BYTES_MAX as u64);
+/// `queue_bytes_max`. Below, a queue holds less than one read of the socket; above, one client
+/// that has stopped reading takes the memory of the machine. It must also hold one message of the
+/// largest size, which is checked against `payload_bytes_max`.
+pub(crate) const QUEUE_BYTES: RangeInclusive<u64> = (256 * KIB)..=(4 * GIB);
+/// `queue_messages_max`. Below, a client lags at its first hiccup; above, the entries alone take
+/// gigabytes.
+pub(crate) const QUEUE_MESSAGES: RangeInclusive<u64> = 16..=(1 << 24);
+/// `subscriptions_max`. Below, `kith` itself could not work; above, one client could fill the bus.
+pub(crate) const SUBSCRIPTIONS: RangeInclusive<u64> = 16..=(1 << 22);
+/// `subscriptions_total_max`. Below, a desktop's programs don't fit; above, the index takes
+/// 10 GiB.
+pub(crate) const SUBSCRIPTIONS_TOTAL: RangeInclusive<u64> = 256..=(1 << 26);
+/// `requests_max`. One is a working client; above, each waits in a table for up to an hour.
+pub(crate) const REQUESTS: RangeInclusive<u64> = 1..=(1 << 20);
+/// `retained_messages_max`. Below, the daemon's own kept values leave no room, of which a client
+/// may have half; above, the entries alone take gigabytes.
+pub(crate) const RETAINED_MESSAGES: RangeInclusive<u64> = 16..=(1 << 24);
+/// `retained_bytes_max`. As for its messages; above, it is a store, and memory is not the place.
+pub(crate) const RETAINED_BYTES: RangeInclusive<u64> = (64 * KIB)..=(16 * GIB);
+/// `clients_max`. Below, nobody could look at the bus while programs use it; above, Linux has no
+/// file descriptors for them in one process.
+pub(crate) const CLIENTS: RangeInclusive<u64> = 4..=(1 << 20);
+/// `stats.interval`. Below, counting would be a load of its own; above, nobody waits for it.
+pub(crate) const STATS_INTERVAL: RangeInclusive<u64> = 100..=HOUR;
+
+/// Bytes of a configuration file: a thousand times what all keys take. More is another file,
+/// given by mistake.
+pub(crate) const CONFIGURATION_BYTES_MAX: u64 = MIB;
+/// Characters of a line that is shown below an error; a longer one is left out, since it would
+/// wrap and the marks below it would point anywhere.
+pub(crate) const SNIPPET_CHARS_MAX: usize = 120;
+/// Errors of a configuration file that are shown; the rest is counted.
+pub(crate) const PROBLEMS_SHOWN_MAX: usize = 20;
+/// Characters of a key for which a similar one is looked up: longer than any key, and the
+/// comparison takes the product of both lengths.
+pub(crate) const SIMILAR_CHARS_MAX: usize = 64;
+/// Bytes of a socket's path: `sun_path` of Linux has 108, the last one zero (`unix(7)`).
+pub(crate) const SOCKET_PATH_BYTES_MAX: usize = 107;
+/// Bytes of a lock file that are read to learn who holds it: a process id and a line feed.
+pub(crate) const PROCESS_ID_BYTES_MAX: u64 = 16;
+
+/// What one read may bring: four writes of a batching publisher, and small enough for the cache.
+pub(crate) const READ_BYTES: usize = 256 << 10;
+/// Reads of one connection in a row before the others have their turn.
+pub(crate) const READS_PER_TURN_MAX: usize = 4;
+/// Slices in one write: more rarely fit into a socket's buffer.
+pub(crate) const WRITE_SLICES_MAX: usize = 64;
+/// How long what is left for a closing connection may take to be read.
+pub(crate) const LINGER: Duration = Duration::from_secs(10);
+/// How long the daemon waits for its clients when it is told to stop: systemd waits 90 seconds.
+pub(crate) const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
+/// How long to wait when a connection can't be accepted.
+pub(crate) const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+/// File descriptors kept free of connections: the listener, the locks, the log, epoll, the signals,
+/// and one to accept and refuse with.
+pub(crate) const FILES_RESERVED: usize = 32;
