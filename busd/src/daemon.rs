@@ -1,8 +1,8 @@
 //! The daemon from start to stop.
 //!
-//! Everything that can fail is done before the first connection is taken, in an order in which nothing
-//! has to be undone: configuration, log, state, socket. Then one thread serves until a signal comes;
-//! a second signal ends it at once.
+//! Everything that can fail is done before the first connection is taken, in an order in which
+//! nothing has to be undone: configuration, log, state, socket. Then one thread serves until a
+//! signal comes; a second signal ends it at once.
 
 use crate::arguments::Arguments;
 use crate::configuration::{Configuration, Environment};
@@ -14,6 +14,8 @@ use crate::listen::{self, Accepting, Listening};
 use crate::log;
 use crate::state::StateLock;
 use kith_core::{Broker, Limits};
+use rustix::fs::Mode;
+use rustix::process::umask;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::process::ExitCode;
@@ -60,6 +62,8 @@ fn start(arguments: &Arguments, environment: &Environment) -> Result<(), Failure
     let mut configuration = Configuration::load(arguments, environment)
         .map_err(|error| Failure::new(&error, error.exit_code()))?;
     log::start(configuration.log_level, environment);
+    // What this process makes is for its user alone, whatever it was started with.
+    umask(Mode::RWXG | Mode::RWXO);
     let state = StateLock::acquire(&configuration.state)
         .map_err(|error| Failure::new(&error, error.exit_code()))?;
     let listening = listen::listen(&configuration.socket)

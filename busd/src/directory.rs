@@ -111,9 +111,8 @@ fn judge(
         return Err(DirectoryError::Owner { path: path.to_owned(), owner, user });
     }
     let is_sticky = mode & 0o1000 != 0 && standard == Standard::Shared;
-    let refuse = |what, wanted| {
-        Err(DirectoryError::Mode { path: path.to_owned(), mode, what, wanted })
-    };
+    let refuse =
+        |what, wanted| Err(DirectoryError::Mode { path: path.to_owned(), mode, what, wanted });
     if mode & 0o022 != 0 && !is_sticky {
         return refuse("write to it", if standard == Standard::Closed { "700" } else { "go-w" });
     }

@@ -1,9 +1,9 @@
 //! The broker and the connections around it, on one thread.
 //!
-//! One thread owns the broker, so there is no lock: a [`RefCell`] is borrowed for as long as a batch
-//! takes and never across an await. A connection's task reads a batch, feeds it to the broker, and at
-//! once sends to every subscriber what that caused, each once. A subscriber whose socket is full is
-//! left to its own task, which waits until there is room; nobody else does.
+//! One thread owns the broker, so there is no lock: a [`RefCell`] is borrowed for as long as a
+//! batch takes and never across an await. A connection's task reads a batch, feeds it to the
+//! broker, and at once sends to every subscriber what that caused, each once. A subscriber whose
+//! socket is full is left to its own task, which waits until there is room; nobody else does.
 //!
 //! Deliberately absent: threads to spread the load over. The broker's work for a message is a small
 //! part of what the kernel does for it, and a second thread would cost every message a hand-over.
@@ -86,19 +86,25 @@ impl Hub {
                         connection.flush(self, now);
                     }
                 }
-                Output::Overflown(client) => {
-                    let broker = self.broker();
-                    let name = broker.name(client).unwrap_or("unnamed");
-                    tracing::warn!(
-                        client = client.serial(),
-                        name,
-                        "does not read fast enough: its queue is full, messages for it are dropped"
-                    );
-                }
+                Output::Overflown(client) => self.warn_of_overflow(client),
                 _ => {}
             }
         }
         self.set_timer();
+    }
+
+    /// Once for each connection: one that keeps falling behind would fill the log, and slow the bus
+    /// while nobody reads that. `bus.lag` and `kith status` tell the rest.
+    fn warn_of_overflow(&self, client: ClientId) {
+        let connection = self.connections.borrow().get(&client).cloned();
+        if connection.is_some_and(|connection| connection.is_first_overflow()) {
+            let broker = self.broker();
+            tracing::warn!(
+                client = client.serial(),
+                name = broker.name(client).unwrap_or("unnamed"),
+                "does not read fast enough: its queue is full, messages for it are dropped"
+            );
+        }
     }
 
     /// Wakes the broker when it wants to be woken. Runs for as long as the daemon.
@@ -135,8 +141,8 @@ impl Hub {
         self.connections.borrow().len()
     }
 
-    /// Has the timer's task look again, if the broker wants to be woken earlier than it knows. Later
-    /// is left: it would mean a wake-up of that task for every request that is answered.
+    /// Has the timer's task look again, if the broker wants to be woken earlier than it knows.
+    /// Later is left: it would mean a wake-up of that task for every request that is answered.
     fn set_timer(&self) {
         let wanted = self.broker().poll_timeout();
         let is_earlier = match (wanted, self.timer_due_ms.get()) {

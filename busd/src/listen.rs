@@ -187,7 +187,7 @@ fn passed(mut passed: ListenFd) -> Result<Option<StdListener>, ListenError> {
 
 fn make(path: &Path) -> Result<Listening, ListenError> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let directory = directory.unwrap_or(Path::new("."));
+    let directory = directory.unwrap_or_else(|| Path::new("."));
     let is_own = directory.file_name() == Some(OsStr::new(OWN_DIRECTORY));
     let standard = if is_own { Standard::Closed } else { Standard::Shared };
     prepare(directory, Make::Last, standard)?;
@@ -233,9 +233,7 @@ fn clear(path: &Path) -> Result<(), ListenError> {
             _ => Ok(()),
         },
         Err(Errno::NOENT) => Ok(()),
-        Err(errno) => {
-            Err(ListenError::Probe { path: path.to_owned(), source: errno.into() })
-        }
+        Err(errno) => Err(ListenError::Probe { path: path.to_owned(), source: errno.into() }),
     }
 }
 

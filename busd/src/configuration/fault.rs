@@ -85,15 +85,16 @@ pub enum Fault {
     },
     /// A queue that could never deliver the largest message.
     #[error(
-        "`limits.queue_bytes_max` is {queue} bytes, but a message with a payload of \
-         `limits.payload_bytes_max` may take {message} in the queue: raise the one or lower the \
-         other"
+        "one message with a payload of {payload} (`limits.payload_bytes_max`) can take {message} \
+         in a queue, but `limits.queue_bytes_max` is {queue}: raise that, or allow smaller payloads"
     )]
     Queue {
-        /// What was asked for, or the default.
-        queue: usize,
-        /// What is needed.
-        message: usize,
+        /// The largest payload, as a person writes it.
+        payload: String,
+        /// What is needed, rounded up.
+        message: String,
+        /// What a queue may hold, because the file says so or by default.
+        queue: String,
     },
 }
 

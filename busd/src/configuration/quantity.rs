@@ -18,10 +18,8 @@ pub enum QuantityError {
         example: &'static str,
     },
     /// A number alone.
-    #[error("a unit is missing: write {example:?}, or another of {units}")]
+    #[error("a unit is missing after the number: add one of {units}")]
     NoUnit {
-        /// The same number with a unit.
-        example: String,
         /// Those that there are.
         units: &'static str,
     },
@@ -64,8 +62,7 @@ fn parse(
     // Digits alone fail to parse only where they are too many.
     let number: u64 = digits.parse().map_err(|_| QuantityError::TooLarge)?;
     if unit.is_empty() {
-        let first = known.last().map_or("", |(unit, _)| unit);
-        return Err(QuantityError::NoUnit { example: format!("{number} {first}"), units });
+        return Err(QuantityError::NoUnit { units });
     }
     let Some((_, factor)) = known.iter().find(|(name, _)| *name == unit) else {
         return Err(QuantityError::Unit { unit: unit.escape_debug().to_string(), units });
@@ -121,7 +118,7 @@ mod tests {
         let error = |text| parse_bytes(text).unwrap_err().to_string();
         assert_eq!(error("16 MB"), "`MB` is not a unit here: use B, KiB, MiB, GiB");
         assert_eq!(error("16 mib"), "`mib` is not a unit here: use B, KiB, MiB, GiB");
-        let missing = "a unit is missing: write \"16 B\", or another of B, KiB, MiB, GiB";
+        let missing = "a unit is missing after the number: add one of B, KiB, MiB, GiB";
         assert_eq!(error("16"), missing);
         for text in ["", " ", "MiB", "-1 MiB", "1.5 MiB", "1_000 B", "1,000 B", "٣ B"] {
             assert_eq!(error(text), "write a whole number and a unit, such as \"16 MiB\"");

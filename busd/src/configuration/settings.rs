@@ -74,11 +74,7 @@ pub(super) static KEYS: &[Key] = &[
     ),
     limit("retained_bytes_max", Bytes(limits::RETAINED_BYTES, |to| &mut to.retained_bytes_max)),
     limit("clients_max", Count(limits::CLIENTS, |to| &mut to.clients_max)),
-    key(
-        "stats",
-        "interval",
-        Milliseconds(limits::STATS_INTERVAL, |to| &mut to.stats_interval_ms),
-    ),
+    key("stats", "interval", Milliseconds(limits::STATS_INTERVAL, |to| &mut to.stats_interval_ms)),
 ];
 
 const fn key(table: &'static str, name: &'static str, value: Value) -> Key {
@@ -217,12 +213,15 @@ impl Reader {
     /// Each of the two may be right by itself and wrong beside the other. Where something else is
     /// wrong, they may not be what was meant.
     fn check_queue(&mut self) {
-        let limits = &self.settings.limits;
-        let queue = limits.queue_bytes_max;
-        let message = line_bytes_max(limits.payload_bytes_max);
+        let (queue, payload) =
+            (self.settings.limits.queue_bytes_max, self.settings.limits.payload_bytes_max);
+        let message = line_bytes_max(payload);
         let span = self.queue.take().or_else(|| self.payload.take());
         if let Some(span) = span.filter(|_| queue < message && self.faults.is_empty()) {
-            self.fault(span, Fault::Queue { queue, message });
+            let format = |bytes: usize| format_bytes(bytes as u64);
+            let message = format(message.next_multiple_of(1 << 20));
+            let fault = Fault::Queue { payload: format(payload), message, queue: format(queue) };
+            self.fault(span, fault);
         }
     }
 
@@ -252,11 +251,7 @@ fn path(key: &Key, value: &DeValue<'_>) -> Result<PathBuf, Fault> {
     Ok(PathBuf::from(path))
 }
 
-fn text<'a>(
-    key: &Key,
-    value: &'a DeValue<'_>,
-    expected: &'static str,
-) -> Result<&'a str, Fault> {
+fn text<'a>(key: &Key, value: &'a DeValue<'_>, expected: &'static str) -> Result<&'a str, Fault> {
     value.as_str().ok_or_else(|| wrong_type(key, value, expected))
 }
 

@@ -41,7 +41,7 @@ fn documented(key: &Key) -> Option<Vec<&'static str>> {
         let line = line.trim_start_matches("# ");
         line.strip_prefix(key.name).is_some_and(|rest| rest.starts_with(" = "))
     };
-    let at = lines.iter().position(|line| sets(line))?;
+    let at = lines.iter().position(sets)?;
     let start = lines[..at].iter().rposition(|line| line.is_empty())? + 1;
     Some(lines[start..=at].to_vec())
 }
@@ -73,10 +73,10 @@ fn u64_to_string(number: u64) -> String {
 fn the_examples_in_the_default_file_are_right() {
     let text: String = DEFAULT
         .lines()
-        .map(|line| line.strip_prefix("# path = ").map_or_else(
-            || format!("{line}\n"),
-            |value| format!("path = {value}\n"),
-        ))
+        .map(|line| {
+            line.strip_prefix("# path = ")
+                .map_or_else(|| format!("{line}\n"), |value| format!("path = {value}\n"))
+        })
         .collect();
     let settings = Settings::parse(&text).unwrap();
     assert_eq!(settings.socket, Some("/run/user/1000/kith/bus.sock".into()));

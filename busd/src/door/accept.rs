@@ -1,8 +1,8 @@
 //! Taking connections.
 //!
 //! Whoever may not come in is told why in one JSON line, which every client can at least show: the
-//! framing is not known yet. The number of connections is kept below the number of file descriptors,
-//! so there is always one left to accept with, refuse, and close.
+//! framing is not known yet. The number of connections is kept below the number of file
+//! descriptors, so there is always one left to accept with, refuse, and close.
 
 use super::connection::serve;
 use crate::hub::Hub;

@@ -1,9 +1,9 @@
 //! One connection: reading and writing.
 //!
 //! Its task sleeps until the socket can be read, or, while something waits to be sent that did not
-//! fit, written. Other connections' tasks send on it too ([`Connection::flush`]): what one publisher's
-//! batch caused is sent from that publisher's task, so that a subscriber's task need not wake for each
-//! message. All this happens on one thread, between two awaits.
+//! fit, written. Other connections' tasks send on it too ([`Connection::flush`]): what one
+//! publisher's batch caused is sent from that publisher's task, so that a subscriber's task need
+//! not wake for each message. All this happens on one thread, between two awaits.
 //!
 //! A client that doesn't read its answers is not read from (see [`Broker::is_choked`]), so it can't
 //! make the daemon queue answers without end.
@@ -29,6 +29,7 @@ pub(crate) struct Connection {
     blocked: Cell<bool>,
     /// Writing failed, so the peer is gone; the connection's own task ends it.
     broken: Cell<bool>,
+    overflown: Cell<bool>,
     waker: RefCell<Option<Waker>>,
 }
 
@@ -73,12 +74,18 @@ impl Connection {
             client,
             blocked: Cell::new(false),
             broken: Cell::new(false),
+            overflown: Cell::new(false),
             waker: RefCell::new(None),
         }
     }
 
     pub(crate) fn client(&self) -> ClientId {
         self.client
+    }
+
+    /// Whether its queue is full for the first time; from now on it isn't any more.
+    pub(crate) fn is_first_overflow(&self) -> bool {
+        !self.overflown.replace(true)
     }
 
     /// Sends what waits, as far as the socket takes it. Its own task does the rest.

@@ -167,7 +167,8 @@ fn run_with(test: &str, sockets: [Option<OwnedFd>; 2]) {
     let n_sockets = sockets.iter().flatten().count();
     let [first, second] = sockets.map(|socket| socket.map_or_else(Stdio::null, Stdio::from));
     // systemd leaves them from number 3 on, and `exec` keeps the process id.
-    let script = "exec 3<&0 4<&1 1>&2; export LISTEN_PID=$$; exec \"$0\" --exact \"$1\" --nocapture";
+    let script =
+        "exec 3<&0 4<&1 1>&2; export LISTEN_PID=$$; exec \"$0\" --exact \"$1\" --nocapture";
     let child = Command::new("sh")
         .args(["-c", script])
         .arg(std::env::current_exe().unwrap())
