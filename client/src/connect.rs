@@ -1,0 +1,87 @@
+//! Setting up a connection.
+//!
+//! The first connection is tried once and fails with a reason: a program that starts wants to know
+//! that there is no daemon, and say so. Waiting and trying again is for connections that were lost.
+
+use crate::client::{Client, Inner};
+use crate::limits::ERRORS_MAX;
+use crate::mailbox::Mailbox;
+use crate::publish::new_uuid;
+use crate::session::Session;
+use crate::task::{Shared, Task};
+use crate::{ConnectError, Loss, socket_path};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use tokio::net::UnixStream;
+use tokio::sync::{broadcast, oneshot};
+
+/// What to do when the connection is lost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reconnect {
+    /// Connect again, after waits that grow from 50 ms to 5 s and differ by chance, for as long as
+    /// the client exists.
+    #[default]
+    BackOff,
+    /// End everything: operations fail and subscriptions end.
+    Never,
+}
+
+/// How to connect; made by [`Client::builder`].
+#[derive(Clone, Debug, Default)]
+#[must_use = "a connection is made by `Builder::connect`"]
+pub struct Builder {
+    path: Option<PathBuf>,
+    name: Option<String>,
+    reconnect: Reconnect,
+}
+
+impl Builder {
+    /// The daemon's socket, where it is not the one that [`socket_path`] finds.
+    pub fn path(mut self, path: impl Into<PathBuf>) -> Self {
+        self.path = Some(path.into());
+        self
+    }
+
+    /// Names the program, for people who look at the bus: 1 to 64 bytes without control characters.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// What to do when the connection is lost.
+    pub fn reconnect(mut self, reconnect: Reconnect) -> Self {
+        self.reconnect = reconnect;
+        self
+    }
+
+    /// Connects, and waits for the daemon's answer. It has to be called in a tokio runtime with I/O
+    /// and time enabled, which then drives the connection.
+    ///
+    /// # Errors
+    /// Says whether no path is known, nobody listens there, the daemon refuses, it speaks another
+    /// version, or the socket fails.
+    pub async fn connect(self) -> Result<Client, ConnectError> {
+        let Self { path, name, reconnect } = self;
+        if let Some(name) = &name {
+            kith_wire::check_name(name)?;
+        }
+        let path = path.map_or_else(socket_path, Ok)?;
+        let stream = UnixStream::connect(&path).await;
+        let stream = stream.map_err(|error| ConnectError::from_io(path.clone(), error))?;
+
+        let payload_bytes_max = AtomicUsize::new(0);
+        let shared = Arc::new(Shared { mailbox: Mailbox::new(), payload_bytes_max });
+        let (errors, unread) = broadcast::channel(ERRORS_MAX);
+        let (first, connected) = oneshot::channel();
+        let session = Session::new(name, new_uuid());
+        let task = Task::new(path, reconnect, session, Arc::clone(&shared), errors.clone(), first);
+        let client = Client::new(Inner::new(shared, errors, unread));
+        tokio::spawn(task.run(stream));
+        match connected.await.unwrap_or(Err(Loss::Closed)) {
+            Ok(()) => Ok(client),
+            Err(loss) => Err(ConnectError::from_loss(loss)),
+        }
+    }
+}

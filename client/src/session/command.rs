@@ -1,0 +1,105 @@
+//! What the program asks, and what is written for it.
+//!
+//! While there is no connection, publishes and subscriptions are written all the same and wait;
+//! `again.rs` looks through them. What would only be about a connection fails at once.
+
+use super::frames::put_number;
+use super::{Command, Done, Failure, Kind, Output, Pending, Session, Subscribed, Unconfirmed};
+use crate::Loss;
+use kith_wire::{MessageId, Operation};
+use std::num::NonZeroU32;
+use std::time::Instant;
+
+impl<W, S: Clone> Session<W, S> {
+    /// The program asks for something.
+    pub(crate) fn command(&mut self, now: Instant, command: Command<W, S>) {
+        match command {
+            Command::Posts { frames, count, charge } => {
+                self.outgoing.append(frames, charge);
+                if self.outgoing.is_open() {
+                    self.posts.sent += count;
+                    self.watch_posts(now);
+                }
+            }
+            Command::Publish { frame, id, waiter } => self.publish(now, frame, id, waiter),
+            Command::Subscribe { key, frame, to, waiter } => {
+                self.subscribe(key, frame, to, waiter);
+            }
+            Command::Unsubscribe { key } => self.unsubscribe(key),
+            Command::SetWill { frame, waiter } => self.set_will(frame, waiter),
+            Command::ClearWill { waiter } if !self.outgoing.is_open() => {
+                // The daemon has none of ours any more; what waits to be left is taken back here.
+                self.drop_pending_wills(u64::MAX);
+                self.will = None;
+                self.outputs.push_back(Output::Answer(waiter, Ok(Done::Plain)));
+            }
+            Command::Request { waiter, .. }
+            | Command::Ping { waiter }
+            | Command::Close { waiter }
+                if !self.outgoing.is_open() =>
+            {
+                let failure = Failure::Lost(Loss::NotConnected);
+                self.outputs.push_back(Output::Answer(waiter, Err(failure)));
+            }
+            Command::ClearWill { waiter } => self.ask(Operation::Unwill, Kind::Unwill(waiter)),
+            Command::Ping { waiter } => self.ask(Operation::Ping, Kind::Ping(waiter)),
+            Command::Close { waiter } => self.ask(Operation::Bye, Kind::Bye(waiter)),
+            Command::Request { mut frame, waiter } => {
+                let number = self.wait_for(Kind::Request(waiter));
+                put_number(&mut frame, number.get());
+                self.outgoing.frames().extend_from_slice(&frame);
+            }
+        }
+    }
+
+    fn publish(&mut self, now: Instant, mut frame: Vec<u8>, id: MessageId, waiter: W) {
+        let number = self.free_number();
+        put_number(&mut frame, number.get());
+        self.outgoing.frames().extend_from_slice(&frame);
+        let sent = self.outgoing.is_open().then_some(now);
+        let kind = Kind::Publish(Unconfirmed { frame, id, waiter, sent, losses: 0 });
+        self.wait_under(number, kind);
+    }
+
+    fn subscribe(&mut self, key: u64, mut frame: Vec<u8>, to: S, waiter: W) {
+        let number = self.wait_for(Kind::Subscribe(waiter)).get();
+        put_number(&mut frame, number);
+        self.outgoing.frames().extend_from_slice(&frame);
+        self.numbers.insert(key, number);
+        self.subscriptions.insert(number, Subscribed { key, frame, to });
+    }
+
+    fn unsubscribe(&mut self, key: u64) {
+        let Some(number) = self.numbers.remove(&key).and_then(NonZeroU32::new) else { return };
+        self.subscriptions.remove(&number.get());
+        if self.outgoing.is_open() {
+            self.ask(Operation::Unsubscribe(number), Kind::Unsubscribe);
+        } else {
+            self.pending.remove(&number.get());
+        }
+    }
+
+    fn set_will(&mut self, mut frame: Vec<u8>, waiter: W) {
+        if self.outgoing.is_open() {
+            let number = self.free_number();
+            put_number(&mut frame, number.get());
+            self.outgoing.frames().extend_from_slice(&frame);
+            self.wait_under(number, Kind::Will { frame, waiter });
+        } else {
+            self.wait_for(Kind::Will { frame, waiter });
+        }
+    }
+
+    /// Wills that were not confirmed before another word was said about them.
+    pub(super) fn drop_pending_wills(&mut self, before: u64) {
+        let is_dropped =
+            |one: &Pending<W>| matches!(one.kind, Kind::Will { .. }) && one.sequence < before;
+        let mut dropped: Vec<_> = self.pending.extract_if(|_, one| is_dropped(one)).collect();
+        dropped.sort_by_key(|(_, one)| one.sequence);
+        for (_, one) in dropped {
+            if let Kind::Will { waiter, .. } = one.kind {
+                self.outputs.push_back(Output::Answer(waiter, Ok(Done::Plain)));
+            }
+        }
+    }
+}

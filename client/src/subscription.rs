@@ -1,0 +1,128 @@
+//! A subscription, and asking for one.
+//!
+//! The stream tells the whole truth: messages, how many are missing and where, and where the
+//! connection was lost. A program that only wants messages can pass over the rest; it can't be made
+//! to believe that nothing was lost. Dropping the stream unsubscribes.
+
+use crate::client::Inner;
+use crate::feed::Feed;
+use crate::session::Command;
+use crate::{Incoming, SubscribeError};
+use futures_core::Stream;
+use kith_wire::Pattern;
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::num::NonZeroU32;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+/// What to subscribe to: [`Client::subscribe_with`](crate::Client::subscribe_with) takes it.
+///
+/// ```
+/// use kith_client::Subscribe;
+///
+/// let jobs = Subscribe::new("self.jobs.>").group("workers");
+/// # let _ = jobs;
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a subscription is made by `Client::subscribe_with`"]
+pub struct Subscribe<'a> {
+    pattern: Cow<'a, str>,
+    group: Option<Cow<'a, str>>,
+    retained: bool,
+}
+
+impl<'a> Subscribe<'a> {
+    /// Everything that matches a pattern, `[protocol/]scope.topic-pattern`: `self.chess.*`,
+    /// `friends.chess.>`, `bt/self.*`, `*/*.>`. The protocol is `ms` if none is given. Because the
+    /// scope is part of the pattern, a subscription to `self.…` can't be reached from outside.
+    pub fn new(pattern: impl Into<Cow<'a, str>>) -> Self {
+        Self { pattern: pattern.into(), group: None, retained: false }
+    }
+
+    /// Of all subscriptions in one group, one gets each message.
+    pub fn group(mut self, group: impl Into<Cow<'a, str>>) -> Self {
+        self.group = Some(group.into());
+        self
+    }
+
+    /// Kept values that match come first; after a reconnect too.
+    pub fn retained(mut self) -> Self {
+        self.retained = true;
+        self
+    }
+
+    /// Checks it, and gives what a frame can be made of, with a number yet to be put in.
+    pub(crate) fn operation(&self) -> Result<kith_wire::Operation<'_>, SubscribeError> {
+        if let Some(group) = &self.group {
+            kith_wire::check_group(group).map_err(SubscribeError::Group)?;
+        }
+        Ok(kith_wire::Operation::Subscribe(kith_wire::Subscribe {
+            number: NonZeroU32::MIN,
+            pattern: Pattern::new(&*self.pattern)?,
+            group: self.group.as_deref().map(Cow::Borrowed),
+            retained: self.retained,
+        }))
+    }
+}
+
+/// A stream of what matches a pattern. Dropping it unsubscribes.
+///
+/// It ends (`None`) when the client is closed, when the connection is lost for good, or when the
+/// daemon refuses the subscription after a reconnect; [`Subscription::ended`] says which.
+///
+/// What the program has not taken yet waits in a queue of bounded size. When that is full the
+/// newest messages are dropped, and [`Incoming::Lag`] with their exact number stands where they
+/// would have stood. No other subscription, and no answer, is held up by it.
+#[derive(Debug)]
+#[must_use = "dropping a subscription unsubscribes"]
+pub struct Subscription {
+    /// Taken from the feed and not yet given out.
+    taken: VecDeque<Incoming>,
+    feed: Arc<Feed>,
+    key: u64,
+    inner: Arc<Inner>,
+}
+
+impl Subscription {
+    pub(crate) fn new(feed: Arc<Feed>, key: u64, inner: Arc<Inner>) -> Self {
+        Self { taken: VecDeque::new(), feed, key, inner }
+    }
+
+    /// The next that comes; `None` if nothing comes any more. Nothing is lost if the future is
+    /// dropped.
+    pub async fn next(&mut self) -> Option<Incoming> {
+        poll_fn(|context| self.poll_incoming(context)).await
+    }
+
+    /// Why nothing comes any more, if that is so. What was received before can still be taken.
+    #[must_use]
+    pub fn ended(&self) -> Option<SubscribeError> {
+        self.feed.ended()
+    }
+
+    fn poll_incoming(&mut self, context: &mut Context<'_>) -> Poll<Option<Incoming>> {
+        if let Some(incoming) = self.taken.pop_front() {
+            return Poll::Ready(Some(incoming));
+        }
+        ready!(self.feed.poll_take(context, &mut self.taken));
+        Poll::Ready(self.taken.pop_front())
+    }
+}
+
+impl Stream for Subscription {
+    type Item = Incoming;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Incoming>> {
+        self.poll_incoming(context)
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        // Where the connection is gone for good, so is the subscription.
+        let _ = self.inner.shared.mailbox.put(Command::Unsubscribe { key: self.key });
+    }
+}
