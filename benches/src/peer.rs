@@ -1,0 +1,76 @@
+//! What a broker under test has to provide: how it is started, and how its protocol is spoken.
+//!
+//! A codec does no I/O of its own beyond the greeting: it appends requests to a buffer and counts
+//! what came back, so that all peers share the clients in `raw`. Decoding has to look at every
+//! message, as any client would; a codec that trusted a count in a header would flatter its broker.
+
+use crate::socket::{Endpoint, Socket};
+use std::io;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+/// What one connection received.
+#[derive(Default, Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) messages: u64,
+    pub(crate) acks: u64,
+    pub(crate) errors: u64,
+    /// Bytes still to come of a frame that holds several messages (Kith's MSGS), which a codec may
+    /// consume piece by piece.
+    pub(crate) run_left_bytes: usize,
+}
+
+impl Counts {
+    /// Counts from 0 again. An unfinished frame stays unfinished.
+    pub(crate) fn restart(&mut self) {
+        *self = Self { run_left_bytes: self.run_left_bytes, ..Self::default() };
+    }
+}
+
+/// A wire protocol. Topics come in a neutral form: levels parted by `/`, `*` for one whole level;
+/// each codec translates.
+pub(crate) trait Codec: Send + Sync {
+    /// Blocking start of a connection; returns how many acks are still to come for it.
+    fn hello(&self, socket: &mut Socket) -> io::Result<u64>;
+    /// Appends a subscribe request (`id` is at least 1); returns the acks that it will bring.
+    fn subscribe(&self, topic: &str, id: u64, out: &mut Vec<u8>) -> u64;
+    fn publish(&self, topic: &str, payload: &[u8], out: &mut Vec<u8>);
+    /// Appends a request that the broker answers in order with exactly one ack.
+    fn ping(&self, out: &mut Vec<u8>);
+    /// Consumes what is whole and counts it; returns the bytes consumed.
+    fn decode(&self, bytes: &[u8], counts: &mut Counts) -> usize;
+    /// Whether the broker answers each publish, so that the publisher must drain.
+    fn answers_publishes(&self) -> bool {
+        false
+    }
+}
+
+/// How to start a broker in the foreground, and where it will listen.
+pub(crate) struct Start {
+    pub(crate) command: Command,
+    pub(crate) endpoint: Endpoint,
+}
+
+/// A broker under test.
+pub(crate) trait Peer: Send + Sync {
+    fn name(&self) -> &'static str;
+    /// `directory` is empty, and the broker's own.
+    fn start(&self, directory: &Path) -> io::Result<Start>;
+    fn codec(&self) -> Arc<dyn Codec>;
+    /// The largest number of subscriptions to hold in the matching suite; 0: not measured.
+    fn held_subscriptions_max(&self) -> u64 {
+        0
+    }
+    /// Whether a held subscription may have a wildcard before its last level.
+    fn has_leading_wildcards(&self) -> bool {
+        true
+    }
+}
+
+/// A command without standard input.
+pub(crate) fn program(name: impl AsRef<std::ffi::OsStr>) -> Command {
+    let mut command = Command::new(name);
+    command.stdin(Stdio::null());
+    command
+}

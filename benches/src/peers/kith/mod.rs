@@ -1,0 +1,79 @@
+//! Kith itself: `kith-busd` in the foreground, over its Unix socket.
+//!
+//! Three variants, because the daemon does different work for each: `kith` carries opaque bytes in
+//! binary frames, as the peers do; `kith-ms` the same with a JSON payload, which the daemon checks;
+//! `kith-json` speaks JSON lines, as a script would. The codecs are written from
+//! `docs/protocol.md` and share nothing with the daemon. The user's own configuration is kept out.
+
+mod binary;
+mod json;
+
+use crate::peer::{Codec, Peer, Start, program};
+use crate::socket::Endpoint;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+#[derive(Clone, Copy)]
+pub(super) enum Framing {
+    /// Binary frames, opaque payload.
+    Raw,
+    /// Binary frames, JSON payload.
+    Ms,
+    /// JSON lines, JSON payload.
+    Json,
+}
+
+pub(super) struct Kith {
+    pub(super) program: PathBuf,
+    pub(super) framing: Framing,
+}
+
+impl Peer for Kith {
+    fn name(&self) -> &'static str {
+        match self.framing {
+            Framing::Raw => "kith",
+            Framing::Ms => "kith-ms",
+            Framing::Json => "kith-json",
+        }
+    }
+
+    fn start(&self, directory: &Path) -> io::Result<Start> {
+        let socket = directory.join("bus.sock");
+        let mut command = program(&self.program);
+        command.arg("--socket").arg(&socket);
+        command.arg("--state").arg(directory.join("state"));
+        command.env("XDG_CONFIG_HOME", directory.join("config"));
+        for variable in ["KITH_SOCKET", "NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID"] {
+            command.env_remove(variable);
+        }
+        Ok(Start { command, endpoint: Endpoint::Unix(socket) })
+    }
+
+    fn codec(&self) -> Arc<dyn Codec> {
+        match self.framing {
+            Framing::Raw => Arc::new(binary::BinaryCodec::RAW),
+            Framing::Ms => Arc::new(binary::BinaryCodec::MS),
+            Framing::Json => Arc::new(json::JsonCodec),
+        }
+    }
+
+    fn held_subscriptions_max(&self) -> u64 {
+        match self.framing {
+            Framing::Raw => 1_000_000,
+            Framing::Ms | Framing::Json => 0,
+        }
+    }
+}
+
+/// Levels are tokens here, and a wildcard level is the same `*`.
+fn dotted(topic: &str) -> String {
+    topic.replace('/', ".")
+}
+
+/// A JSON string as large as the payload, which is letters: quotes take the place of two.
+fn quoted(payload: &[u8], out: &mut Vec<u8>) {
+    out.push(b'"');
+    out.extend_from_slice(&payload[..payload.len().saturating_sub(2)]);
+    out.push(b'"');
+}

@@ -1,0 +1,69 @@
+//! Brokers with nothing to do: how soon they answer, and what memory they take.
+
+use super::Plan;
+use crate::peer::Peer;
+use crate::process::Running;
+use crate::raw::Connection;
+use crate::results::Log;
+use serde_json::{Value, json};
+use std::path::Path;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// Starting is cheap and varies much, so it is repeated at least so often.
+const STARTS_MIN: usize = 7;
+/// How long a broker may settle before its memory is read.
+const SETTLE: Duration = Duration::from_millis(700);
+/// How long idle CPU time is watched.
+const IDLE: Duration = Duration::from_secs(2);
+const IDLE_CONNECTIONS: usize = 1000;
+
+/// Exec to the first answered ping.
+pub(super) fn start(plan: &Plan, log: &mut Log) -> anyhow::Result<()> {
+    for repetition in 0..plan.repetitions.max(STARTS_MIN) {
+        for peer in &plan.peers {
+            let took = Running::start(&**peer, &plan.directory, "start")
+                .map(|broker| json!({"ms": broker.ready_after.as_secs_f64() * 1e3}));
+            log.outcome(json!({"test": "start", "peer": peer.name(), "rep": repetition}), took)?;
+        }
+    }
+    Ok(())
+}
+
+/// RSS and CPU of an idle broker, and RSS with idle connections.
+pub(super) fn memory(plan: &Plan, log: &mut Log) -> anyhow::Result<()> {
+    for peer in &plan.peers {
+        let found = peer_memory(&**peer, &plan.directory);
+        log.outcome(json!({"test": "rss", "peer": peer.name()}), found)?;
+    }
+    Ok(())
+}
+
+fn peer_memory(peer: &dyn Peer, directory: &Path) -> anyhow::Result<Value> {
+    let broker = Running::start(peer, directory, "rss")?;
+    sleep(SETTLE);
+    let (idle_kib, idle_anonymous_kib) = (broker.resident_kib(), broker.anonymous_kib());
+    let cpu_before = broker.cpu_seconds();
+    sleep(IDLE);
+    let idle_cpu_seconds = broker.cpu_seconds() - cpu_before;
+    let began = Instant::now();
+    let codec = peer.codec();
+    let connections: Result<Vec<Connection>, _> =
+        (0..IDLE_CONNECTIONS).map(|_| Connection::open(&*codec, &broker.endpoint)).collect();
+    let mut found = json!({
+        "idle_kib": idle_kib,
+        "idle_anon_kib": idle_anonymous_kib,
+        "idle_cpu_2s": idle_cpu_seconds,
+    });
+    match &connections {
+        Ok(_) => {
+            found["connect1000_s"] = began.elapsed().as_secs_f64().into();
+            sleep(SETTLE);
+            found["conn1000_kib"] = broker.resident_kib().into();
+            found["conn1000_anon_kib"] = broker.anonymous_kib().into();
+            found["detail"] = broker.detail().into();
+        }
+        Err(error) => found["error"] = format!("{IDLE_CONNECTIONS} connections: {error}").into(),
+    }
+    Ok(found)
+}
