@@ -1,7 +1,27 @@
 //! What both codecs check alike when they read an operation.
 
 use crate::limits::{EXPIRE_AFTER_MS_MAX, REQUEST_TIMEOUT_MS_MAX};
-use crate::{Code, Operation, Options, PayloadError, Protocol, Publication, Refusal};
+use crate::refusal::Placed;
+use crate::{
+    Code, Destination, Operation, Options, Protocol, Publication, Refusal, RequestNumber,
+    TextError, check_destination,
+};
+use uuid::fmt::Hyphenated;
+
+/// A UUID in its hyphenated form: of the several ways to write one, this one is enough.
+pub(crate) fn uuid(text: &str) -> Option<[u8; 16]> {
+    text.parse().ok().map(|uuid: Hyphenated| uuid.into_uuid().into_bytes())
+}
+
+/// A short text of this kind, refused with `code` where it is not one.
+pub(crate) fn text(code: Code, error: &TextError) -> Refusal {
+    Refusal::new(code, error.to_string()).at(error.at())
+}
+
+pub(crate) fn destination(to: &str) -> Result<Destination, Refusal> {
+    check_destination(to).map_err(|error| text(Code::BadField, &error))?;
+    Ok(Destination::from_text(to))
+}
 
 pub(crate) fn expire_after(ms: u64) -> Result<u64, Refusal> {
     if (1..=EXPIRE_AFTER_MS_MAX).contains(&ms) {
@@ -29,32 +49,27 @@ pub(crate) fn payload(
     options: &Options<'_>,
     payload_bytes_max: usize,
 ) -> Result<(), Refusal> {
-    if payload.len() > payload_bytes_max {
-        let text =
-            format!("a payload of {} bytes, over the limit of {payload_bytes_max}", payload.len());
-        return Err(Refusal::new(Code::TooLarge, text));
-    }
+    payload_size(payload.len(), payload_bytes_max)?;
     if protocol.is_ms() && !(payload.is_empty() && options.retain) {
-        crate::check_ms(payload).map_err(at_byte)?;
+        crate::check_ms(payload).map_err(Placed::placed)?;
     }
     Ok(())
 }
 
-fn at_byte(error: PayloadError) -> Refusal {
-    let at = error.at();
-    Refusal::from(error).at(at)
+pub(crate) fn payload_size(bytes: usize, payload_bytes_max: usize) -> Result<(), Refusal> {
+    if bytes <= payload_bytes_max {
+        return Ok(());
+    }
+    let text = format!("a payload of {bytes} bytes, over the limit of {payload_bytes_max}");
+    Err(Refusal::new(Code::TooLarge, text))
 }
 
-/// What a request can't have, because the daemon makes its reply topic and nobody else reads it.
-pub(crate) fn request<'a>(
-    number: Option<crate::RequestNumber>,
-    publication: Publication<'a>,
+/// A request, whose number can't be left out.
+pub(crate) fn request(
+    number: Option<RequestNumber>,
+    publication: Publication<'_>,
     timeout_ms: u32,
-) -> Result<Operation<'a>, Refusal> {
-    if publication.options.retain || publication.options.reply_to.is_some() {
-        let text = "a request has neither `retain` nor `reply_to`";
-        return Err(Refusal::new(Code::BadField, text));
-    }
+) -> Result<Operation<'_>, Refusal> {
     let number = number.ok_or_else(|| {
         Refusal::new(Code::BadField, "a request needs a number, under which its reply comes")
     })?;

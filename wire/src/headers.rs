@@ -3,7 +3,8 @@
 //! A list in the order given, not a map: there are a few of them, and what a publisher wrote first
 //! arrives first.
 
-use crate::limits::{HEADER_KEY_BYTES_MAX, HEADERS_BYTES_MAX};
+use crate::limits::{HEADER_KEY_BYTES_MAX, HEADERS_BYTES_MAX, HEADERS_MAX, SHOWN_CHARS_MAX};
+use crate::text::shown;
 
 /// The valid headers of one message, in the order in which they were given.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,11 +25,14 @@ impl Headers {
     ///
     /// # Errors
     /// If key or value are not what they may be, the key is there already, or all together are too
-    /// big.
+    /// many or too big. Then nothing has been added.
     pub fn insert(&mut self, key: &str, value: &str) -> Result<(), HeadersError> {
         let key_allowed = |c: char| matches!(c, 'a'..='z' | '0'..='9' | '-');
         if key.is_empty() || key.len() > HEADER_KEY_BYTES_MAX || !key.chars().all(key_allowed) {
-            return Err(HeadersError::Key(key.chars().take(HEADER_KEY_BYTES_MAX).collect()));
+            return Err(HeadersError::Key(shown(key, SHOWN_CHARS_MAX)));
+        }
+        if self.pairs.len() == HEADERS_MAX {
+            return Err(HeadersError::TooMany);
         }
         if self.get(key).is_some() {
             return Err(HeadersError::Twice(key.to_owned()));
@@ -68,7 +72,7 @@ impl Headers {
 #[non_exhaustive]
 pub enum HeadersError {
     /// Not a key.
-    #[error("header key `{}`: it has 1 to {HEADER_KEY_BYTES_MAX} of a-z, 0-9 and `-`", .0.escape_debug())]
+    #[error("header key `{0}`: it has 1 to {HEADER_KEY_BYTES_MAX} of a-z, 0-9 and `-`")]
     Key(String),
     /// The key is there already.
     #[error("header `{0}` is given twice")]
@@ -76,7 +80,58 @@ pub enum HeadersError {
     /// A control character in the value, or not UTF-8.
     #[error("the value of header `{0}` is not UTF-8 without control characters")]
     Value(String),
+    /// More than there may be.
+    #[error("a message has at most {HEADERS_MAX} headers")]
+    TooMany,
     /// All together are too big.
     #[error("the headers are over {HEADERS_BYTES_MAX} bytes together")]
     TooBig,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_keep_their_order() {
+        let mut headers = Headers::new();
+        for (key, value) in [("b-2", "ä\"\u{2028}"), ("a", ""), (&"k".repeat(64), "v")] {
+            assert_eq!(headers.insert(key, value), Ok(()));
+        }
+        let keys: Vec<_> = headers.iter().map(|(key, _)| key).collect();
+        assert_eq!(keys, ["b-2", "a", &"k".repeat(64)]);
+        assert_eq!((headers.get("a"), headers.get("c")), (Some(""), None));
+    }
+
+    #[test]
+    fn what_is_no_header_is_refused_and_leaves_nothing() {
+        let mut headers = Headers::new();
+        headers.insert("a", "1").unwrap();
+        let before = headers.clone();
+        let (long, full) = ("k".repeat(65), "v".repeat(HEADERS_BYTES_MAX - 2));
+        for (key, value, error) in [
+            ("", "", HeadersError::Key("".into())),
+            (&long, "", HeadersError::Key("k".repeat(20))),
+            ("A\u{1b}", "", HeadersError::Key("A\\u{1b}".into())),
+            ("a", "2", HeadersError::Twice("a".into())),
+            ("b", "a\nb", HeadersError::Value("b".into())),
+            ("b", "\u{9b}", HeadersError::Value("b".into())),
+            ("b", &full, HeadersError::TooBig),
+        ] {
+            assert_eq!(headers.insert(key, value), Err(error), "{key:?}");
+            assert_eq!(headers, before);
+        }
+    }
+
+    #[test]
+    fn there_is_room_for_so_many_and_no_more() {
+        let mut headers = Headers::new();
+        for n in 0..HEADERS_MAX {
+            headers.insert(&format!("k{n}"), "").unwrap();
+        }
+        assert_eq!(headers.insert("one-more", ""), Err(HeadersError::TooMany));
+        let mut headers = Headers::new();
+        headers.insert("k", &"v".repeat(HEADERS_BYTES_MAX - 1)).unwrap();
+        assert_eq!(headers.insert("l", ""), Err(HeadersError::TooBig));
+    }
 }

@@ -1,9 +1,9 @@
 //! The words of the Kith bus, and how they are written.
 //!
-//! Everything that crosses a door of the daemon is defined here once: message ids, topics, patterns,
-//! scopes, protocols, headers, error codes, the operations of a client, the events of the daemon,
-//! and both codecs (JSON lines and binary frames). `docs/protocol.md` is the same in prose, and
-//! `vectors/` in bytes; tests hold the three together.
+//! Everything that crosses a door of the daemon is defined here once: message ids, topics,
+//! patterns, scopes, protocols, headers, error codes, the operations of a client, the events of the
+//! daemon, and both codecs (JSON lines and binary frames). `docs/protocol.md` is the same in prose,
+//! and `vectors/` in bytes; tests hold the three together.
 //!
 //! Parse once into a type that can't be wrong, then trust the type: a [`Topic`], [`Pattern`] or
 //! [`Publication`] that exists is valid, so nothing behind the door looks again.
@@ -41,5 +41,5 @@ pub use payload::{PayloadError, check_ms, compact_json};
 pub use protocol::{Protocol, ProtocolError};
 pub use refusal::Refusal;
 pub use scope::Scope;
-pub use text::{TextError, check_group, check_name};
+pub use text::{TextError, check_destination, check_group, check_name};
 pub use topic::{Topic, TopicError, is_reserved};

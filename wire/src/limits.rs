@@ -10,12 +10,21 @@ pub const PATTERN_BYTES_MAX: usize = 300;
 pub const PROTOCOL_BYTES_MAX: usize = 32;
 /// Names of groups and clients are shown in tables to people.
 pub const NAME_BYTES_MAX: usize = 64;
+/// A person's identity and a device, or a room: longer than any of them.
+pub const DESTINATION_BYTES_MAX: usize = 255;
 /// Keys and values together: headers are for routing and tracing, not a second payload.
 pub const HEADERS_BYTES_MAX: usize = 4096;
+/// Headers of a message: they are looked through one by one.
+pub const HEADERS_MAX: usize = 64;
 /// One header key.
 pub const HEADER_KEY_BYTES_MAX: usize = 64;
-/// Deep enough for any real document; a recursive reader in a subscriber must survive it.
-pub const PAYLOAD_DEPTH_MAX: usize = 128;
+/// Deep enough for any real document. A recursive reader in a subscriber must survive it, and the
+/// line around it: serde_json gives up at 128, Ruby's JSON at 101.
+pub const PAYLOAD_DEPTH_MAX: usize = 96;
+/// How much of a bad input is repeated in an answer, in characters.
+pub(crate) const SHOWN_CHARS_MAX: usize = 20;
+/// How much is repeated of what the JSON parser says: its list of fields has 240 characters.
+pub(crate) const REASON_CHARS_MAX: usize = 320;
 /// The default of `payload_bytes_max`: a photo fits; what is larger belongs in a file.
 pub const PAYLOAD_BYTES_DEFAULT: usize = 16 << 20;
 /// What `payload_bytes_max` may be raised to: lengths stay far inside 32 bits.

@@ -25,12 +25,12 @@ impl MessageId {
     /// # Errors
     /// If it isn't one, or not of version 7.
     pub fn from_text(text: &str) -> Result<Self, MessageIdError> {
-        let uuid = uuid::Uuid::try_parse(text).map_err(|_| MessageIdError::NotUuid)?;
-        Self::from_bytes(uuid.into_bytes())
+        let bytes = crate::decode::uuid(text).ok_or(MessageIdError::NotUuid)?;
+        Self::from_bytes(bytes)
     }
 
-    /// Makes the id of a moment (milliseconds since the Unix epoch) and 10 random bytes, of which 74
-    /// bits are used.
+    /// Makes the id of a moment (milliseconds since the Unix epoch) and 10 random bytes, of which
+    /// 74 bits are used.
     #[must_use]
     pub fn from_parts(unix_ms: u64, random: &[u8; 10]) -> Self {
         Self(uuid::Builder::from_unix_timestamp_millis(unix_ms, random).into_uuid().into_bytes())
@@ -111,6 +111,7 @@ mod tests {
         let id = MessageId::from_parts(1_700_000_000_000, &[0; 10]);
         let later = id.advance(u32::MAX);
         assert!(id < later);
+        assert_eq!(later.to_string(), "018bcfe5-6800-7000-8000-0000ffffffff");
         assert!(MessageId::from_bytes(*later.as_bytes()).is_ok());
     }
 }

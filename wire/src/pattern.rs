@@ -5,9 +5,10 @@
 //! scope only. The matcher here is the naive one, for single patterns; the broker's index is tested
 //! against it.
 
-use crate::limits::{PATTERN_BYTES_MAX, TOPIC_BYTES_MAX};
+use crate::limits::{PATTERN_BYTES_MAX, SHOWN_CHARS_MAX, TOPIC_BYTES_MAX};
+use crate::text::shown;
 use crate::topic::is_inert;
-use crate::{Protocol, Scope};
+use crate::{Protocol, ProtocolError, Scope};
 use std::borrow::Cow;
 
 /// Which scopes a subscription asks for.
@@ -80,14 +81,14 @@ impl<'a> Pattern<'a> {
         };
         let protocol = match protocol {
             "*" => ProtocolSelector::Any,
-            name => ProtocolSelector::Only(
-                Protocol::new(name).map_err(|error| PatternError::Protocol(error.to_string()))?,
-            ),
+            name => ProtocolSelector::Only(Protocol::new(name).map_err(PatternError::Protocol)?),
         };
-        let (scope, topic) = rest.split_once('.').ok_or_else(|| scope_error(rest))?;
+        let bad_scope =
+            |name| PatternError::Scope(text.len() - rest.len(), shown(name, SHOWN_CHARS_MAX));
+        let (scope, topic) = rest.split_once('.').ok_or_else(|| bad_scope(rest))?;
         let scope = match scope {
             "*" => ScopeSelector::Any,
-            name => ScopeSelector::Only(Scope::from_name(name).ok_or_else(|| scope_error(name))?),
+            name => ScopeSelector::Only(Scope::from_name(name).ok_or_else(|| bad_scope(name))?),
         };
         let offset = text.len() - topic.len();
         check_topic_pattern(topic, offset)?;
@@ -179,10 +180,10 @@ pub enum PatternError {
     Length(usize),
     /// The part before the slash.
     #[error("the pattern's protocol: {0}")]
-    Protocol(String),
+    Protocol(#[source] ProtocolError),
     /// The part before the first dot.
-    #[error("a pattern begins with its scope, `self.`, `friends.`, `public.` or `*.`, not `{0}`")]
-    Scope(String),
+    #[error("a pattern begins with its scope, `self.`, `friends.`, `public.` or `*.`, not `{1}`")]
+    Scope(usize, String),
     /// Two dots in a row, or one at an end.
     #[error("empty token at byte {0} of the pattern")]
     EmptyToken(usize),
@@ -200,8 +201,21 @@ pub enum PatternError {
     Utf8(usize),
 }
 
-fn scope_error(text: &str) -> PatternError {
-    PatternError::Scope(text.chars().take(20).flat_map(char::escape_debug).collect())
+impl PatternError {
+    /// Offset of the offending byte in the pattern.
+    #[must_use]
+    pub fn at(&self) -> usize {
+        match self {
+            Self::Length(_) => 0,
+            Self::Protocol(error) => error.at(),
+            Self::Scope(at, _)
+            | Self::EmptyToken(at)
+            | Self::Space(at)
+            | Self::PartOfToken(at, _)
+            | Self::NotLast(at)
+            | Self::Utf8(at) => *at,
+        }
+    }
 }
 
 fn check_topic_pattern(topic: &str, offset: usize) -> Result<(), PatternError> {
@@ -280,8 +294,9 @@ mod tests {
     fn what_is_no_pattern_is_refused_at_its_byte() {
         for (text, error) in [
             ("", PatternError::Length(0)),
-            ("a.b", PatternError::Scope("a".into())),
-            ("self", PatternError::Scope("self".into())),
+            ("a.b", PatternError::Scope(0, "a".into())),
+            ("self", PatternError::Scope(0, "self".into())),
+            ("bt/\n.a", PatternError::Scope(3, "\\n".into())),
             ("self.", PatternError::EmptyToken(5)),
             ("self.a..b", PatternError::EmptyToken(7)),
             ("self.a*", PatternError::PartOfToken(6, '*')),

@@ -80,3 +80,14 @@ pub enum ProtocolError {
     #[error("the protocol name is not UTF-8 from byte {0}")]
     Utf8(usize),
 }
+
+impl ProtocolError {
+    /// Offset of the offending byte in the name.
+    #[must_use]
+    pub fn at(&self) -> usize {
+        match self {
+            Self::Length(_) => 0,
+            Self::Character(at, _) | Self::Utf8(at) => *at,
+        }
+    }
+}

@@ -36,24 +36,43 @@ impl Refusal {
         self.at = Some(offset);
         self
     }
+
+    /// The same, where what was read began at `start`; unknown if that is.
+    #[must_use]
+    pub(crate) fn after(mut self, start: impl Into<Option<usize>>) -> Self {
+        self.at = start.into().map(|start| start + self.at.unwrap_or(0));
+        self
+    }
 }
 
-/// Makes each small parser's error a [`Refusal`] with its code.
+/// An error that knows its offset in what was parsed.
+pub(crate) trait Placed {
+    /// The refusal, at that offset.
+    fn placed(self) -> Refusal;
+}
+
+/// Makes each small parser's error a [`Refusal`] with its code; those with `at` can be placed.
 macro_rules! refuse_as {
-    ($($error:ty => $code:ident,)*) => {
+    ($($error:ty => $code:ident $($at:ident)?,)*) => {
         $(impl From<$error> for Refusal {
             fn from(error: $error) -> Self {
                 Self::new(Code::$code, error.to_string())
             }
-        })*
+        }
+        $(impl Placed for $error {
+            fn placed(self) -> Refusal {
+                let offset = self.$at();
+                Refusal::from(self).at(offset)
+            }
+        })?)*
     };
 }
 
 refuse_as! {
-    crate::TopicError => BadTopic,
-    crate::PatternError => BadPattern,
-    crate::ProtocolError => BadProtocol,
-    crate::PayloadError => BadPayload,
+    crate::TopicError => BadTopic at,
+    crate::PatternError => BadPattern at,
+    crate::ProtocolError => BadProtocol at,
+    crate::PayloadError => BadPayload at,
     crate::HeadersError => BadHeader,
     crate::MessageIdError => BadId,
 }

@@ -2,11 +2,12 @@
 
 use super::frame::{Frame, Kind};
 use super::options::{AllOptions, Tag, read, topic};
-use super::{FLAG_OPTIONS, HEADER_BYTES};
+use super::{A_AT, B_AT, FLAG_OPTIONS, FLAGS_AT, HEADER_BYTES, KIND_AT, NUMBER_AT};
 use crate::limits::REQUEST_TIMEOUT_MS_DEFAULT;
+use crate::refusal::Placed;
 use crate::{
     Code, Operation, Pattern, PatternError, Protocol, ProtocolError, Publication, Refusal, Request,
-    RequestNumber, Subscribe, check_group, check_name, decode,
+    RequestNumber, Subscribe, TextError, check_group, check_name, decode,
 };
 use std::num::NonZeroU32;
 
@@ -23,19 +24,14 @@ pub fn request(frame: Frame<'_>, payload_bytes_max: usize) -> Result<Request<'_>
     let operation = match kind {
         Kind::Hello => hello(frame)?,
         Kind::Sub => subscribe(frame)?,
-        Kind::Unsub => {
-            plain(frame, 4)?;
-            let number = frame.body.first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes));
-            let number = NonZeroU32::new(number)
-                .ok_or_else(|| Refusal::new(Code::BadField, "there is no subscription 0"))?;
-            Operation::Unsubscribe(number)
-        }
+        Kind::Unsub => Operation::Unsubscribe(unsubscribe(frame)?),
         Kind::Pub => Operation::Publish(publication(frame, PUB_TAGS, payload_bytes_max)?.0),
         Kind::Will => Operation::Will(publication(frame, PUB_TAGS, payload_bytes_max)?.0),
         Kind::Req => {
             let (publication, all) = publication(frame, REQ_TAGS, payload_bytes_max)?;
             let timeout_ms = all.unwrap_or(REQUEST_TIMEOUT_MS_DEFAULT);
-            decode::request(number, publication, timeout_ms)?
+            decode::request(number, publication, timeout_ms)
+                .map_err(|refusal| refusal.at(NUMBER_AT))?
         }
         Kind::Unwill => plain(frame, 0).map(|()| Operation::Unwill)?,
         Kind::Ping => plain(frame, 0).map(|()| Operation::Ping)?,
@@ -58,77 +54,97 @@ const REQ_TAGS: &[Tag] =
     &[Tag::MessageId, Tag::To, Tag::ExpireAfter, Tag::Priority, Tag::Header, Tag::Timeout];
 
 fn no_kind(byte: u8) -> Refusal {
-    Refusal::new(Code::BadOp, format!("no frame of kind {byte:#04x} comes from a client")).at(4)
+    Refusal::new(Code::BadOp, format!("no frame of kind {byte:#04x} comes from a client"))
+        .at(KIND_AT)
 }
 
 /// A frame whose header fields and flags are unused and whose body has this length.
 fn plain(frame: Frame<'_>, body_bytes: usize) -> Result<(), Refusal> {
-    unused(frame, 0, true)?;
-    if frame.body.len() == body_bytes {
-        Ok(())
-    } else {
-        let text = format!("the body has {body_bytes} bytes, not {}", frame.body.len());
-        Err(Refusal::new(Code::BadFrame, text).at(HEADER_BYTES))
+    known_flags(frame, 0)?;
+    unused(frame.a, A_AT)?;
+    unused(frame.b, B_AT)?;
+    body_of(frame, body_bytes)
+}
+
+/// Refuses flags that are not in `known`.
+pub(super) fn known_flags(frame: Frame<'_>, known: u8) -> Result<(), Refusal> {
+    match frame.flags & !known {
+        0 => Ok(()),
+        unknown => {
+            let text = format!("flags {unknown:#04x} are not known");
+            Err(Refusal::new(Code::BadFrame, text).at(FLAGS_AT))
+        }
     }
 }
 
-fn unused(frame: Frame<'_>, flags: u8, fields: bool) -> Result<(), Refusal> {
-    if frame.flags & !flags != 0 {
-        let text = format!("flags {:#04x} are not known", frame.flags & !flags);
-        return Err(Refusal::new(Code::BadFrame, text).at(5));
+/// Refuses a header field that this kind of frame doesn't use.
+pub(super) fn unused(field: u8, at: usize) -> Result<(), Refusal> {
+    match field {
+        0 => Ok(()),
+        _ => Err(Refusal::new(Code::BadFrame, "a header field that is not used must be 0").at(at)),
     }
-    if fields && (frame.a, frame.b) != (0, 0) {
-        return Err(Refusal::new(Code::BadFrame, "header fields a and b must be 0").at(6));
+}
+
+/// Refuses a body of another length, at the first byte that is missing or too many.
+pub(super) fn body_of(frame: Frame<'_>, bytes: usize) -> Result<(), Refusal> {
+    let found = frame.body.len();
+    if found == bytes {
+        return Ok(());
     }
-    Ok(())
+    let text = format!("the body has {bytes} bytes, not {found}");
+    Err(Refusal::new(Code::BadFrame, text).at(HEADER_BYTES + found.min(bytes)))
 }
 
 fn hello(frame: Frame<'_>) -> Result<Operation<'_>, Refusal> {
-    unused(frame, 0, false)?;
-    let (name, client) = frame.body.split_at_checked(usize::from(frame.a)).ok_or_else(cut_off)?;
-    let client = match (frame.b, client.len()) {
-        (0, 0) => None,
-        (16, 16) => client.first_chunk().copied(),
-        _ => return Err(Refusal::new(Code::BadId, "a client id has 16 bytes").at(7)),
+    known_flags(frame, 0)?;
+    let (name, client) = cut(frame.body, frame.a, A_AT)?;
+    let client_bytes = match frame.b {
+        0 | 16 => usize::from(frame.b),
+        _ => return Err(Refusal::new(Code::BadId, "a client id has 16 bytes").at(B_AT)),
     };
+    let (client, _) = cut(client, frame.b, B_AT)?;
+    body_of(frame, name.len() + client_bytes)?;
     let name = match name {
         [] => None,
         name => {
-            let name = utf8(name, HEADER_BYTES)?;
-            check_name(name).map_err(|error| {
-                Refusal::new(Code::BadField, error.to_string()).at(HEADER_BYTES)
-            })?;
+            let name = short_text(name, check_name)
+                .map_err(|error| decode::text(Code::BadField, &error).after(HEADER_BYTES))?;
             Some(name.to_owned())
         }
     };
-    Ok(Operation::Hello { name, client })
+    Ok(Operation::Hello { name, client: client.first_chunk().copied() })
 }
 
 fn subscribe(frame: Frame<'_>) -> Result<Operation<'_>, Refusal> {
-    unused(frame, FLAG_RETAINED, false)?;
-    if frame.b != 0 {
-        return Err(Refusal::new(Code::BadFrame, "header field b must be 0").at(7));
-    }
+    known_flags(frame, FLAG_RETAINED)?;
+    unused(frame.b, B_AT)?;
     let number = NonZeroU32::new(frame.number).ok_or_else(|| {
-        Refusal::new(Code::BadField, "a subscription needs a number, by which it is named").at(8)
+        Refusal::new(Code::BadField, "a subscription needs a number, by which it is named")
+            .at(NUMBER_AT)
     })?;
-    let (group, pattern) = frame.body.split_at_checked(usize::from(frame.a)).ok_or_else(cut_off)?;
+    let (group, pattern) = cut(frame.body, frame.a, A_AT)?;
     let at = HEADER_BYTES + group.len();
     let group = match group {
         [] => None,
         group => {
-            let group = utf8(group, HEADER_BYTES)?;
-            check_group(group).map_err(|error| {
-                Refusal::new(Code::BadGroup, error.to_string()).at(HEADER_BYTES)
-            })?;
+            let group = short_text(group, check_group)
+                .map_err(|error| decode::text(Code::BadGroup, &error).after(HEADER_BYTES))?;
             Some(group.into())
         }
     };
-    let text = std::str::from_utf8(pattern)
-        .map_err(|error| Refusal::from(PatternError::Utf8(error.valid_up_to())).at(at))?;
-    let pattern = Pattern::new(text).map_err(|error| Refusal::from(error).at(at))?;
+    let pattern = std::str::from_utf8(pattern)
+        .map_err(|error| PatternError::Utf8(error.valid_up_to()))
+        .and_then(Pattern::new)
+        .map_err(|error| error.placed().after(at))?;
     let retained = frame.flags & FLAG_RETAINED != 0;
     Ok(Operation::Subscribe(Subscribe { number, pattern, group, retained }))
+}
+
+fn unsubscribe(frame: Frame<'_>) -> Result<NonZeroU32, Refusal> {
+    plain(frame, 4)?;
+    let number = frame.body.first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes));
+    NonZeroU32::new(number)
+        .ok_or_else(|| Refusal::new(Code::BadField, "there is no subscription 0").at(HEADER_BYTES))
 }
 
 /// A publication, and the time-out where the frame is a request.
@@ -137,16 +153,12 @@ fn publication<'a>(
     tags: &[Tag],
     payload_bytes_max: usize,
 ) -> Result<(Publication<'a>, Option<u32>), Refusal> {
-    unused(frame, FLAG_OPTIONS, false)?;
-    let parts = parts(frame)?;
+    known_flags(frame, FLAG_OPTIONS)?;
+    let parts = parts(frame, 0)?;
     let all = read(parts.options, parts.options_at, tags)?;
     let AllOptions { publish: options, timeout_ms, .. } = all;
-    decode::payload(parts.payload, &parts.protocol, &options, payload_bytes_max).map_err(
-        |mut refusal| {
-            refusal.at = Some(parts.payload_at + refusal.at.unwrap_or(0));
-            refusal
-        },
-    )?;
+    decode::payload(parts.payload, &parts.protocol, &options, payload_bytes_max)
+        .map_err(|refusal| refusal.after(parts.payload_at))?;
     let Parts { topic, protocol, payload, .. } = parts;
     Ok((Publication { topic, protocol, payload: payload.into(), options }, timeout_ms))
 }
@@ -161,41 +173,52 @@ pub(super) struct Parts<'a> {
     pub(super) payload_at: usize,
 }
 
-/// Cuts a publication into its parts, and checks topic and protocol.
-pub(super) fn parts(frame: Frame<'_>) -> Result<Parts<'_>, Refusal> {
-    let whole = frame.body.len();
-    let (text, rest) = frame.body.split_at_checked(usize::from(frame.a)).ok_or_else(cut_off)?;
-    let topic = topic(text).map_err(|refusal| refusal.at(HEADER_BYTES))?;
-    let protocol_at = HEADER_BYTES + text.len();
-    let (name, rest) = rest.split_at_checked(usize::from(frame.b)).ok_or_else(cut_off)?;
+/// Cuts a publication into its parts, and checks topic and protocol. It begins `skipped` bytes
+/// after the header.
+pub(super) fn parts(frame: Frame<'_>, skipped: usize) -> Result<Parts<'_>, Refusal> {
+    let whole = frame.bytes.len();
+    let offset = |rest: &[u8]| whole.saturating_sub(rest.len());
+    let body = frame.body.get(skipped..).unwrap_or_default();
+    let topic_at = offset(body);
+    let (text, rest) = cut(body, frame.a, A_AT)?;
+    let topic = topic(text).map_err(|refusal| refusal.after(topic_at))?;
+    let protocol_at = offset(rest);
+    let (name, rest) = cut(rest, frame.b, B_AT)?;
     let protocol = match name {
         [] => Protocol::MS,
         name => std::str::from_utf8(name)
             .map_err(|error| ProtocolError::Utf8(error.valid_up_to()))
             .and_then(Protocol::new)
-            .map_err(|error| Refusal::from(error).at(protocol_at))?,
+            .map_err(|error| error.placed().after(protocol_at))?,
     };
-    let offset = |rest: &[u8]| HEADER_BYTES + whole - rest.len();
     let mut options: &[u8] = &[];
     let mut options_at = offset(rest);
     let mut payload = rest;
     if frame.flags & FLAG_OPTIONS != 0 {
+        let cut_off = || cut_off(options_at);
         let (length, rest) = rest.split_first_chunk::<2>().ok_or_else(cut_off)?;
-        options_at = offset(rest);
         let length = usize::from(u16::from_le_bytes(*length));
         (options, payload) = rest.split_at_checked(length).ok_or_else(cut_off)?;
+        options_at = offset(rest);
     }
     let payload_at = offset(payload);
     Ok(Parts { topic, protocol, options, options_at, payload, payload_at })
 }
 
-fn cut_off() -> Refusal {
-    Refusal::new(Code::BadFrame, "the frame ends inside a field that its header announces")
-        .at(HEADER_BYTES)
+/// Cuts `length` bytes off, which the header announces at `at`.
+fn cut(bytes: &[u8], length: u8, at: usize) -> Result<(&[u8], &[u8]), Refusal> {
+    bytes.split_at_checked(usize::from(length)).ok_or_else(|| cut_off(at))
 }
 
-fn utf8(bytes: &[u8], at: usize) -> Result<&str, Refusal> {
-    std::str::from_utf8(bytes).map_err(|error| {
-        Refusal::new(Code::BadField, "the name is not UTF-8").at(at + error.valid_up_to())
-    })
+fn cut_off(at: usize) -> Refusal {
+    Refusal::new(Code::BadFrame, "the frame ends inside a field whose length it announces").at(at)
+}
+
+fn short_text(
+    bytes: &[u8],
+    check: impl FnOnce(&str) -> Result<(), TextError>,
+) -> Result<&str, TextError> {
+    let text = std::str::from_utf8(bytes).map_err(|error| TextError::Utf8(error.valid_up_to()))?;
+    check(text)?;
+    Ok(text)
 }

@@ -1,10 +1,10 @@
 //! The frames that the daemon writes.
 //!
-//! A delivery is written in two pieces: a head that differs for each subscriber, and the rest, which
-//! is the same for all of them and can be shared.
+//! A delivery is written in two pieces: a head that differs for each subscriber, and the rest,
+//! which is the same for all of them and can be shared.
 
 use super::encode::name_of;
-use super::frame::{Kind, begin, byte_len, finish};
+use super::frame::{Kind, begin, finish, short};
 use super::options::{Tag, put, put_shared, with_length};
 use super::{FLAG_OPTIONS, HEADER_BYTES, LENGTH_BYTES, SCOPE_SHIFT};
 use crate::{Code, Delivery, Event, MessageId, RequestNumber, SENDER_LOCAL, Scope};
@@ -72,12 +72,13 @@ pub fn message(out: &mut Vec<u8>, subscription: u32, delivery: &Delivery<'_>) {
         || delivery.retained
         || !delivery.headers.is_empty();
     let flags = delivery.scope.number() << SCOPE_SHIFT | if has_options { FLAG_OPTIONS } else { 0 };
-    let (topic, name) = (delivery.topic.as_str(), name_of(&delivery.protocol));
-    let start = begin(out, Kind::Msg, flags, byte_len(topic), byte_len(name), subscription);
+    let ((topic_bytes, topic), (name_bytes, name)) =
+        (short(delivery.topic.as_str()), short(name_of(&delivery.protocol)));
+    let start = begin(out, Kind::Msg, flags, topic_bytes, name_bytes, subscription);
     out.extend_from_slice(delivery.message_id.as_bytes());
     out.extend_from_slice(&delivery.sent_at_ms.to_le_bytes());
-    out.extend_from_slice(topic.as_bytes());
-    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(topic);
+    out.extend_from_slice(name);
     if has_options {
         with_length(out, |out| {
             put_shared(out, delivery.reply_to.as_ref(), delivery.priority, &delivery.headers);
@@ -140,9 +141,10 @@ pub fn event(out: &mut Vec<u8>, event: &Event<'_>) {
             }
         }
         Event::Welcome { number, version, payload_bytes_max } => {
-            let start = begin(out, Kind::Welcome, 0, byte_len(version), 0, number.get());
+            let (version_bytes, version) = short(version);
+            let start = begin(out, Kind::Welcome, 0, version_bytes, 0, number.get());
             out.extend_from_slice(&payload_bytes_max.to_le_bytes());
-            out.extend_from_slice(version.as_bytes());
+            out.extend_from_slice(version);
             finish(out, start);
         }
     }

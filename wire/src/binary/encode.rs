@@ -1,7 +1,11 @@
 //! The frames that a client writes.
+//!
+//! Most of a request is valid by its type. Names, groups and destinations are not: what is no such
+//! thing is written so that the frame stays whole and the daemon refuses it, never so that it is
+//! taken for something else.
 
 use super::decode::FLAG_RETAINED;
-use super::frame::{Kind, begin, byte_len, finish};
+use super::frame::{Kind, begin, finish, short};
 use super::options::{Tag, put, put_shared, with_length};
 use super::{FLAG_OPTIONS, HEADER_BYTES};
 use crate::{
@@ -14,11 +18,11 @@ pub fn request(out: &mut Vec<u8>, request: &Request<'_>) {
     match &request.operation {
         Operation::Bye => empty(out, Kind::Bye, number),
         Operation::Hello { name, client } => {
-            let name = name.as_deref().unwrap_or_default();
+            let (name_bytes, name) = short(name.as_deref().unwrap_or_default());
             let client: &[u8] = client.as_ref().map_or(&[], |id| id);
             let client_bytes = if client.is_empty() { 0 } else { 16 };
-            let start = begin(out, Kind::Hello, 0, byte_len(name), client_bytes, number);
-            out.extend_from_slice(name.as_bytes());
+            let start = begin(out, Kind::Hello, 0, name_bytes, client_bytes, number);
+            out.extend_from_slice(name);
             out.extend_from_slice(client);
             finish(out, start);
         }
@@ -41,10 +45,10 @@ pub fn request(out: &mut Vec<u8>, request: &Request<'_>) {
 /// Appends a PUB frame without number and options: one entry of a run.
 pub fn entry(out: &mut Vec<u8>, topic: &str, protocol: &Protocol<'_>, payload: &[u8]) {
     out.reserve(HEADER_BYTES + topic.len() + protocol.as_str().len() + payload.len());
-    let name = name_of(protocol);
-    let start = begin(out, Kind::Pub, 0, byte_len(topic), byte_len(name), 0);
-    out.extend_from_slice(topic.as_bytes());
-    out.extend_from_slice(name.as_bytes());
+    let ((topic_bytes, topic), (name_bytes, name)) = (short(topic), short(name_of(protocol)));
+    let start = begin(out, Kind::Pub, 0, topic_bytes, name_bytes, 0);
+    out.extend_from_slice(topic);
+    out.extend_from_slice(name);
     out.extend_from_slice(payload);
     finish(out, start);
 }
@@ -60,10 +64,14 @@ fn empty(out: &mut Vec<u8>, kind: Kind, number: u32) {
 }
 
 fn subscribe(out: &mut Vec<u8>, asked: &Subscribe<'_>) {
-    let group = asked.group.as_deref().unwrap_or_default();
+    let (group_bytes, group) = match asked.group.as_deref() {
+        // No bytes would be no group, and every member would get every message.
+        Some("") => short(" "),
+        group => short(group.unwrap_or_default()),
+    };
     let flags = if asked.retained { FLAG_RETAINED } else { 0 };
-    let start = begin(out, Kind::Sub, flags, byte_len(group), 0, asked.number.get());
-    out.extend_from_slice(group.as_bytes());
+    let start = begin(out, Kind::Sub, flags, group_bytes, 0, asked.number.get());
+    out.extend_from_slice(group);
     out.extend_from_slice(asked.pattern.to_string().as_bytes());
     finish(out, start);
 }
@@ -78,10 +86,11 @@ fn publish(
     let Publication { topic, protocol, payload, options } = publication;
     let has_options = timeout_ms.is_some() || *options != Options::default();
     let flags = if has_options { FLAG_OPTIONS } else { 0 };
-    let (topic, name) = (topic.as_str(), name_of(protocol));
-    let start = begin(out, kind, flags, byte_len(topic), byte_len(name), number);
-    out.extend_from_slice(topic.as_bytes());
-    out.extend_from_slice(name.as_bytes());
+    let ((topic_bytes, topic), (name_bytes, name)) =
+        (short(topic.as_str()), short(name_of(protocol)));
+    let start = begin(out, kind, flags, topic_bytes, name_bytes, number);
+    out.extend_from_slice(topic);
+    out.extend_from_slice(name);
     if has_options {
         with_length(out, |out| put_all(out, options, timeout_ms));
     }

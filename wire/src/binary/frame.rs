@@ -109,8 +109,8 @@ pub struct Frame<'a> {
 /// Cuts the first frame off `bytes`. `None`: it is not whole yet.
 ///
 /// # Errors
-/// Fatal ones, if the length is under 8 or over `frame_bytes_max`: where the next frame begins is then
-/// not known.
+/// Fatal ones, if the length is under 8 or over `frame_bytes_max`: where the next frame begins is
+/// then not known.
 #[inline]
 pub fn split(bytes: &[u8], frame_bytes_max: usize) -> Result<Option<Frame<'_>>, Refusal> {
     let Some((length, rest)) = bytes.split_first_chunk::<LENGTH_BYTES>() else { return Ok(None) };
@@ -131,7 +131,7 @@ pub fn split(bytes: &[u8], frame_bytes_max: usize) -> Result<Option<Frame<'_>>, 
 #[must_use]
 pub fn whole_bytes(bytes: &[u8]) -> Option<usize> {
     let length = bytes.first_chunk::<LENGTH_BYTES>()?;
-    Some(LENGTH_BYTES + u32::from_le_bytes(*length) as usize)
+    Some((u32::from_le_bytes(*length) as usize).saturating_add(LENGTH_BYTES))
 }
 
 #[cold]
@@ -162,7 +162,12 @@ pub(crate) fn finish(out: &mut [u8], start: usize) {
     }
 }
 
-/// A `usize` that is known to fit a byte, because the type it measures is limited to that.
-pub(crate) fn byte_len(text: &str) -> u8 {
-    u8::try_from(text.len()).unwrap_or(u8::MAX)
+/// The length of a text as one byte says it, and the text. Where a caller has not checked it and it
+/// is longer than that, the beginning of it: the frame stays whole, and the text is still too long
+/// to be taken.
+pub(crate) fn short(text: &str) -> (u8, &[u8]) {
+    match u8::try_from(text.len()) {
+        Ok(length) => (length, text.as_bytes()),
+        Err(_) => (u8::MAX, text.as_bytes().get(..usize::from(u8::MAX)).unwrap_or_default()),
+    }
 }

@@ -1,10 +1,10 @@
 //! Binary frames: for programs that move a lot.
 //!
-//! A frame is a length, a kind and a fixed header of 12 bytes in all, and then bytes as they are; see
-//! `docs/protocol.md`, "Binary frames". Two shapes were chosen for the broker's sake: a frame says
-//! where its topic ends without being decoded, so that a run of publishes on one topic is recognised
-//! by comparing bytes; and a run is delivered (`MSGS`) as the very frames that the publisher wrote,
-//! so that one copy serves any number of subscribers.
+//! A frame is a length, a kind and a fixed header of 12 bytes in all, and then bytes as they are;
+//! see `docs/protocol.md`, "Binary frames". Two shapes were chosen for the broker's sake: a frame
+//! says where its topic ends without being decoded, so that a run of publishes on one topic is
+//! recognised by comparing bytes; and a run is delivered (`MSGS`) as the very frames that the
+//! publisher wrote, so that one copy serves any number of subscribers.
 //!
 //! - [`frame`]: cutting a stream into frames, and what may stand in their header;
 //! - [`decode`]: from a client's frame to a [`crate::Request`];
@@ -35,8 +35,17 @@ pub const HEADER_BYTES: usize = 12;
 /// Bytes of the length field, which does not count itself.
 pub const LENGTH_BYTES: usize = 4;
 
+/// Where the header's fields stand, for those who have to say what is wrong with one.
+pub(crate) const KIND_AT: usize = 4;
+pub(crate) const FLAGS_AT: usize = 5;
+pub(crate) const A_AT: usize = 6;
+pub(crate) const B_AT: usize = 7;
+pub(crate) const NUMBER_AT: usize = 8;
+
 /// Flag of PUB, REQ, WILL, MSG and REPLY: options stand before the payload.
 pub const FLAG_OPTIONS: u8 = 0x01;
 
 /// Where the scope stands in the flags of MSG, MSGS and REPLY.
 pub(crate) const SCOPE_SHIFT: u8 = 4;
+/// The bits of the flags that hold it.
+pub(crate) const SCOPE_BITS: u8 = 0x30;

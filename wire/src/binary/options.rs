@@ -3,8 +3,10 @@
 //! Tags rise, so an option given twice is seen without remembering which there were; only headers
 //! repeat. Unknown tags are errors: an option that is silently passed over is a promise broken.
 
-use super::frame::byte_len;
-use crate::{Code, Destination, Headers, MessageId, Options, Priority, Refusal, Topic, TopicError};
+use super::frame::short;
+use crate::limits::ENVELOPE_BYTES_MAX;
+use crate::refusal::Placed;
+use crate::{Code, Headers, MessageId, Options, Priority, Refusal, Topic, TopicError};
 
 macro_rules! tags {
     ($($(#[$doc:meta])* $variant:ident = $byte:literal, $name:literal;)*) => {
@@ -107,7 +109,7 @@ pub(super) fn read<'a>(
             return Err(Refusal::new(Code::BadField, text).at(at));
         }
         last = *byte;
-        read_one(&mut all, tag, value).map_err(|refusal| refusal.at(at + 3))?;
+        read_one(&mut all, tag, value).map_err(|refusal| refusal.after(at + 3))?;
         bytes = rest;
     }
     Ok(all)
@@ -118,7 +120,7 @@ fn read_one<'a>(all: &mut AllOptions<'a>, tag: Tag, value: &'a [u8]) -> Result<(
         Tag::MessageId => {
             all.publish.message_id = Some(MessageId::from_bytes(number(tag, value)?)?);
         }
-        Tag::To => all.publish.to = Destination::from_text(text(tag, value)?),
+        Tag::To => all.publish.to = crate::decode::destination(text(tag, value)?)?,
         Tag::ExpireAfter => {
             let ms = u64::from_le_bytes(number(tag, value)?);
             all.publish.expire_after_ms = Some(crate::decode::expire_after(ms)?);
@@ -158,14 +160,18 @@ fn number<const N: usize>(tag: Tag, value: &[u8]) -> Result<[u8; N], Refusal> {
 }
 
 fn text(tag: Tag, value: &[u8]) -> Result<&str, Refusal> {
-    std::str::from_utf8(value)
-        .map_err(|_| Refusal::new(Code::BadField, format!("option `{}` is not UTF-8", tag.name())))
+    std::str::from_utf8(value).map_err(|error| {
+        let text = format!("option `{}` is not UTF-8", tag.name());
+        Refusal::new(Code::BadField, text).at(error.valid_up_to())
+    })
 }
 
-/// Takes bytes as a topic.
+/// Takes bytes as a topic; the offset of a refusal is that in the topic.
 pub(super) fn topic(bytes: &[u8]) -> Result<Topic<'_>, Refusal> {
-    let text = std::str::from_utf8(bytes).map_err(|e| TopicError::Utf8(e.valid_up_to()))?;
-    Ok(Topic::new(text)?)
+    std::str::from_utf8(bytes)
+        .map_err(|error| TopicError::Utf8(error.valid_up_to()))
+        .and_then(Topic::new)
+        .map_err(Placed::placed)
 }
 
 fn header(headers: &mut Headers, value: &[u8]) -> Result<(), Refusal> {
@@ -178,8 +184,10 @@ fn header(headers: &mut Headers, value: &[u8]) -> Result<(), Refusal> {
     Ok(headers.insert(key, value)?)
 }
 
-/// Appends one option.
+/// Appends one option. No value that can be taken is as long as the envelope; of a longer one the
+/// beginning is written, so that all options together fit their length.
 pub(super) fn put(out: &mut Vec<u8>, tag: Tag, value: &[u8]) {
+    let value = value.get(..ENVELOPE_BYTES_MAX).unwrap_or(value);
     out.push(tag.byte());
     out.extend_from_slice(&u16::try_from(value.len()).unwrap_or(u16::MAX).to_le_bytes());
     out.extend_from_slice(value);
@@ -202,8 +210,9 @@ pub(super) fn put_shared(
         let length = 1 + key.len() + value.len();
         out.push(Tag::Header.byte());
         out.extend_from_slice(&u16::try_from(length).unwrap_or(u16::MAX).to_le_bytes());
-        out.push(byte_len(key));
-        out.extend_from_slice(key.as_bytes());
+        let (key_bytes, key) = short(key);
+        out.push(key_bytes);
+        out.extend_from_slice(key);
         out.extend_from_slice(value.as_bytes());
     }
 }

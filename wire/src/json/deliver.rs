@@ -1,7 +1,7 @@
 //! The lines that the daemon writes.
 //!
-//! A delivery is written in two pieces: a head with the subscription's number, and a tail that is the
-//! same for every subscriber and written once.
+//! A delivery is written in two pieces: a head with the subscription's number, and a tail that is
+//! the same for every subscriber and written once.
 
 use crate::{Code, Delivery, Event, Priority};
 use data_encoding::BASE64;
@@ -59,7 +59,11 @@ pub fn tail(out: &mut Vec<u8>, delivery: &Delivery<'_>) {
     }
     if delivery.protocol.is_ms() {
         out.extend_from_slice(b",\"payload\":");
-        out.extend_from_slice(delivery.payload);
+        match delivery.payload {
+            // It means that a kept value is removed and is not delivered; it must not break a line.
+            [] => out.extend_from_slice(b"null"),
+            payload => out.extend_from_slice(payload),
+        }
     } else {
         out.extend_from_slice(b",\"payload_b64\":\"");
         let start = out.len();
