@@ -73,7 +73,11 @@ fn start(arguments: &Arguments, environment: &Environment) -> Result<(), Failure
         .enable_all()
         .build()
         .map_err(|error| Failure::system("can't start the runtime", &error))?;
-    let served = LocalSet::new().block_on(&runtime, serve(&configuration, listening));
+    let served = LocalSet::new().block_on(&runtime, async {
+        let mut signals = Signals::new().map_err(|error| Failure::system("signals", &error))?;
+        let served = serve(&configuration.limits, listening, &mut signals).await;
+        served.map_err(|error| Failure::system("can't use the socket", &error))
+    });
     // Held to the very end, so that the next daemon finds everything done.
     drop(state);
     served
@@ -93,38 +97,47 @@ fn fit_to_file_descriptors(limits: &mut Limits) {
     }
 }
 
-async fn serve(configuration: &Configuration, listening: Listening) -> Result<(), Failure> {
-    let socket = listening.path().unwrap_or_else(|| configuration.socket.clone());
+/// What tells the daemon to stop, and then to stop at once.
+pub(crate) trait Stop {
+    /// Waits for the next time, and says what it was.
+    async fn next(&mut self) -> &'static str;
+}
+
+/// Serves until it is told to stop.
+pub(crate) async fn serve(
+    limits: &Limits,
+    listening: Listening,
+    stop: &mut impl Stop,
+) -> io::Result<()> {
+    let socket = listening.path().unwrap_or_default();
     let from_systemd = listening.is_passed();
-    let mut signals = Signals::new().map_err(|error| Failure::system("signals", &error))?;
-    let accepting =
-        listening.start().map_err(|error| Failure::system("can't use the socket", &error))?;
-    let hub = Rc::new(Hub::new(Broker::new(configuration.limits.clone(), seed())));
+    let accepting = listening.start()?;
+    let hub = Rc::new(Hub::new(Broker::new(limits.clone(), seed())));
     let version = env!("CARGO_PKG_VERSION");
     hub.broker().announce_ready(hub.now(), version, std::process::id());
     tracing::info!(socket = %socket.display(), from_systemd, version, "ready");
-    let name = serve_until_signal(&hub, &accepting, &mut signals).await;
-    tracing::info!(signal = name, connections = hub.connections(), "stopping");
+    let reason = serve_until_stopped(&hub, &accepting, stop).await;
+    tracing::info!(reason, connections = hub.connections(), "stopping");
     drop(accepting);
-    stop(&hub, &mut signals).await;
+    say_goodbye(&hub, stop).await;
     tracing::info!("stopped");
     Ok(())
 }
 
-async fn serve_until_signal(
+async fn serve_until_stopped(
     hub: &Rc<Hub>,
     accepting: &Accepting,
-    signals: &mut Signals,
+    stop: &mut impl Stop,
 ) -> &'static str {
     tokio::select! {
-        () = accept(Rc::clone(hub), accepting) => "none",
-        () = hub.run_timer() => "none",
-        name = signals.next() => name,
+        () = accept(Rc::clone(hub), accepting) => "no more connections",
+        () = hub.run_timer() => "no more timers",
+        reason = stop.next() => reason,
     }
 }
 
 /// Says goodbye to everybody, and waits a little for those who read it.
-async fn stop(hub: &Hub, signals: &mut Signals) {
+async fn say_goodbye(hub: &Hub, stop: &mut impl Stop) {
     hub.broker().shut_down();
     hub.perform();
     tokio::select! {
@@ -132,7 +145,7 @@ async fn stop(hub: &Hub, signals: &mut Signals) {
         () = tokio::time::sleep(SHUTDOWN_GRACE) => {
             tracing::warn!(connections = hub.connections(), "did not read what was left");
         }
-        name = signals.next() => tracing::warn!(signal = name, "stopping at once"),
+        reason = stop.next() => tracing::warn!(reason, "stopping at once"),
     }
 }
 
@@ -149,7 +162,9 @@ impl Signals {
             interrupt: signal(SignalKind::interrupt())?,
         })
     }
+}
 
+impl Stop for Signals {
     async fn next(&mut self) -> &'static str {
         tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",

@@ -6,6 +6,7 @@
 //! - `arguments`, `configuration`, `exit_code`: what the daemon is told, and how it ends;
 //! - `state`, `directory`, `lock_file`, `listen`: what it needs before anything can happen;
 //! - `daemon`: the order of it all, from start to stop;
+//! - `embedded`: the same inside another program, for that program's tests;
 //! - `hub`: the broker and its connections; `door`: the connections;
 //! - `clock`, `log`, `limits`.
 //!
@@ -19,6 +20,7 @@ mod clock;
 mod daemon;
 mod directory;
 mod door;
+mod embedded;
 mod hub;
 mod limits;
 mod listen;
@@ -27,3 +29,4 @@ mod log;
 mod state;
 
 pub use daemon::run;
+pub use embedded::{EmbedError, Embedded};

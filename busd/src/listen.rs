@@ -185,7 +185,8 @@ fn passed(mut passed: ListenFd) -> Result<Option<StdListener>, ListenError> {
     Ok(listener)
 }
 
-fn make(path: &Path) -> Result<Listening, ListenError> {
+/// Makes a socket at `path`, whatever systemd passed.
+pub(crate) fn make(path: &Path) -> Result<Listening, ListenError> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     let directory = directory.unwrap_or_else(|| Path::new("."));
     let is_own = directory.file_name() == Some(OsStr::new(OWN_DIRECTORY));

@@ -1,14 +1,18 @@
 //! The Rust client library of Kith, the message bus of one user on one machine.
 //!
 //! It connects to the daemon's Unix socket and speaks binary frames (`docs/protocol.md`). A
-//! [`Client`] publishes messages on topics and subscribes to patterns of them:
+//! [`Client`] publishes messages on topics and subscribes to patterns of them. [`Client::connect`]
+//! finds the user's daemon; these examples are run with a daemon of their own, at `socket`:
 //!
-//! ```no_run
+//! ```
 //! use kith_client::{Client, Incoming};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let client = Client::connect().await?;
+//! # let directory = tempfile::tempdir()?;
+//! # let daemon = kith_busd::Embedded::start(directory.path())?;
+//! # let socket = daemon.socket();
+//! let client = Client::builder().path(socket).connect().await?;
 //! let mut hellos = client.subscribe("self.test.>").await?;
 //! client.publish("test.hello", r#"{"text":"hi"}"#).await?;
 //! match hellos.next().await {
@@ -24,12 +28,15 @@
 //!
 //! A request is a message that wants one answer:
 //!
-//! ```no_run
+//! ```
 //! use kith_client::{Client, Incoming, RequestError};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let server = Client::builder().name("clock").connect().await?;
+//! # let directory = tempfile::tempdir()?;
+//! # let daemon = kith_busd::Embedded::start(directory.path())?;
+//! # let socket = daemon.socket();
+//! let server = Client::builder().path(socket).name("clock").connect().await?;
 //! let mut questions = server.subscribe("self.clock.now").await?;
 //! tokio::spawn(async move {
 //!     while let Some(incoming) = questions.next().await {
@@ -40,7 +47,7 @@
 //!     Ok::<_, kith_client::ReplyError>(())
 //! });
 //!
-//! let client = Client::connect().await?;
+//! let client = Client::builder().path(socket).connect().await?;
 //! let answer = client.request("clock.now", "null").await?;
 //! assert_eq!(answer.text(), Some(r#""half past four""#));
 //!
@@ -52,12 +59,15 @@
 //!
 //! Programs that move a lot don't wait for each message:
 //!
-//! ```no_run
+//! ```
 //! use kith_client::{Client, Publish};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let client = Client::connect().await?;
+//! # let directory = tempfile::tempdir()?;
+//! # let daemon = kith_busd::Embedded::start(directory.path())?;
+//! # let socket = daemon.socket();
+//! let client = Client::builder().path(socket).connect().await?;
 //! for reading in 0..10_000 {
 //!     client.post(Publish::json("sensor.light", reading.to_string())).await?;
 //! }
