@@ -1,0 +1,402 @@
+//! The command line: what `kith` understands, and how it explains itself.
+//!
+//! Options and their help stand here once; completions and manual pages are made of the same.
+//! Whatever can be wrong with a word is found while it is read (`values`), so that a mistyped
+//! topic needs no daemon to be told. The daemon's own options are the daemon's
+//! (`kith_busd::arguments`).
+
+pub(crate) mod values;
+
+use crate::exit_code;
+use crate::limits::JOBS_MAX;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use kith_wire::{MessageId, Pattern, Priority, Protocol, Topic};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// One bus for you, your devices and your friends
+#[derive(Debug, Parser)]
+#[command(name = "kith", version, after_help = exit_code::help(), max_term_width = 100)]
+pub(crate) struct CommandLine {
+    #[command(flatten)]
+    pub(crate) everywhere: Everywhere,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(Args, Debug)]
+pub(crate) struct Everywhere {
+    /// Use the bus at this path [default: $KITH_SOCKET, or $XDG_RUNTIME_DIR/kith/bus.sock]
+    #[arg(long, global = true, value_name = "PATH", help_heading = EVERYWHERE)]
+    pub(crate) socket: Option<PathBuf>,
+    /// Colour the output; `auto` does on a terminal, unless NO_COLOR is set
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value = "auto",
+        help_heading = EVERYWHERE)]
+    pub(crate) color: ColorChoice,
+}
+
+const EVERYWHERE: &str = "Options of every command";
+
+/// When there are colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ColorChoice {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Publish a message
+    #[command(after_help = PUBLISH_EXAMPLES)]
+    Pub(PublishArguments),
+    /// Print messages as they come, or run a command for each
+    #[command(after_help = SUBSCRIBE_EXAMPLES)]
+    Sub(SubscribeArguments),
+    /// Ask, and print the reply
+    #[command(after_help = REQUEST_EXAMPLES)]
+    Req(RequestArguments),
+    /// Answer requests
+    #[command(after_help = REPLY_EXAMPLES)]
+    Reply(ReplyArguments),
+    /// Watch every message that passes, with its scope, sender, size and delay
+    Tap(TapArguments),
+    /// Show the daemon, its counters and its clients
+    Status(StatusArguments),
+    /// Run the daemon
+    #[command(after_help = DAEMON_EXIT_CODES)]
+    Daemon(kith_busd::arguments::Arguments),
+    /// Show what the bus does, with a daemon of its own that is gone afterwards
+    Demo(DemoArguments),
+    /// Print the completions for a shell
+    Completions(CompletionsArguments),
+    /// Print the manual page, or write all of them to a directory
+    Man(ManualArguments),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct PublishArguments {
+    /// What it is about, such as chess.move
+    #[arg(value_parser = values::topic)]
+    pub(crate) topic: Topic<'static>,
+    #[command(flatten)]
+    pub(crate) payload: PayloadArguments,
+    /// Keep it as the topic's last value, for those who subscribe later
+    #[arg(long)]
+    pub(crate) retain: bool,
+    /// Remove the topic's kept value; publishes nothing
+    #[arg(long, conflicts_with_all =
+        ["payload", "file", "text", "lines", "retain", "expire", "reply_to", "priority", "header"])]
+    pub(crate) clear: bool,
+    /// Do not deliver it later than this, such as 10s
+    #[arg(long, value_name = "DURATION", value_parser = values::expiry)]
+    pub(crate) expire: Option<Duration>,
+    /// Name the topic on which answers should be published
+    #[arg(long, value_name = "TOPIC", value_parser = values::topic)]
+    pub(crate) reply_to: Option<Topic<'static>>,
+    #[command(flatten)]
+    pub(crate) extras: ExtraArguments,
+    /// Publish it under this id, a UUID of version 7: the same id twice is delivered once
+    #[arg(long, value_name = "UUID", value_parser = MessageId::from_text)]
+    pub(crate) id: Option<MessageId>,
+    /// Publish each line of the input as a message
+    #[arg(long, conflicts_with_all = ["payload", "id"])]
+    pub(crate) lines: bool,
+    /// Print {"msg_id":…} for each message
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Where a payload comes from, and what it is.
+#[derive(Args, Debug)]
+pub(crate) struct PayloadArguments {
+    /// The payload, a JSON value; `-` reads standard input
+    #[arg(allow_negative_numbers = true)]
+    pub(crate) payload: Option<String>,
+    /// Read the payload from a file
+    #[arg(long, value_name = "FILE", conflicts_with = "payload")]
+    pub(crate) file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) format: FormatArguments,
+}
+
+/// What a payload is, where it isn't JSON.
+#[derive(Args, Debug)]
+pub(crate) struct FormatArguments {
+    /// The payload is text: publish it as a JSON string, without the line feed at its end
+    #[arg(long, conflicts_with = "protocol")]
+    pub(crate) text: bool,
+    /// The payload is bytes of this protocol, such as `bt` or a name of your own
+    #[arg(long, value_name = "NAME", value_parser = values::protocol)]
+    pub(crate) protocol: Option<Protocol<'static>>,
+}
+
+/// What a message and a request may add.
+#[derive(Args, Debug)]
+pub(crate) struct ExtraArguments {
+    /// What it overtakes in a queue
+    #[arg(long, value_name = "PRIORITY", value_enum)]
+    pub(crate) priority: Option<PriorityChoice>,
+    /// Add a header; can be given several times
+    #[arg(long, value_name = "KEY=VALUE", value_parser = values::header)]
+    pub(crate) header: Vec<(String, String)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PriorityChoice {
+    High,
+    Normal,
+    Bulk,
+}
+
+impl From<PriorityChoice> for Priority {
+    fn from(choice: PriorityChoice) -> Self {
+        match choice {
+            PriorityChoice::High => Self::High,
+            PriorityChoice::Normal => Self::Normal,
+            PriorityChoice::Bulk => Self::Bulk,
+        }
+    }
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct SubscribeArguments {
+    /// What to subscribe to: [PROTOCOL/]SCOPE.TOPIC, such as 'self.chess.>' or '*/friends.*'
+    #[arg(required = true, value_name = "PATTERN", value_parser = values::pattern)]
+    pub(crate) patterns: Vec<Pattern<'static>>,
+    /// Print one JSON object a line
+    #[arg(long, conflicts_with_all = ["raw", "exec"])]
+    pub(crate) json: bool,
+    /// Print payloads only, as they are: JSON with a line feed after each, other bytes without
+    #[arg(long, conflicts_with = "exec")]
+    pub(crate) raw: bool,
+    /// Print this after each payload instead; \n, \r, \t, \0 and \\ are understood
+    #[arg(long, value_name = "TEXT", requires = "raw", value_parser = values::separator)]
+    pub(crate) separator: Option<values::Separator>,
+    #[command(flatten)]
+    pub(crate) until: UntilArguments,
+    /// Share the messages with all other subscriptions of this group: each goes to one of them
+    #[arg(long, value_name = "NAME", value_parser = values::group)]
+    pub(crate) group: Option<String>,
+    /// Get the kept values first
+    #[arg(long)]
+    pub(crate) retained: bool,
+    /// Run this command with `sh -c` for each message: the payload on its standard input, the rest
+    /// in KITH_TOPIC, KITH_SCOPE, KITH_SENDER, KITH_MSG_ID, KITH_PROTOCOL and KITH_REPLY_TO
+    #[arg(long, value_name = "COMMAND")]
+    pub(crate) exec: Option<String>,
+    #[command(flatten)]
+    pub(crate) jobs: JobsArguments,
+}
+
+/// When to end.
+#[derive(Args, Debug)]
+pub(crate) struct UntilArguments {
+    /// End after so many messages
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) count: Option<u64>,
+    /// End after this time, such as 10s; with 75 if `--count` was not reached
+    #[arg(long, value_name = "DURATION", value_parser = values::duration)]
+    pub(crate) timeout: Option<Duration>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct JobsArguments {
+    /// Run so many commands at once
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "exec",
+        value_parser = clap::value_parser!(u16).range(1..=i64::from(JOBS_MAX)))]
+    pub(crate) jobs: u16,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RequestArguments {
+    /// What to ask, such as clock.now
+    #[arg(value_parser = values::topic)]
+    pub(crate) topic: Topic<'static>,
+    #[command(flatten)]
+    pub(crate) payload: PayloadArguments,
+    /// Wait so long for the reply
+    #[arg(long, value_name = "DURATION", value_parser = values::patience, default_value = "5s")]
+    pub(crate) timeout: Duration,
+    #[command(flatten)]
+    pub(crate) extras: ExtraArguments,
+    /// Print the whole reply as a JSON object
+    #[arg(long, conflicts_with = "raw")]
+    pub(crate) json: bool,
+    /// Print the reply's payload as it is, on a terminal too
+    #[arg(long)]
+    pub(crate) raw: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(group = clap::ArgGroup::new("answer").args(["payload", "file", "exec"]).required(true))]
+pub(crate) struct ReplyArguments {
+    /// Which requests to answer, such as self.clock.now
+    #[arg(value_parser = values::pattern)]
+    pub(crate) pattern: Pattern<'static>,
+    #[command(flatten)]
+    pub(crate) payload: PayloadArguments,
+    /// Run this command with `sh -c` for each request, and reply with what it prints; it finds the
+    /// request's payload on its standard input, the rest in KITH_TOPIC and so on
+    #[arg(long, value_name = "COMMAND")]
+    pub(crate) exec: Option<String>,
+    #[command(flatten)]
+    pub(crate) jobs: JobsArguments,
+    #[command(flatten)]
+    pub(crate) until: UntilArguments,
+    /// Share the requests with all other subscriptions of this group: each goes to one of them
+    #[arg(long, value_name = "NAME", value_parser = values::group)]
+    pub(crate) group: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct TapArguments {
+    /// What to watch
+    #[arg(value_name = "PATTERN", value_parser = values::pattern, default_value = "*/*.>")]
+    pub(crate) patterns: Vec<Pattern<'static>>,
+    /// Print one JSON object a line, with `received_at` and `bytes`
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) until: UntilArguments,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct StatusArguments {
+    /// Print what the daemon answers as one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct DemoArguments {
+    /// Print one JSON object for each step
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CompletionsArguments {
+    /// For which
+    pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ManualArguments {
+    /// Write kith.1, kith-pub.1 and so on, and kith-busd.1, to this directory
+    #[arg(value_name = "DIR")]
+    pub(crate) directory: Option<PathBuf>,
+}
+
+const PUBLISH_EXAMPLES: &str = "\
+Without PAYLOAD and --file the payload is read from standard input, unless that is a terminal.
+
+Examples:
+  kith pub chess.move '{\"from\":\"e2\",\"to\":\"e4\"}'
+  kith pub --text log.note 'back at five'
+  kith pub --retain lamp.state --file lamp.json
+  tail -f access.log | kith pub --text --lines web.access";
+
+const SUBSCRIBE_EXAMPLES: &str = "\
+`*` stands for one token of a topic, `>` at the end for one or more. A message that matches two of
+the patterns comes twice.
+
+Examples:
+  kith sub 'self.chess.>'
+  kith sub --json '*.presence.>' | jq .payload
+  kith sub self.lamp.state --retained --count 1 --raw
+  kith sub self.photo.new --exec 'convert - -resize 50% \"small-$KITH_MSG_ID.png\"'";
+
+const REQUEST_EXAMPLES: &str = "\
+Without PAYLOAD and --file the payload is null. On a terminal the reply's payload is shown so that
+it can do no harm; otherwise, and with --raw, it is printed as it is.
+
+Exit codes: 68 if nobody subscribes to TOPIC, 69 if no daemon listens, 75 if no reply came in time.
+
+Examples:
+  kith req bus.stats
+  kith req --timeout 30s shop.order '{\"cups\":2}'";
+
+const REPLY_EXAMPLES: &str = "\
+What a command prints has to be a JSON value; with --text it is sent as a JSON string, with
+--protocol as bytes. A command that fails, or prints something else, leaves its request without
+a reply, says so on standard error, and lets `kith reply` end with 1.
+
+Examples:
+  kith reply self.clock.now --text --exec date
+  kith reply 'self.shop.>' --group shop --exec ./shop.py";
+
+const DAEMON_EXIT_CODES: &str = "\
+Exit codes: 0 stopped as asked, 64 wrong command line, 69 another daemon runs, 71 the system
+refused something, 74 a file could not be read or written, 78 wrong configuration.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn parse(line: &str) -> Result<CommandLine, clap::Error> {
+        CommandLine::try_parse_from(line.split(' '))
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn the_socket_can_stand_before_and_after_the_command() {
+        for line in ["kith --socket /s status", "kith status --socket /s"] {
+            assert_eq!(parse(line).unwrap().everywhere.socket, Some("/s".into()), "{line}");
+        }
+        for line in ["kith --socket /s daemon", "kith daemon --socket /s"] {
+            let CommandLine { command: Command::Daemon(arguments), .. } = parse(line).unwrap()
+            else {
+                panic!("{line}");
+            };
+            assert_eq!(arguments.socket, Some("/s".into()), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_contradicts_itself_is_refused() {
+        for line in [
+            "kith",
+            "kith what",
+            "kith pub",
+            "kith pub a..b 1",
+            "kith pub a 1 --text --protocol x",
+            "kith pub a 1 --clear",
+            "kith pub a 1 --file f",
+            "kith pub a --lines --id 017f22e2-79b0-7cc3-98c4-dc0c0c07398f",
+            "kith pub a 1 --id 7",
+            "kith pub a 1 --expire 10",
+            "kith pub a 1 --header x",
+            "kith sub",
+            "kith sub chess.>",
+            "kith sub self.a --raw --json",
+            "kith sub self.a --separator x",
+            "kith sub self.a --jobs 2",
+            "kith sub self.a --exec x --jobs 0",
+            "kith sub self.a --count 0",
+            "kith sub self.a --group a.b",
+            "kith reply self.a",
+            "kith reply self.a 1 --exec x",
+            "kith req a --raw --json",
+            "kith tap a",
+        ] {
+            let error = parse(line).unwrap_err();
+            assert_eq!(exit_code::of_usage(&error), exit_code::USAGE, "{line}");
+        }
+    }
+
+    #[test]
+    fn payloads_may_look_like_options() {
+        let CommandLine { command: Command::Pub(arguments), .. } = parse("kith pub a -5").unwrap()
+        else {
+            panic!("no publish");
+        };
+        assert_eq!(arguments.payload.payload.as_deref(), Some("-5"));
+    }
+}

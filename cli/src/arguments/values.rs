@@ -1,0 +1,172 @@
+//! Words of the command line that have a form: topics, patterns, durations, headers.
+//!
+//! What the protocol defines is parsed by `kith-wire`, so the command line knows no rule of its
+//! own; here stands only what to say to somebody who got it wrong.
+
+use kith_wire::limits::{EXPIRE_AFTER_MS_MAX, REQUEST_TIMEOUT_MS_MAX};
+use kith_wire::{Headers, Pattern, PatternError, Protocol, ProtocolError, Topic, TopicError};
+use std::time::Duration;
+
+/// What is printed between payloads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Separator(pub(crate) Vec<u8>);
+
+pub(crate) fn topic(text: &str) -> Result<Topic<'static>, TopicError> {
+    Topic::new(text.to_owned())
+}
+
+pub(crate) fn protocol(text: &str) -> Result<Protocol<'static>, ProtocolError> {
+    Protocol::new(text.to_owned())
+}
+
+/// A pattern; where the scope is missing, the error says what was probably meant.
+pub(crate) fn pattern(text: &str) -> Result<Pattern<'static>, String> {
+    Pattern::new(text.to_owned()).map_err(|error| match (&error, with_scope(text)) {
+        (PatternError::Scope(..), Some(meant)) => format!("{error}; did you mean `{meant}`?"),
+        _ => error.to_string(),
+    })
+}
+
+/// The pattern with `self.` where its scope should stand, if that makes it one.
+fn with_scope(text: &str) -> Option<String> {
+    let (protocol, rest) = match text.split_once('/') {
+        Some((protocol, rest)) if !protocol.contains('.') => (format!("{protocol}/"), rest),
+        _ => (String::new(), text),
+    };
+    let meant = match rest {
+        "self" | "friends" | "public" | "*" => format!("{protocol}{rest}.>"),
+        _ => format!("{protocol}self.{rest}"),
+    };
+    Pattern::new(meant.as_str()).is_ok().then_some(meant)
+}
+
+pub(crate) fn group(text: &str) -> Result<String, kith_wire::TextError> {
+    kith_wire::check_group(text)?;
+    Ok(text.to_owned())
+}
+
+pub(crate) fn header(text: &str) -> Result<(String, String), String> {
+    let Some((key, value)) = text.split_once('=') else {
+        return Err("a header is written KEY=VALUE".to_owned());
+    };
+    Headers::new().insert(key, value).map_err(|error| error.to_string())?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+/// A whole number and a unit, as in the daemon's configuration, and days: `500ms`, `10s`, `5m`,
+/// `1h`, `30d`.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let unit = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    let digits = text.strip_suffix(unit).unwrap_or_default();
+    if digits.is_empty() {
+        return Err("write a whole number and a unit, such as 10s".to_owned());
+    }
+    let unit_ms = match unit.trim_start() {
+        "ms" => 1,
+        "s" => 1000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        "" => return Err(format!("a unit is missing: {digits}s, or ms, m, h, d")),
+        _ => return Err("the units are ms, s, m, h and d".to_owned()),
+    };
+    let ms = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(unit_ms));
+    match ms {
+        Some(0) => Err("it has to be longer than nothing".to_owned()),
+        Some(ms) => Ok(Duration::from_millis(ms)),
+        None => Err("that is longer than anything lasts".to_owned()),
+    }
+}
+
+/// How long a message may be of use.
+pub(crate) fn expiry(text: &str) -> Result<Duration, String> {
+    at_most(text, EXPIRE_AFTER_MS_MAX, "a message can be of use for at most 30d")
+}
+
+/// How long a reply may take.
+pub(crate) fn patience(text: &str) -> Result<Duration, String> {
+    at_most(text, REQUEST_TIMEOUT_MS_MAX.into(), "a request can wait for at most 1h")
+}
+
+fn at_most(text: &str, limit_ms: u64, otherwise: &str) -> Result<Duration, String> {
+    let duration = duration(text)?;
+    let is_within = duration <= Duration::from_millis(limit_ms);
+    if is_within { Ok(duration) } else { Err(otherwise.to_owned()) }
+}
+
+/// A text in which `\n`, `\r`, `\t`, `\0` and `\\` stand for what they do in C.
+pub(crate) fn separator(text: &str) -> Result<Separator, String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match (byte, byte == b'\\') {
+            (_, true) => match rest.next() {
+                Some(b'n') => b'\n',
+                Some(b'r') => b'\r',
+                Some(b't') => b'\t',
+                Some(b'0') => 0,
+                Some(b'\\') => b'\\',
+                _ => return Err("after a backslash comes n, r, t, 0 or a backslash".to_owned()),
+            },
+            (byte, false) => byte,
+        });
+    }
+    Ok(Separator(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_without_scope_is_told_what_was_meant() {
+        for (text, meant) in [
+            ("chess.>", "self.chess.>"),
+            ("chess", "self.chess"),
+            (">", "self.>"),
+            ("self", "self.>"),
+            ("*", "*.>"),
+            ("bt/abc.*", "bt/self.abc.*"),
+            ("*/public", "*/public.>"),
+        ] {
+            let error = pattern(text).unwrap_err();
+            assert!(error.ends_with(&format!("; did you mean `{meant}`?")), "{text}: {error}");
+        }
+        for text in ["", "a..b", "self.>.a", "B/self.a", "chess.>.a"] {
+            assert!(!pattern(text).unwrap_err().contains("did you mean"), "{text}");
+        }
+        assert_eq!(pattern("bt/self.a").unwrap().to_string(), "bt/self.a");
+    }
+
+    #[test]
+    fn durations_have_a_unit() {
+        for (text, ms) in
+            [("1ms", 1), ("10s", 10_000), ("5 m", 300_000), ("1h", 3_600_000), ("2d", 172_800_000)]
+        {
+            assert_eq!(duration(text), Ok(Duration::from_millis(ms)), "{text}");
+        }
+        assert_eq!(duration("10").unwrap_err(), "a unit is missing: 10s, or ms, m, h, d");
+        for text in ["", "s", "1.5s", "-1s", "0s", "1 year", "99999999999999999999s", "٣s"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+        assert_eq!((expiry("30d").is_ok(), expiry("31d").is_ok()), (true, false));
+        assert_eq!((patience("60m").is_ok(), patience("2h").is_ok()), (true, false));
+    }
+
+    #[test]
+    fn headers_are_pairs() {
+        assert_eq!(header("a=b=c"), Ok(("a".into(), "b=c".into())));
+        assert_eq!(header("a="), Ok(("a".into(), String::new())));
+        for text in ["a", "=b", "A=b", "a=\u{1b}"] {
+            assert!(header(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn separators_can_be_what_a_shell_can_not_write() {
+        assert_eq!(separator("\\0"), Ok(Separator(vec![0])));
+        assert_eq!(separator("a\\n\\t\\r\\\\ä"), Ok(Separator("a\n\t\r\\ä".into())));
+        assert!(separator("\\").is_err());
+        assert!(separator("\\x").is_err());
+    }
+}

@@ -1,0 +1,131 @@
+//! What each command does: from its arguments to its exit code.
+//!
+//! Commands that talk to the daemon share one shape: everything that can be wrong without it is
+//! found first, then they connect, work until they are done or stopped, and say goodbye.
+
+mod completions;
+mod manual;
+mod printing;
+mod publish;
+mod reply;
+mod request;
+mod status;
+mod subscribe;
+mod tap;
+
+use crate::arguments::{Command, CommandLine, Everywhere};
+use crate::connection::Address;
+use crate::demo;
+use crate::exit_code;
+use crate::failure::Failure;
+use crate::limits::LEAVE_MS;
+use crate::output::{Output, print};
+use crate::stop::Stop;
+use crate::terminal::Terminal;
+use kith_client::{Client, Reconnect};
+use std::process::ExitCode;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// Runs the command.
+pub(crate) fn run(line: CommandLine) -> Result<ExitCode, Failure> {
+    let CommandLine { everywhere, command } = line;
+    let code = match command {
+        Command::Daemon(arguments) => return Ok(kith_busd::run(&arguments)),
+        Command::Completions(arguments) => completions::run(&arguments)?,
+        Command::Man(arguments) => manual::run(&arguments)?,
+        Command::Demo(arguments) => wait_for(demo::run(&arguments, everywhere.color))?,
+        Command::Pub(arguments) => publish::run(&arguments, &everywhere)?,
+        Command::Sub(arguments) => wait_for(subscribe::run(&arguments, &everywhere))?,
+        Command::Req(arguments) => request::run(&arguments, &everywhere)?,
+        Command::Reply(arguments) => reply::run(&arguments, &everywhere)?,
+        Command::Tap(arguments) => wait_for(tap::run(&arguments, &everywhere))?,
+        Command::Status(arguments) => wait_for(status::run(&arguments, &everywhere))?,
+    };
+    Ok(ExitCode::from(code))
+}
+
+/// Runs something that waits, on this thread.
+fn wait_for(work: impl Future<Output = Result<u8, Failure>>) -> Result<u8, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::system("can't start the runtime", &error))?;
+    runtime.block_on(work)
+}
+
+/// A connection for as long as one question takes.
+struct Visit {
+    client: Client,
+    stop: Stop,
+}
+
+impl Visit {
+    async fn start(everywhere: &Everywhere, name: &str) -> Result<Self, Failure> {
+        let stop = Stop::new()?;
+        let address = Address::find(everywhere.socket.clone())?;
+        let client = address.connect(name, Reconnect::Never).await?;
+        Ok(Self { client, stop })
+    }
+
+    /// Does the work, unless it is stopped, and says goodbye in any case.
+    async fn work<T>(
+        mut self,
+        work: impl AsyncFnOnce(&Client) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let result = self.stop.unless(work(&self.client)).await;
+        // A goodbye that is not answered changes nothing about what was done.
+        let _ = self.client.close().await;
+        result
+    }
+}
+
+/// A connection for as long as somebody wants to listen, over restarts of the daemon too.
+struct Stay {
+    address: Address,
+    client: Client,
+    stop: Stop,
+    output: Output,
+    terminal: Terminal,
+}
+
+impl Stay {
+    async fn start(everywhere: &Everywhere, name: &str) -> Result<Self, Failure> {
+        let stop = Stop::new()?;
+        let terminal = Terminal::look(everywhere.color);
+        let address = Address::find(everywhere.socket.clone())?;
+        let client = address.connect(name, Reconnect::BackOff).await?;
+        let output = Output::start(terminal.notice_paint)?;
+        Ok(Self { address, client, stop, output, terminal })
+    }
+
+    /// Does the work, then says goodbye and waits until everything is printed.
+    async fn work(
+        mut self,
+        work: impl AsyncFnOnce(&mut Self) -> Result<u8, Failure>,
+    ) -> Result<u8, Failure> {
+        let result = work(&mut self).await;
+        let Self { client, mut stop, output, .. } = self;
+        let leave = async {
+            let _ = client.close().await;
+            output.finish().await
+        };
+        // Whoever reads our output may take for ever; a (second) signal ends that too.
+        let leave = stop.unless(leave);
+        match result {
+            Ok(code) => leave.await.map(|()| code),
+            Err(failure) if failure.is_quiet() => {
+                let _ = timeout(Duration::from_millis(LEAVE_MS), leave).await;
+                Err(failure)
+            }
+            Err(failure) => {
+                let _ = leave.await;
+                Err(failure)
+            }
+        }
+    }
+}
+
+/// Prints the result of a command that ends with it.
+fn print_result(bytes: &[u8]) -> Result<u8, Failure> {
+    print(bytes).map_err(|error| Failure::from_output(&error))?;
+    Ok(exit_code::OK)
+}

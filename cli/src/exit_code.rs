@@ -1,0 +1,45 @@
+//! What `kith` ends with: one table, for the code, for `--help`, and for the manual page.
+//!
+//! The numbers are those of `sysexits.h`, as the daemon's are, and the shell's for signals. A
+//! script that asks needs to tell "no daemon" from "a daemon, but nobody answers"; so these two
+//! differ.
+
+pub(crate) use kith_busd::exit_code::{
+    CONFIGURATION, INPUT_OUTPUT, OK, UNAVAILABLE, USAGE, of_usage,
+};
+
+/// Something was refused, or a command that was run failed.
+pub(crate) const FAILED: u8 = 1;
+/// What was given as a payload isn't one.
+pub(crate) const BAD_DATA: u8 = 65;
+/// A file can't be read.
+pub(crate) const NO_INPUT: u8 = 66;
+/// Nobody subscribes to what was requested.
+pub(crate) const NOBODY: u8 = 68;
+/// It took too long; trying again later may help.
+pub(crate) const TRY_AGAIN: u8 = 75;
+/// Ctrl-C.
+pub(crate) const INTERRUPTED: u8 = 130;
+/// SIGTERM.
+pub(crate) const TERMINATED: u8 = 143;
+
+/// Every code, and what it means.
+pub(crate) const TABLE: &[(u8, &str)] = &[
+    (OK, "done; also where the reader of the output has gone (`| head`)"),
+    (FAILED, "something was refused, or a command that was run failed"),
+    (USAGE, "wrong command line"),
+    (BAD_DATA, "the payload is not what it has to be"),
+    (NO_INPUT, "a file can't be read"),
+    (NOBODY, "nobody is there to answer the request"),
+    (UNAVAILABLE, "no daemon listens, or it went away"),
+    (INPUT_OUTPUT, "reading, writing or the socket failed"),
+    (TRY_AGAIN, "no reply in time, not as many messages in time, or everybody is busy"),
+    (CONFIGURATION, "no path to the socket is known, or a configuration is wrong"),
+    (INTERRUPTED, "ended by Ctrl-C (143: by SIGTERM)"),
+];
+
+/// The table as `--help` shows it.
+pub(crate) fn help() -> String {
+    let rows = TABLE.iter().map(|(code, meaning)| format!("\n  {code:>3}  {meaning}"));
+    format!("Exit codes:{}", rows.collect::<String>())
+}

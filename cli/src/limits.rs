@@ -1,0 +1,37 @@
+//! Every limit of `kith`, with its unit in the name and its reason beside it.
+//!
+//! What the daemon limits (payloads, topics, time-outs) is not repeated here: the daemon says no,
+//! and its sentence is passed on.
+
+/// The largest payload or line that is read from a file or from standard input: the most that a
+/// daemon can be configured to take. Whether this one does, it says itself.
+pub(crate) const PAYLOAD_BYTES_MAX: usize = kith_wire::limits::PAYLOAD_BYTES_MAX;
+/// Lines of `pub --lines` that are on their way at once: enough to hide the way to the daemon and
+/// back, few enough that a refusal is told close to its line.
+pub(crate) const LINES_ON_THEIR_WAY_MAX: usize = 256;
+/// Messages that are formatted before they are written: one write for many, none held back.
+pub(crate) const BATCH_MESSAGES_MAX: usize = 256;
+/// Bytes after which what was formatted is written in any case.
+pub(crate) const BATCH_BYTES_MAX: usize = 64 << 10;
+/// Batches that wait for whoever reads our output. Beyond that the daemon queues, drops and counts.
+pub(crate) const BATCHES_MAX: usize = 16;
+/// Commands that `--jobs` may run at once: each is a process.
+pub(crate) const JOBS_MAX: u16 = 256;
+/// What is kept of a command's output in `reply --exec`; it becomes one payload.
+pub(crate) const COMMAND_OUTPUT_BYTES_MAX: usize = kith_wire::limits::PAYLOAD_BYTES_DEFAULT;
+/// What is looked at of a payload that is shown cut to a line: four bytes for each of a thousand
+/// columns, which no terminal has.
+pub(crate) const PREVIEW_BYTES_MAX: usize = 4096;
+/// How many bytes that are no text are shown.
+pub(crate) const HEXADECIMAL_BYTES_MAX: usize = 32;
+/// How long a command that was stopped waits for whoever reads its output, who may never.
+pub(crate) const LEAVE_MS: u64 = 500;
+/// How long `status` waits for each of its answers.
+pub(crate) const STATUS_MS: u64 = 5_000;
+
+/// How long each step of the demo may take: on a busy machine it takes milliseconds.
+pub(crate) const DEMO_STEP_MS: u64 = 15_000;
+/// Lines of the demo's daemon that are kept, to be shown if it fails.
+pub(crate) const DEMO_LOG_LINES_MAX: usize = 20;
+/// Columns after which the demo breaks a line, however wide the terminal: it is prose.
+pub(crate) const DEMO_COLUMNS_MAX: usize = 110;

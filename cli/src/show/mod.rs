@@ -1,0 +1,23 @@
+//! What people and programs read: from a message to a line, without I/O, clock or environment.
+//!
+//! Payloads, topics, headers and names come from other programs, and sooner or later from other
+//! people. Nothing of them reaches a terminal but through [`harmless`]; programs get JSON lines in
+//! the form of the protocol, or the bytes as they are, where they ask for them.
+//!
+//! - [`harmless`], [`columns`]: text that a terminal can't be tricked with, cut and padded;
+//! - [`paint`], [`quantity`], [`preview`]: colours, numbers, payloads;
+//! - [`line`](mod@line), [`tap`], [`status`], [`json`]: what the commands print; [`form`]: which
+//!   of it.
+
+pub(crate) mod columns;
+pub(crate) mod form;
+pub(crate) mod harmless;
+pub(crate) mod json;
+pub(crate) mod line;
+pub(crate) mod paint;
+pub(crate) mod preview;
+pub(crate) mod quantity;
+pub(crate) mod status;
+pub(crate) mod tap;
+#[cfg(test)]
+pub(crate) mod tests;

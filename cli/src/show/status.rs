@@ -1,0 +1,234 @@
+//! What `status` prints: the daemon, its counters and its clients, as the daemon reports them.
+//!
+//! What the daemon leaves out, because it is older or newer, counts as zero; what it adds is in
+//! `--json`, which passes its answers on as they are.
+
+use crate::show::harmless::harmless;
+use crate::show::paint::{Paint, Style};
+use crate::show::{columns, quantity};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+
+/// What the daemon said, word for word.
+#[derive(Serialize)]
+pub(crate) struct Answers<'a> {
+    /// Where it listens.
+    pub(crate) socket: &'a str,
+    /// `bus.ready`, if it is kept.
+    pub(crate) ready: Option<&'a RawValue>,
+    /// `bus.stats`.
+    pub(crate) stats: &'a RawValue,
+    /// `bus.clients`.
+    pub(crate) clients: &'a RawValue,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Ready {
+    version: String,
+    pid: u64,
+    started_at: u64,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Stats {
+    published: u64,
+    delivered: u64,
+    dropped: u64,
+    expired: u64,
+    requests: u64,
+    replies: u64,
+    no_responders: u64,
+    refused: u64,
+    clients: u64,
+    subscriptions: u64,
+    requests_waiting: u64,
+    retained_messages: u64,
+    retained_bytes: u64,
+    queued_messages: u64,
+    queued_bytes: u64,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Client {
+    client: u64,
+    name: Option<String>,
+    framing: String,
+    subscriptions: u64,
+    queued_messages: u64,
+    queued_bytes: u64,
+    published: u64,
+    delivered: u64,
+    dropped: u64,
+    lagging: bool,
+}
+
+/// The tables. `now_ms` is for how long the daemon has been up.
+///
+/// # Errors
+/// If an answer is not of the shape that the protocol says.
+pub(crate) fn tables(
+    answers: &Answers<'_>,
+    now_ms: u64,
+    paint: Paint,
+) -> Result<String, serde_json::Error> {
+    let ready =
+        answers.ready.map(|ready| serde_json::from_str::<Ready>(ready.get())).transpose()?;
+    let stats: Stats = serde_json::from_str(answers.stats.get())?;
+    let mut clients: Vec<Client> = serde_json::from_str(answers.clients.get())?;
+    clients.sort_by_key(|client| client.client);
+    let head = head(answers.socket, ready.as_ref(), now_ms, paint);
+    Ok(format!("{head}\n{}\n{}", counters(&stats, paint), rows(&clients, paint)))
+}
+
+fn head(socket: &str, ready: Option<&Ready>, now_ms: u64, paint: Paint) -> String {
+    let daemon = match ready {
+        Some(Ready { version, pid, started_at }) => {
+            let up = quantity::age(now_ms.saturating_sub(*started_at));
+            format!("Kith {}, process {pid}, up {up}", harmless(version))
+        }
+        None => "Kith".to_owned(),
+    };
+    format!("{}\n{}\n", paint.paint(Style::Heading, &daemon), harmless(socket))
+}
+
+fn counters(stats: &Stats, paint: Paint) -> String {
+    let sized = |messages, bytes| match messages {
+        0 => "0".to_owned(),
+        _ => format!("{} ({})", quantity::count(messages), quantity::bytes(bytes)),
+    };
+    let kept = sized(stats.retained_messages, stats.retained_bytes);
+    let queued = sized(stats.queued_messages, stats.queued_bytes);
+    let rows = [
+        ("published", stats.published, "clients", quantity::count(stats.clients)),
+        ("delivered", stats.delivered, "subscriptions", quantity::count(stats.subscriptions)),
+        ("dropped", stats.dropped, "queued", queued),
+        ("expired", stats.expired, "kept values", kept),
+        ("requests", stats.requests, "waiting", quantity::count(stats.requests_waiting)),
+        ("replies", stats.replies, "nobody there", quantity::count(stats.no_responders)),
+        ("refused", stats.refused, "", String::new()),
+    ];
+    let mut text = String::new();
+    for (name, number, other, value) in rows {
+        let shown = columns::right(&quantity::count(number), 14);
+        let is_loss = name == "dropped" && number > 0;
+        let shown = if is_loss { paint.paint(Style::Loss, &shown) } else { shown };
+        let name = paint.paint(Style::Faint, &columns::left(name, 10));
+        text.push_str(&format!("  {name}{shown}"));
+        if !other.is_empty() {
+            let other = paint.paint(Style::Faint, &columns::left(other, 14));
+            text.push_str(&format!("    {other}{value}"));
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// A table as wide as what is in it. Names, which are the clients' own, are the last to be trusted.
+fn rows(clients: &[Client], paint: Paint) -> String {
+    let heading = ["ID", "NAME", "FRAMING", "SUBS", "QUEUED", "PUBLISHED", "DELIVERED", "DROPPED"];
+    let mut table = vec![heading.map(str::to_owned)];
+    table.extend(clients.iter().map(cells));
+    let widths: [usize; 8] = std::array::from_fn(|column| {
+        let cells = table.iter().filter_map(|row| row.get(column));
+        cells.map(|cell| columns::width(cell)).max().unwrap_or_default()
+    });
+    let mut text = String::new();
+    let marks = std::iter::once(false).chain(clients.iter().map(|client| client.lagging));
+    for (n_row, (row, is_lagging)) in table.iter().zip(marks).enumerate() {
+        let padded = row.iter().zip(widths).enumerate().map(|(column, (cell, width))| {
+            let is_text = column == 1 || column == 2;
+            if is_text { columns::left(cell, width) } else { columns::right(cell, width) }
+        });
+        let line = padded.collect::<Vec<_>>().join("  ");
+        let line = match (n_row, is_lagging) {
+            (0, _) => paint.paint(Style::Heading, &line),
+            (_, true) => paint.paint(Style::Loss, &format!("{line}  lagging")),
+            _ => line,
+        };
+        text.push_str("  ");
+        text.push_str(&line);
+        text.push('\n');
+    }
+    text
+}
+
+fn cells(client: &Client) -> [String; 8] {
+    let queued = match client.queued_messages {
+        0 => "0".to_owned(),
+        n => format!("{} ({})", quantity::count(n), quantity::bytes(client.queued_bytes)),
+    };
+    let name = client.name.as_deref().map_or(Cow::Borrowed("-"), harmless);
+    [
+        client.client.to_string(),
+        columns::cut(&name, 32),
+        columns::cut(&harmless(&client.framing), 12),
+        quantity::count(client.subscriptions),
+        queued,
+        quantity::count(client.published),
+        quantity::count(client.delivered),
+        quantity::count(client.dropped),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::show::tests::assert_harmless;
+
+    fn shown(clients: &str) -> String {
+        let raw = |text: &str| RawValue::from_string(text.to_owned()).unwrap();
+        let ready = raw(r#"{"version":"0.1.0","pid":7,"started_at":1000,"protocol":1}"#);
+        let stats = raw(r#"{"published":12345,"dropped":2,"queued_messages":3,"queued_bytes":99}"#);
+        let clients = raw(clients);
+        let (ready, stats, clients) = (Some(&*ready), &*stats, &*clients);
+        let answers = Answers { socket: "/run/bus.sock", ready, stats, clients };
+        tables(&answers, 62_000, Paint::plain()).unwrap()
+    }
+
+    #[test]
+    fn the_tables_are_aligned() {
+        let clients = r#"[
+            {"client":12,"name":null,"framing":"json","subscriptions":1,"lagging":true,
+             "queued_messages":5,"queued_bytes":2048,"dropped":4588},
+            {"client":3,"name":"kith sub","framing":"binary","delivered":1000,"new":1}]"#;
+        let expected = "\
+Kith 0.1.0, process 7, up 1 min 1 s
+/run/bus.sock
+
+  published         12,345    clients       0
+  delivered              0    subscriptions 0
+  dropped                2    queued        3 (99 B)
+  expired                0    kept values   0
+  requests               0    waiting       0
+  replies                0    nobody there  0
+  refused                0
+
+  ID  NAME      FRAMING  SUBS     QUEUED  PUBLISHED  DELIVERED  DROPPED
+   3  kith sub  binary      0          0          0      1,000        0
+  12  -         json        1  5 (2 KiB)          0          0    4,588  lagging
+";
+        assert_eq!(shown(clients), expected);
+    }
+
+    #[test]
+    fn names_are_harmless() {
+        let clients = r#"[{"client":1,"name":"\u202e\u001b[2J","framing":"\u001b"}]"#;
+        let text = shown(clients);
+        assert!(text.contains("\\u202e\\u001b[2J"), "{text}");
+        text.lines().for_each(assert_harmless);
+    }
+
+    #[test]
+    fn answers_that_are_none_are_errors() {
+        let raw = |text: &str| RawValue::from_string(text.to_owned()).unwrap();
+        let (stats, clients) = (raw("[]"), raw("[]"));
+        let answers = Answers { socket: "", ready: None, stats: &stats, clients: &clients };
+        // A list is no record of counters, unless it is read as one by position.
+        let wrong = Answers { stats: &clients, clients: &raw("7"), ..answers };
+        assert!(tables(&wrong, 0, Paint::plain()).is_err());
+    }
+}

@@ -1,0 +1,74 @@
+//! What is said where something is missing or wrong, whichever command meets it.
+
+use crate::bus::{Bus, kith};
+use anyhow::Result;
+
+#[test]
+fn that_no_daemon_runs_is_told_with_the_way_out() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let socket = folder.path().join("bus.sock");
+    for arguments in [
+        &["pub", "a", "1"][..],
+        &["sub", "self.a"],
+        &["req", "a"],
+        &["reply", "self.a", "1"],
+        &["tap"],
+        &["status"],
+    ] {
+        let output = kith().args(arguments).env("KITH_SOCKET", &socket).output()?;
+        assert_eq!(output.status.code(), Some(69), "{arguments:?}");
+        let said = String::from_utf8(output.stderr)?;
+        let socket = socket.display();
+        let expected = format!("kith: no daemon listens at {socket}\n  start one: kith daemon &\n");
+        assert_eq!(said, expected, "{arguments:?}");
+        let output =
+            kith().arg("--socket").arg(folder.path().join("x")).args(arguments).output()?;
+        let said = String::from_utf8(output.stderr)?;
+        assert!(said.contains("  start one: kith daemon --socket /"), "{said}");
+    }
+    Ok(())
+}
+
+#[test]
+fn that_no_path_is_known_is_told() -> Result<()> {
+    let output = kith().arg("status").output()?;
+    assert_eq!(output.status.code(), Some(78));
+    let said = String::from_utf8(output.stderr)?;
+    assert!(said.contains("set KITH_SOCKET or XDG_RUNTIME_DIR"), "{said}");
+    Ok(())
+}
+
+#[test]
+fn a_wrong_command_line_is_told_what_was_meant() -> Result<()> {
+    let output = kith().args(["sub", "chess.>"]).output()?;
+    assert_eq!(output.status.code(), Some(64));
+    let said = String::from_utf8(output.stderr)?;
+    assert!(said.contains("did you mean `self.chess.>`?"), "{said}");
+    let output = kith().output()?;
+    assert_eq!(output.status.code(), Some(64));
+    Ok(())
+}
+
+#[test]
+fn help_and_version_are_no_errors() -> Result<()> {
+    let output = kith().arg("--help").output()?;
+    assert_eq!(output.status.code(), Some(0));
+    let help = String::from_utf8(output.stdout)?;
+    for word in ["pub", "sub", "req", "reply", "tap", "status", "daemon", "demo", "completions"] {
+        assert!(help.contains(&format!("\n  {word} ")), "{help}");
+    }
+    assert!(help.contains("Exit codes:\n    0  done"), "{help}");
+    let output = kith().arg("--version").output()?;
+    assert_eq!(String::from_utf8(output.stdout)?, "kith 0.1.0\n");
+    let output = kith().args(["daemon", "--print-config"]).output()?;
+    assert!(String::from_utf8(output.stdout)?.contains("[limits]"));
+    Ok(())
+}
+
+#[test]
+fn colours_are_there_where_they_are_wanted() -> Result<()> {
+    let bus = Bus::start()?;
+    assert!(!bus.run(&["status"])?.ok()?.contains('\u{1b}'));
+    assert!(bus.run(&["status", "--color", "always"])?.ok()?.contains("\u{1b}[1m"));
+    Ok(())
+}

@@ -1,0 +1,14 @@
+//! `kith` as its users run it: the real program, a real daemon, real pipes.
+//!
+//! Nothing sleeps: what a test waits for is asked of the daemon until it is so, for a limited time.
+
+mod bus;
+mod demo;
+mod failures;
+mod pages;
+mod publish;
+mod reply;
+mod request;
+mod status;
+mod subscribe;
+mod tap;
