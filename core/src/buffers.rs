@@ -4,8 +4,14 @@
 //! ones become a *block*, made once and shared. Blocks are kept in a small ring: one that nobody
 //! holds any more is filled again. Where a slow reader holds them, new ones are made; its quota
 //! bounds how many.
+//!
+//! A quota counts bytes, so what waits must not hold much more memory than its bytes: a buffer that
+//! grew large is not lent for a few bytes, and a block is shared only by who takes a good part of it.
 
-use crate::limits::{BLOCKS_KEPT_MAX, BUFFER_KEPT_BYTES_MAX, BUFFERS_KEPT_MAX, SHARED_BYTES_MIN};
+use crate::limits::{
+    BLOCKS_KEPT_MAX, BUFFER_BYTES_MIN, BUFFER_KEPT_BYTES_MAX, BUFFERS_KEPT_MAX, HELD_RATIO_MAX,
+    LARGE_BUFFERS_KEPT_MAX, SEGMENT_BUFFER_BYTES_MAX, SHARED_BYTES_MIN,
+};
 use std::sync::Arc;
 
 /// Bytes that several queues hold.
@@ -17,33 +23,45 @@ pub(crate) struct Buffers {
     blocks: Vec<Block>,
     oldest: usize,
     spare: Vec<Vec<u8>>,
+    large: Vec<Vec<u8>>,
 }
 
 impl Buffers {
-    /// An empty buffer.
+    /// An empty buffer, for what waits in a queue.
     pub(crate) fn take(&mut self) -> Vec<u8> {
-        self.spare.pop().unwrap_or_default()
+        self.spare.pop().unwrap_or_else(|| Vec::with_capacity(BUFFER_BYTES_MIN))
+    }
+
+    /// An empty buffer that may be large already, for what is given back soon.
+    pub(crate) fn take_large(&mut self) -> Vec<u8> {
+        self.large.pop().unwrap_or_else(|| self.take())
     }
 
     /// Takes a buffer back.
     pub(crate) fn give_back(&mut self, mut buffer: Vec<u8>) {
-        let worth_it = 0 < buffer.capacity() && buffer.capacity() <= BUFFER_KEPT_BYTES_MAX;
-        if worth_it && self.spare.len() < BUFFERS_KEPT_MAX {
+        let (kept, kept_max) = match buffer.capacity() {
+            BUFFER_BYTES_MIN..=SEGMENT_BUFFER_BYTES_MAX => (&mut self.spare, BUFFERS_KEPT_MAX),
+            ..=BUFFER_KEPT_BYTES_MAX if buffer.capacity() > SEGMENT_BUFFER_BYTES_MAX => {
+                (&mut self.large, LARGE_BUFFERS_KEPT_MAX)
+            }
+            _ => return,
+        };
+        if kept.len() < kept_max {
             buffer.clear();
-            self.spare.push(buffer);
+            kept.push(buffer);
         }
     }
 
     /// Gives all memory back that is not in use.
     pub(crate) fn trim(&mut self) {
-        self.blocks = Vec::new();
-        self.spare = Vec::new();
+        *self = Self::default();
     }
 
     /// A block with these bytes.
     fn block(&mut self, bytes: &[u8]) -> Block {
         for block in &mut self.blocks {
-            if let Some(free) = Arc::get_mut(block) {
+            let fits = block.capacity() / HELD_RATIO_MAX <= bytes.len();
+            if fits && let Some(free) = Arc::get_mut(block) {
                 free.clear();
                 free.extend_from_slice(bytes);
                 return Arc::clone(block);
@@ -96,14 +114,27 @@ impl<'a> Body<'a> {
         }
     }
 
-    /// A block with all the bytes, if a part of this size is worth sharing.
-    pub(crate) fn share(&mut self, buffers: &mut Buffers, part_bytes: usize) -> Option<Block> {
-        if part_bytes < SHARED_BYTES_MIN {
+    /// A block with all the bytes, if a part of this size is worth sharing with a subscriber that
+    /// takes `taken_bytes` of them in all.
+    pub(crate) fn share(
+        &mut self,
+        buffers: &mut Buffers,
+        part_bytes: usize,
+        taken_bytes: usize,
+    ) -> Option<Block> {
+        if part_bytes < SHARED_BYTES_MIN || taken_bytes < self.bytes().len() / HELD_RATIO_MAX {
             return None;
         }
         let block = match &mut self.bytes {
             Bytes::Borrowed(bytes) => buffers.block(bytes),
-            Bytes::Owned(bytes) => Arc::new(std::mem::take(bytes)),
+            Bytes::Owned(bytes) if bytes.capacity() / HELD_RATIO_MAX <= bytes.len() => {
+                Arc::new(std::mem::take(bytes))
+            }
+            Bytes::Owned(bytes) => {
+                let block = buffers.block(bytes);
+                buffers.give_back(std::mem::take(bytes));
+                block
+            }
             Bytes::Shared(block) => return Some(Arc::clone(block)),
         };
         self.bytes = Bytes::Shared(Arc::clone(&block));

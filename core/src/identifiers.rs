@@ -43,9 +43,20 @@ impl Identifiers {
         u128::from(self.random()) << 64 | u128::from(self.random())
     }
 
+    /// Any number. SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators",
+    /// 2014).
+    pub(crate) fn random(&mut self) -> u64 {
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
     fn draw(&mut self, unix_ms: u64) {
         // At most one millisecond ahead of what was handed out before, if a draw was used up.
-        self.unix_ms = if self.unix_ms < unix_ms { unix_ms } else { self.unix_ms + 1 };
+        self.unix_ms =
+            if self.unix_ms < unix_ms { unix_ms } else { self.unix_ms.saturating_add(1) };
         let [a, b, c, d, e, f, g, h] = self.random().to_be_bytes();
         let [i, j, ..] = self.random().to_be_bytes();
         // The first two bytes are the 12 bits after the time; of the other eight the highest bits
@@ -54,14 +65,6 @@ impl Identifiers {
         self.left = IDS_PER_DRAW;
     }
 
-    /// SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014).
-    fn random(&mut self) -> u64 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
 }
 
 #[cfg(test)]

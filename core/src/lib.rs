@@ -47,6 +47,8 @@ mod outbox;
 mod parcels;
 mod queues;
 mod session;
+#[cfg(test)]
+mod tests;
 
 pub use broker::{Broker, ClientId, Framing, Inbound, Output, Stats, Totals, Usage};
 pub use clock::Now;

@@ -57,8 +57,9 @@ impl Limits {
     /// The same limits with a queue that can hold one message of the largest size.
     #[must_use]
     pub fn sane(mut self) -> Self {
-        // In JSON lines bytes grow by a third.
-        let one = kith_wire::limits::line_bytes_max(self.payload_bytes_max);
+        // In JSON lines bytes grow by a third, and headers and topics by their escapes.
+        let one = kith_wire::limits::line_bytes_max(self.payload_bytes_max)
+            .saturating_add(kith_wire::limits::ENVELOPE_BYTES_MAX);
         self.queue_bytes_max = self.queue_bytes_max.max(one);
         self.queue_messages_max = self.queue_messages_max.max(1);
         self
@@ -77,14 +78,32 @@ pub(crate) const SEGMENT_BYTES_MAX: usize = 64 << 10;
 pub(crate) const STAGED_BYTES_MAX: usize = 256 << 10;
 /// Segments put in order for one write, two slices each; `writev` takes 1,024.
 pub(crate) const STAGED_SEGMENTS_MAX: usize = 128;
+/// What waits may hold so many times its bytes in memory, and no more: two for the growth of a
+/// buffer, two for a block of which others take the rest.
+pub(crate) const HELD_RATIO_MAX: usize = 4;
+/// Places for segments that an empty queue keeps: enough for a busy client that reads in time.
+pub(crate) const SPARE_SEGMENTS_MAX: usize = 16;
 /// Shared blocks kept for use again: a read's worth each, for a few publishers in turn.
 pub(crate) const BLOCKS_KEPT_MAX: usize = 4;
-/// Own buffers kept for use again.
+/// Buffers for segments kept for use again: 8 MiB at most.
 pub(crate) const BUFFERS_KEPT_MAX: usize = 64;
+/// Buffers for bodies kept for use again: 2 MiB at most.
+pub(crate) const LARGE_BUFFERS_KEPT_MAX: usize = 4;
+/// A new buffer has room for a few small messages; smaller ones are not worth keeping.
+pub(crate) const BUFFER_BYTES_MIN: usize = 1 << 10;
+/// A buffer that grew to hold a full segment and the message that filled it.
+pub(crate) const SEGMENT_BUFFER_BYTES_MAX: usize = 2 * SEGMENT_BYTES_MAX;
 /// Larger buffers are given back to the system rather than kept.
 pub(crate) const BUFFER_KEPT_BYTES_MAX: usize = 512 << 10;
+/// From so many subscriptions that ended at once, memory is given back.
+pub(crate) const TRIMMED_SUBSCRIPTIONS_MIN: usize = 1 << 10;
 /// A run is cut at this size, so that a subscriber's frame stays small.
 pub(crate) const RUN_BYTES_MAX: usize = 256 << 10;
+/// Notices of lag of one client that are announced one by one at a time; of more of them `bus.lag`
+/// tells the sum, or one client with very many subscriptions could have the bus talk of nothing else.
+pub(crate) const LAGS_ANNOUNCED_MAX: usize = 16;
+/// What a kept header takes beside its text: two strings of their own.
+pub(crate) const HEADER_OVERHEAD_BYTES: usize = 80;
 /// Message ids remembered for one client, against publishing twice.
 pub(crate) const REMEMBERED_IDS_MAX: usize = 1 << 16;
 /// Message ids remembered in all: at about 60 bytes each, 60 MiB.

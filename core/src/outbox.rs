@@ -6,17 +6,21 @@
 //! block. Before a write, segments are *staged*: put into the order in which they will be sent. Only
 //! then does a message that has expired fall out, and only until then can another overtake it.
 //!
-//! When the queue is full the newest messages are dropped, and counted for each subscription; as soon
-//! as there is room a `lag` notice with the count takes their place.
+//! When the queue is full the newest messages are dropped, and counted for each subscription and
+//! priority; as soon as there is room a `lag` notice with the count takes their place.
+//!
+//! Answers overtake messages. Where an answer must not (nothing may come for a subscription after it
+//! has ended), [`Outbox::settle`] first puts what waits before it.
 
-use crate::buffers::{Block, Body, Buffers};
+mod segment;
+
+use crate::buffers::{Body, Buffers};
 use crate::limits::{
-    ANSWER_BYTES_MAX, Limits, SEGMENT_BYTES_MAX, STAGED_BYTES_MAX, STAGED_SEGMENTS_MAX,
+    ANSWER_BYTES_MAX, Limits, SPARE_SEGMENTS_MAX, STAGED_BYTES_MAX, STAGED_SEGMENTS_MAX,
 };
-use foldhash::fast::FixedState;
-use hashbrown::HashMap;
 use kith_wire::Priority;
-use std::collections::VecDeque;
+use segment::Segment;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 
 /// What waits for one client.
@@ -30,12 +34,13 @@ pub(crate) struct Outbox {
     answer_bytes: usize,
     message_bytes: usize,
     messages: usize,
-    lags: Lags,
+    /// What was dropped and has not been told yet. Ordered, so that notices are, too.
+    lags: BTreeMap<(u32, Priority), Lost>,
 }
 
 /// One of the four queues.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Lane {
+enum Lane {
     Answers,
     Messages(Priority),
 }
@@ -48,28 +53,28 @@ pub(crate) struct Parcel {
     pub(crate) expires_at_ms: Option<u64>,
 }
 
+/// Part of a body for one subscriber, who gets `taken_bytes` of it in all.
+#[derive(Debug)]
+pub(crate) struct Share<'a, 'b> {
+    pub(crate) body: &'a mut Body<'b>,
+    pub(crate) part: Range<usize>,
+    pub(crate) taken_bytes: usize,
+}
+
 /// A lag notice that is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Lag {
     pub(crate) subscription: u32,
     pub(crate) priority: Priority,
+    pub(crate) lost: Lost,
+}
+
+/// How many messages were dropped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Lost {
     pub(crate) count: u64,
-}
-
-#[derive(Debug, Default)]
-struct Segment {
-    own: Vec<u8>,
-    shared: Option<(Block, Range<usize>)>,
-    messages: u32,
-    expires_at_ms: Option<u64>,
-    is_answer: bool,
-}
-
-/// What was dropped, by subscription and priority, in the order of the first loss.
-#[derive(Debug, Default)]
-struct Lags {
-    order: Vec<Lag>,
-    place: HashMap<(u32, Priority), usize, FixedState>,
+    /// How many of them told of lag themselves, and are not told of in turn.
+    pub(crate) about_lag: u64,
 }
 
 impl Outbox {
@@ -94,8 +99,7 @@ impl Outbox {
 
     /// Whether so much more fits.
     pub(crate) fn has_room(&self, bytes: usize, messages: usize, limits: &Limits) -> bool {
-        self.message_bytes + bytes <= limits.queue_bytes_max
-            && self.messages + messages <= limits.queue_messages_max
+        bytes <= self.bytes_left(limits) && messages <= self.messages_left(limits)
     }
 
     /// How many more messages fit, whatever their size.
@@ -110,36 +114,44 @@ impl Outbox {
 
     /// Whether something was dropped that the client has not been told yet.
     pub(crate) fn is_lagging(&self) -> bool {
-        !self.lags.order.is_empty()
+        !self.lags.is_empty()
+    }
+
+    /// Whether something was dropped of this subscription and priority.
+    pub(crate) fn has_lag(&self, subscription: u32, priority: Priority) -> bool {
+        !self.lags.is_empty() && self.lags.contains_key(&(subscription, priority))
     }
 
     /// Queues an answer. `write` appends its bytes.
     pub(crate) fn answer(&mut self, buffers: &mut Buffers, write: impl FnOnce(&mut Vec<u8>)) {
-        let own = self.open(buffers, Lane::Answers, None);
-        let before = own.own.len();
-        write(&mut own.own);
-        own.is_answer = true;
-        let bytes = own.own.len() - before;
+        let segment = self.open(buffers, Lane::Answers, None);
+        let before = segment.own.len();
+        write(&mut segment.own);
+        let bytes = segment.own.len() - before;
         self.answer_bytes += bytes;
     }
 
-    /// Queues messages: `head`, then this part of `body`. The caller has looked whether there is room.
+    /// Queues messages: `head`, then a part of a body. The caller has looked whether there is room.
     pub(crate) fn push(
         &mut self,
         buffers: &mut Buffers,
         parcel: Parcel,
         head: &[u8],
-        body: &mut Body<'_>,
-        part: Range<usize>,
+        share: Share<'_, '_>,
     ) {
-        let shared = body.share(buffers, part.len());
+        let Share { body, part, taken_bytes } = share;
+        let block = body.share(buffers, part.len(), taken_bytes);
         let bytes = head.len() + part.len();
+        let is_last = block.is_some() || parcel.expires_at_ms.is_some();
         let segment = self.open(buffers, Lane::Messages(parcel.priority), parcel.expires_at_ms);
         segment.own.extend_from_slice(head);
         segment.messages += parcel.messages;
-        match shared {
+        match block {
             Some(block) => segment.shared = Some((block, part)),
             None => segment.own.extend_from_slice(body.bytes().get(part).unwrap_or_default()),
+        }
+        if is_last {
+            segment.seal(buffers);
         }
         self.message_bytes += bytes;
         self.messages += parcel.messages as usize;
@@ -153,43 +165,47 @@ impl Outbox {
     }
 
     /// Counts messages that did not fit. Whether this begins a gap.
-    pub(crate) fn count_lag(&mut self, subscription: u32, priority: Priority, count: u64) -> bool {
-        let begins = self.lags.order.is_empty();
-        let next = self.lags.order.len();
-        let place = *self.lags.place.entry((subscription, priority)).or_insert(next);
-        match self.lags.order.get_mut(place) {
-            Some(lag) => lag.count += count,
-            None => self.lags.order.push(Lag { subscription, priority, count }),
-        }
+    pub(crate) fn count_lag(&mut self, subscription: u32, priority: Priority, lost: Lost) -> bool {
+        let begins = self.lags.is_empty();
+        let sum = self.lags.entry((subscription, priority)).or_default();
+        sum.count += lost.count;
+        sum.about_lag += lost.about_lag;
         begins
     }
 
-    /// How many lag notices are due.
-    pub(crate) fn lags(&self) -> usize {
-        self.lags.order.len()
+    /// Takes the notice that is due for a subscription and priority.
+    pub(crate) fn take_lag(&mut self, subscription: u32, priority: Priority) -> Option<Lag> {
+        let lost = self.lags.remove(&(subscription, priority))?;
+        Some(Lag { subscription, priority, lost })
     }
 
-    /// Takes the lag notices that are due.
-    pub(crate) fn take_lags(&mut self) -> Vec<Lag> {
-        self.lags.place = HashMap::default();
-        std::mem::take(&mut self.lags.order)
+    /// Takes any notice that is due.
+    pub(crate) fn take_any_lag(&mut self) -> Option<Lag> {
+        let ((subscription, priority), lost) = self.lags.pop_first()?;
+        Some(Lag { subscription, priority, lost })
     }
 
-    /// Forgets what was dropped for a subscription that has ended.
-    pub(crate) fn forget_lag(&mut self, subscription: u32) {
-        if self.lags.order.iter().any(|lag| lag.subscription == subscription) {
-            let lags = self.take_lags();
-            for lag in lags.into_iter().filter(|lag| lag.subscription != subscription) {
-                self.count_lag(lag.subscription, lag.priority, lag.count);
-            }
+    /// Sees to it that all that waits is sent before the next answer. From then on nothing overtakes
+    /// it any more.
+    pub(crate) fn settle(&mut self) {
+        let [answers, messages @ ..] = &mut self.lanes;
+        for lane in messages {
+            answers.append(lane);
+            shrink(lane);
         }
     }
 
     /// Puts into order what is sent next. Returns how many messages had expired.
     pub(crate) fn stage(&mut self, buffers: &mut Buffers, unix_ms: u64) -> u64 {
+        // What could not be sent at once may wait long. Only the last of each lane can have been open.
+        for left_over in self.staged.iter_mut().rev().take(self.lanes.len()) {
+            left_over.seal(buffers);
+        }
         let mut expired = 0;
         while self.staged_bytes < STAGED_BYTES_MAX && self.staged.len() < STAGED_SEGMENTS_MAX {
-            let Some(segment) = self.lanes.iter_mut().find_map(VecDeque::pop_front) else { break };
+            let Some(lane) = self.lanes.iter_mut().find(|lane| !lane.is_empty()) else { break };
+            let Some(segment) = lane.pop_front() else { break };
+            shrink(lane);
             if segment.expires_at_ms.is_some_and(|at| at <= unix_ms) {
                 expired += u64::from(segment.messages);
                 self.account_end(&segment, segment.len());
@@ -214,8 +230,9 @@ impl Outbox {
 
     /// Takes note that so many of the staged bytes were sent.
     pub(crate) fn wrote(&mut self, buffers: &mut Buffers, bytes: usize) {
+        let bytes = bytes.min(self.staged_bytes);
         self.written += bytes;
-        self.staged_bytes = self.staged_bytes.saturating_sub(bytes);
+        self.staged_bytes -= bytes;
         while let Some(first) = self.staged.front() {
             let len = first.len();
             if self.written < len {
@@ -227,6 +244,7 @@ impl Outbox {
                 buffers.give_back(segment.own);
             }
         }
+        shrink(&mut self.staged);
     }
 
     fn account_end(&mut self, segment: &Segment, len: usize) {
@@ -241,16 +259,22 @@ impl Outbox {
     /// The segment that takes further own bytes of this lane, a new one if need be.
     fn open(&mut self, buffers: &mut Buffers, lane: Lane, expires: Option<u64>) -> &mut Segment {
         let [answers, high, normal, bulk] = &mut self.lanes;
+        let is_answer = lane == Lane::Answers;
         let lane = match lane {
             Lane::Answers => answers,
             Lane::Messages(Priority::High) => high,
             Lane::Messages(Priority::Normal) => normal,
             Lane::Messages(Priority::Bulk) => bulk,
         };
-        let open = lane.back().is_some_and(|last| expires.is_none() && last.is_open());
-        if !open {
+        let is_open = lane.back().is_some_and(|last| {
+            expires.is_none() && last.is_answer == is_answer && last.is_open()
+        });
+        if !is_open {
+            if let Some(last) = lane.back_mut() {
+                last.seal(buffers);
+            }
             let own = buffers.take();
-            lane.push_back(Segment { own, expires_at_ms: expires, ..Segment::default() });
+            lane.push_back(Segment { own, expires_at_ms: expires, is_answer, ..Segment::default() });
         }
         let last = lane.len().saturating_sub(1);
         // The lane has a last segment: it was found or pushed just now.
@@ -258,20 +282,12 @@ impl Outbox {
     }
 }
 
-impl Segment {
-    fn len(&self) -> usize {
-        self.own.len() + self.shared.as_ref().map_or(0, |(_, part)| part.len())
-    }
-
-    fn is_open(&self) -> bool {
-        self.shared.is_none() && self.expires_at_ms.is_none() && self.own.len() < SEGMENT_BYTES_MAX
-    }
-
-    fn parts(&self) -> [&[u8]; 2] {
-        let shared = match &self.shared {
-            Some((block, part)) => block.get(part.clone()).unwrap_or_default(),
-            None => &[],
-        };
-        [&self.own, shared]
+/// Gives memory back once a list that was long is short again.
+fn shrink(segments: &mut VecDeque<Segment>) {
+    if SPARE_SEGMENTS_MAX < segments.capacity() && segments.len() < segments.capacity() / 8 {
+        segments.shrink_to(2 * segments.len());
     }
 }
+
+#[cfg(test)]
+mod tests;

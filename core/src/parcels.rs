@@ -4,11 +4,13 @@
 //! a queue may have room for the first few of a run, and a group takes it message by message.
 
 use crate::buffers::{Body, Buffers};
-use crate::outbox::Parcel;
-use kith_wire::binary::{Kind, deliver, frame};
+use crate::outbox::{Lost, Parcel};
+use kith_wire::binary::deliver::{self, RUN_HEAD_BYTES};
+use kith_wire::binary::{Kind, frame};
 use kith_wire::{
     Delivery, Headers, MessageId, Priority, Protocol, SENDER_LOCAL, Scope, Topic, json,
 };
+use std::num::NonZeroU32;
 use std::ops::Range;
 
 /// Messages of one topic that were published together, without options.
@@ -40,16 +42,8 @@ impl<'a> Run<'a> {
         Self { scope, topic, protocol, first, sent_at_ms, count, entries, ends, lines }
     }
 
-    /// Bytes of one of its frames.
-    pub(crate) fn entry_bytes(&mut self, index: u32) -> usize {
-        if index == 0 {
-            return frame::whole_bytes(self.entries.bytes()).unwrap_or(0);
-        }
-        self.entries_range(index..index + 1).len()
-    }
-
     /// Where these of its frames stand.
-    pub(crate) fn entries_range(&mut self, part: Range<u32>) -> Range<usize> {
+    fn entries_range(&mut self, part: Range<u32>) -> Range<usize> {
         if part == (0..self.count) {
             return 0..self.entries.bytes().len();
         }
@@ -57,31 +51,50 @@ impl<'a> Run<'a> {
         range(&self.ends, part)
     }
 
-    /// How many of these frames fit into so many bytes and messages.
-    pub(crate) fn fitting(&mut self, part: Range<u32>, bytes: usize, messages: usize) -> u32 {
+    /// As many of these messages, from the first on, as fit in one frame, and where their bytes are.
+    pub(crate) fn fitting_entries(
+        &mut self,
+        part: Range<u32>,
+        room: Room,
+    ) -> (Range<u32>, Range<usize>) {
+        let room = Room { bytes: room.bytes.saturating_sub(RUN_HEAD_BYTES), ..room };
+        let bytes = self.entries_range(part.clone());
+        if bytes.len() <= room.bytes && part.len() <= room.messages {
+            return (part, bytes);
+        }
         self.cut();
-        let start = range(&self.ends, part.clone()).start;
-        let wanted = (part.end - part.start) as usize;
-        let ends = self.ends.iter().skip(part.start as usize).take(wanted.min(messages));
-        let count = ends.take_while(|end| **end - start <= bytes).count();
-        u32::try_from(count).unwrap_or(u32::MAX)
+        fitting(&self.ends, part, room, 0)
     }
 
-    /// All tails of `msg` lines, and where that of this message stands.
-    pub(crate) fn line(
+    /// As many of these messages, from the first on, as fit in lines, and where their tails are.
+    pub(crate) fn fitting_lines(
         &mut self,
         buffers: &mut Buffers,
-        index: u32,
-    ) -> (&mut Body<'static>, Range<usize>) {
+        part: Range<u32>,
+        room: Room,
+        number: NonZeroU32,
+    ) -> (Range<u32>, Range<usize>) {
+        let (_, ends) = self.lines(buffers);
+        let bytes = range(ends, part.clone());
+        let most_bytes = bytes.len() + part.len() * LINE_HEAD_BYTES;
+        if most_bytes <= room.bytes && part.len() <= room.messages {
+            return (part, bytes);
+        }
+        let mut head = Vec::new();
+        json::deliver::message_head(&mut head, number);
+        fitting(ends, part, room, head.len())
+    }
+
+    /// All tails of `msg` lines, and where each ends.
+    pub(crate) fn lines(&mut self, buffers: &mut Buffers) -> (&mut Body<'static>, &[usize]) {
         if self.lines.is_none() {
-            let mut tails = buffers.take();
+            let mut tails = buffers.take_large();
             let mut ends = Vec::with_capacity(self.count as usize);
             self.write_lines(&mut tails, &mut ends);
             self.lines = Some((Body::owned(tails), ends));
         }
         let (body, ends) = self.lines.get_or_insert_with(|| (Body::owned(Vec::new()), Vec::new()));
-        let range = range(ends, index..index + 1);
-        (body, range)
+        (body, ends)
     }
 
     pub(crate) fn recycle(self, buffers: &mut Buffers) {
@@ -132,7 +145,33 @@ impl<'a> Run<'a> {
     }
 }
 
-fn range(ends: &[usize], part: Range<u32>) -> Range<usize> {
+/// What a queue has room for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Room {
+    pub(crate) bytes: usize,
+    pub(crate) messages: usize,
+}
+
+/// At least what the head of a `msg` line takes.
+const LINE_HEAD_BYTES: usize = 32;
+
+/// As many messages of `part`, from its first on, as fit, each with a head of `head_bytes`.
+fn fitting(
+    ends: &[usize],
+    part: Range<u32>,
+    room: Room,
+    head_bytes: usize,
+) -> (Range<u32>, Range<usize>) {
+    let start = range(ends, part.clone()).start;
+    let wanted = ends.iter().skip(part.start as usize).take(part.len().min(room.messages));
+    let bytes = wanted.zip(1..).map(|(end, count)| end - start + count * head_bytes);
+    let count = bytes.take_while(|bytes| *bytes <= room.bytes).count();
+    let part = part.start..part.start + u32::try_from(count).unwrap_or(0);
+    (part.clone(), range(ends, part))
+}
+
+/// Where the bytes of these messages stand, given where each of all ends.
+pub(crate) fn range(ends: &[usize], part: Range<u32>) -> Range<usize> {
     let end_of = |count: u32| match count {
         0 => 0,
         count => ends.get(count as usize - 1).copied().unwrap_or(0),
@@ -143,19 +182,31 @@ fn range(ends: &[usize], part: Range<u32>) -> Range<usize> {
 /// One message with everything that it may have.
 pub(crate) struct Single<'a> {
     pub(crate) delivery: Delivery<'a>,
+    is_about_lag: bool,
     frame: Option<Body<'static>>,
     tail: Option<Body<'static>>,
 }
 
 impl<'a> Single<'a> {
     pub(crate) fn new(delivery: Delivery<'a>) -> Self {
-        Self { delivery, frame: None, tail: None }
+        Self { delivery, is_about_lag: false, frame: None, tail: None }
+    }
+
+    /// One that tells of lag. Where it is lost itself that is not told of in turn: two that lose what
+    /// tells of each other would keep the bus talking for ever.
+    pub(crate) fn about_lag(delivery: Delivery<'a>) -> Self {
+        Self { is_about_lag: true, ..Self::new(delivery) }
+    }
+
+    /// What counts as lost if it does not fit.
+    pub(crate) fn lost(&self) -> Lost {
+        Lost { count: 1, about_lag: self.is_about_lag.into() }
     }
 
     /// Its MSG frame.
     pub(crate) fn frame(&mut self, buffers: &mut Buffers) -> &mut Body<'static> {
         self.frame.get_or_insert_with(|| {
-            let mut frame = buffers.take();
+            let mut frame = buffers.take_large();
             deliver::message(&mut frame, 0, &self.delivery);
             Body::owned(frame)
         })
@@ -164,19 +215,21 @@ impl<'a> Single<'a> {
     /// The tail of its `msg` line.
     pub(crate) fn tail(&mut self, buffers: &mut Buffers) -> &mut Body<'static> {
         self.tail.get_or_insert_with(|| {
-            let mut tail = buffers.take();
+            let mut tail = buffers.take_large();
             json::deliver::tail(&mut tail, &self.delivery);
             Body::owned(tail)
         })
     }
 
-    /// How it is queued. A reply overtakes messages, as all answers do.
+    /// How it is queued. A reply overtakes messages, as all answers do, and who waits for one gets
+    /// it however late; a kept value comes before what is new.
     pub(crate) fn parcel(&self, kind: Kind) -> Parcel {
-        let priority = match kind {
-            Kind::Reply => Priority::High,
-            _ => self.delivery.priority,
-        };
-        Parcel { priority, messages: 1, expires_at_ms: self.delivery.expires_at_ms }
+        let Delivery { priority, expires_at_ms, retained, .. } = self.delivery;
+        match kind {
+            Kind::Reply => Parcel { priority: Priority::High, messages: 1, expires_at_ms: None },
+            _ if retained => Parcel { priority: Priority::High, messages: 1, expires_at_ms },
+            _ => Parcel { priority, messages: 1, expires_at_ms },
+        }
     }
 
     pub(crate) fn recycle(self, buffers: &mut Buffers) {

@@ -86,12 +86,13 @@ impl Session {
     fn begin(&mut self, broker: &mut Broker, bytes: &[u8]) -> Option<usize> {
         if *bytes.first()? == b'{' {
             self.framing = Some(Framing::JsonLines);
+            broker.set_framing(self.client, Framing::JsonLines);
             return Some(0);
         }
         let [name @ .., version] = binary::MAGIC;
-        if bytes.iter().zip(name).any(|(byte, wanted)| *byte != wanted) {
+        if let Some(at) = bytes.iter().zip(name).position(|(byte, wanted)| *byte != wanted) {
             let text = "begin with `{` for JSON lines, or with the magic for binary frames";
-            self.refuse(broker, None, &Refusal::fatal(Code::BadFrame, text).at(0));
+            self.refuse(broker, None, &Refusal::fatal(Code::BadFrame, text).at(at));
             return Some(bytes.len());
         }
         let theirs = *bytes.get(name.len())?;
@@ -102,6 +103,7 @@ impl Session {
             let text = format!("this daemon speaks version {version}, not {theirs}");
             let refusal = Refusal::fatal(Code::UnsupportedVersion, text).at(name.len());
             self.refuse(broker, None, &refusal);
+            return Some(bytes.len());
         }
         Some(binary::MAGIC.len())
     }
@@ -159,13 +161,15 @@ impl Session {
     }
 
     fn operate(&mut self, broker: &mut Broker, now: Now, request: Request<'_>) {
+        // Whether it can be carried out or not: whoever says it speaks the language.
+        self.errors_in_a_row = 0;
         let number = request.number;
-        match broker.operate(now, self.client, request) {
-            Ok(()) => self.errors_in_a_row = 0,
-            Err(refusal) => self.refuse(broker, number, &refusal),
+        if let Err(refusal) = broker.operate(now, self.client, request) {
+            broker.refuse(self.client, number, &refusal, Some(self.offset));
         }
     }
 
+    /// Answers what is no operation.
     fn refuse(&mut self, broker: &mut Broker, number: Option<RequestNumber>, refusal: &Refusal) {
         broker.refuse(self.client, number, refusal, Some(self.offset));
         self.errors_in_a_row += 1;

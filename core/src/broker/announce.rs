@@ -7,9 +7,12 @@ use super::client::ClientId;
 use super::will::Kept;
 use super::{Broker, Client};
 use crate::clock::Now;
+use crate::limits::LAGS_ANNOUNCED_MAX;
 use crate::outbox::Lag;
+use crate::parcels::Single;
 use kith_wire::{Options, Protocol, Publication, Scope, Topic, limits::PAYLOAD_BYTES_DEFAULT};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 use super::publish::delivery;
 
@@ -91,37 +94,55 @@ impl Broker {
         self.deliver_single(now, ready);
     }
 
-    pub(super) fn announce_client(
-        &mut self,
-        now: Now,
+    /// The payload of `bus.client`, if somebody wants it.
+    pub(super) fn client_event(
+        &self,
         id: ClientId,
         event: &str,
         reason: Option<&str>,
-    ) {
+    ) -> Option<String> {
+        let client = self.client(id)?;
         if !self.index.has(Scope::Own, "ms", "bus.client") {
-            return;
+            return None;
         }
-        let Some(client) = self.client(id) else { return };
         let mut payload = json!({
             "event": event,
             "client": id.serial(),
             "name": client.name,
-            "framing": client.framing.name(),
+            "framing": client.framing_name(),
         });
         if let (Some(reason), Value::Object(fields)) = (reason, &mut payload) {
             fields.insert("reason".to_owned(), reason.into());
         }
-        self.announce(now, "bus.client", payload.to_string());
+        Some(payload.to_string())
     }
 
     /// Publishes `bus.lag` for the notices that were put into streams.
     pub(super) fn announce_lags(&mut self, now: Now) {
-        // Announcing may put further notices into streams; each is announced in its turn.
-        while let Some((id, lag)) = self.queues.notices.pop() {
+        // Announcing may put further notices into streams. It ends, because each notice takes room.
+        while !self.queues.notices.is_empty() {
+            let notices = std::mem::take(&mut self.queues.notices);
             if self.index.has(Scope::Own, "ms", "bus.lag") {
-                let payload = self.lag_json(id, lag);
-                self.announce(now, "bus.lag", payload.to_string());
+                self.announce_some(now, notices);
             }
+        }
+    }
+
+    /// Publishes the first notices of each client one by one, and of the others the sum.
+    fn announce_some(&mut self, now: Now, notices: Vec<(ClientId, Lag)>) {
+        let mut told: BTreeMap<u64, (ClientId, usize, u64)> = BTreeMap::new();
+        for (id, Lag { subscription, lost, .. }) in notices {
+            let count = lost.count - lost.about_lag;
+            let (_, announced, sum) = told.entry(id.serial()).or_insert((id, 0, 0));
+            if count > 0 && *announced < LAGS_ANNOUNCED_MAX {
+                *announced += 1;
+                self.announce_lag(now, id, Some(subscription), count);
+            } else {
+                *sum += count;
+            }
+        }
+        for (id, _, sum) in told.into_values().filter(|(_, _, sum)| *sum > 0) {
+            self.announce_lag(now, id, None, sum);
         }
     }
 
@@ -143,8 +164,8 @@ impl Broker {
     }
 
     pub(super) fn stats_json(&self, now: Now) -> String {
-        let Stats { totals, .. } = self.stats();
         let stats = self.stats();
+        let totals = stats.totals;
         json!({
             "at": now.unix_ms,
             "published": totals.published,
@@ -172,19 +193,23 @@ impl Broker {
         Value::Array(clients.collect()).to_string()
     }
 
-    fn lag_json(&self, id: ClientId, lag: Lag) -> Value {
+    fn announce_lag(&mut self, now: Now, id: ClientId, subscription: Option<u32>, count: u64) {
         let client = self.client(id);
-        let key = client.and_then(|client| client.subscriptions.get(&lag.subscription));
-        json!({
+        let key = client.zip(subscription).and_then(|(one, sub)| one.subscriptions.get(&sub));
+        let payload = json!({
             "client": id.serial(),
             "name": client.and_then(|client| client.name.as_deref()),
-            "sub": lag.subscription,
+            "sub": subscription,
             "pattern": key.and_then(|key| self.index.pattern(*key)),
-            "count": lag.count,
-        })
+            "count": count,
+        });
+        let Some(publication) = publication("bus.lag", payload.to_string()) else { return };
+        let message_id = self.identifiers.message_ids(now.unix_ms, 1);
+        self.deliver_alone(Single::about_lag(delivery(now, message_id, &publication)));
     }
 
-    fn announce(&mut self, now: Now, topic: &str, payload: String) {
+    /// Delivers a message of the daemon's own.
+    pub(super) fn announce(&mut self, now: Now, topic: &str, payload: String) {
         let Some(publication) = publication(topic, payload) else { return };
         let message_id = self.identifiers.message_ids(now.unix_ms, 1);
         self.deliver_single(now, delivery(now, message_id, &publication));
@@ -203,7 +228,7 @@ fn client_json(client: &Client) -> Value {
     json!({
         "client": client.id.serial(),
         "name": client.name,
-        "framing": client.framing.name(),
+        "framing": client.framing_name(),
         "subscriptions": usage.subscriptions,
         "requests_waiting": usage.requests,
         "queued_messages": usage.queued_messages,

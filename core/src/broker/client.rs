@@ -3,8 +3,7 @@
 use super::will::Will;
 use crate::index::SubscriptionKey;
 use crate::outbox::Outbox;
-use foldhash::fast::FixedState;
-use hashbrown::HashMap;
+use std::collections::BTreeMap;
 
 /// Names one connection. Never used again, even when its place is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -49,13 +48,16 @@ impl Framing {
 pub(crate) struct Client {
     pub(crate) id: ClientId,
     pub(crate) framing: Framing,
+    /// Whether it has said enough for the framing to be known.
+    pub(crate) has_begun: bool,
     pub(crate) name: Option<String>,
     /// The client id of `hello`.
     pub(crate) identity: Option<[u8; 16]>,
     pub(crate) outbox: Outbox,
-    pub(crate) subscriptions: HashMap<u32, SubscriptionKey, FixedState>,
+    /// By number. Ordered, because clients choose the numbers.
+    pub(crate) subscriptions: BTreeMap<u32, SubscriptionKey>,
     /// Requests that wait: their numbers, and the tokens of their reply topics.
-    pub(crate) requests: HashMap<u32, u128, FixedState>,
+    pub(crate) requests: BTreeMap<u32, u128>,
     pub(crate) will: Option<Will>,
     /// Nothing more is taken from it; it is closed once its queue is empty.
     pub(crate) closing: bool,
@@ -71,11 +73,12 @@ impl Client {
         Self {
             id,
             framing: Framing::default(),
+            has_begun: false,
             name: None,
             identity: None,
             outbox: Outbox::default(),
-            subscriptions: HashMap::default(),
-            requests: HashMap::default(),
+            subscriptions: BTreeMap::new(),
+            requests: BTreeMap::new(),
             will: None,
             closing: false,
             flush_due: false,
@@ -83,6 +86,11 @@ impl Client {
             delivered: 0,
             dropped: 0,
         }
+    }
+
+    /// The word for its framing, once that is known.
+    pub(crate) fn framing_name(&self) -> Option<&'static str> {
+        self.has_begun.then(|| self.framing.name())
     }
 
     pub(crate) fn usage(&self) -> Usage {

@@ -38,7 +38,6 @@ use kith_wire::{Code, Event, Refusal, RequestNumber, Scope};
 use remembered::{Publisher, Remembered};
 use requests::Requests;
 use retained::Retained;
-use std::collections::VecDeque;
 
 /// The broker. See the crate's documentation for the loop around it.
 #[derive(Debug)]
@@ -50,13 +49,10 @@ pub struct Broker {
     retained: Retained,
     requests: Requests,
     remembered: Remembered,
-    /// Whose turn it is in each group.
-    turns: u64,
     next_serial: u64,
     /// When `bus.stats` is published next, while somebody subscribes to it.
     stats_due_ms: Option<u64>,
     shutting_down: bool,
-    outputs: VecDeque<Output>,
 }
 
 /// What the broker wants done.
@@ -77,6 +73,10 @@ struct Matched {
     topic: String,
     version: u64,
     matches: Matches,
+    /// Whose turn it is in groups. Counts up from message to message of one topic, and begins
+    /// anywhere with each lookup: if it counted over all topics, two of them that are published in
+    /// turn would each meet the same members again and again.
+    turn: u64,
 }
 
 impl Broker {
@@ -91,11 +91,9 @@ impl Broker {
             retained: Retained::default(),
             requests: Requests::default(),
             remembered: Remembered::default(),
-            turns: 0,
             next_serial: 0,
             stats_due_ms: None,
             shutting_down: false,
-            outputs: VecDeque::new(),
         }
     }
 
@@ -126,31 +124,29 @@ impl Broker {
         let id = ClientId { place, serial };
         vacant.insert(Client::new(id));
         self.remembered.attach(Publisher::new(id, None));
-        self.announce_client(now, id, "connected", None);
+        if let Some(event) = self.client_event(id, "connected", None) {
+            self.announce(now, "bus.client", event);
+        }
         Ok(id)
     }
 
     /// Ends a connection; its will is published, unless it said goodbye. `reason` is for `bus.client`.
     pub fn disconnect(&mut self, now: Now, id: ClientId, reason: &str) {
-        let Some(client) = self.queues.get(id) else { return };
-        let will = client.will.take();
-        self.announce_client(now, id, "disconnected", Some(reason));
-        // From here on nothing is delivered to it.
-        if self.queues.get(id).is_none() {
+        let event = self.client_event(id, "disconnected", Some(reason));
+        self.release(id);
+        if self.client(id).is_none() {
             return;
         }
-        let client = self.queues.clients.remove(id.place as usize);
-        for key in client.subscriptions.values() {
-            self.index.remove(*key);
-        }
-        for token in client.requests.values() {
-            self.requests.take(*token);
-        }
+        let Some(client) = self.queues.clients.try_remove(id.place as usize) else { return };
         self.retained.disown(id);
-        self.remembered.detach(Publisher::new(id, client.identity));
-        if let Some(will) = will {
-            self.publish_will(now, will);
+        if let Some(event) = event {
+            self.announce(now, "bus.client", event);
         }
+        let publisher = Publisher::new(id, client.identity);
+        if let Some(will) = client.will {
+            self.publish_will(now, publisher, &will);
+        }
+        self.remembered.detach(publisher);
         if self.queues.clients.is_empty() {
             self.queues.buffers.trim();
         }
@@ -160,6 +156,7 @@ impl Broker {
     pub(crate) fn set_framing(&mut self, id: ClientId, framing: Framing) {
         if let Some(client) = self.queues.get(id) {
             client.framing = framing;
+            client.has_begun = true;
         }
     }
 
@@ -195,9 +192,6 @@ impl Broker {
 
     /// What is to be done. Ask until there is nothing.
     pub fn poll_output(&mut self) -> Option<Output> {
-        if let Some(output) = self.outputs.pop_front() {
-            return Some(output);
-        }
         if let Some(id) = self.queues.overflown.pop() {
             return Some(Output::Overflown(id));
         }
@@ -207,25 +201,20 @@ impl Broker {
     /// The bytes to send to a client next, in order. Not all that waits: ask again after
     /// [`Broker::wrote`].
     pub fn stage(&mut self, now: Now, id: ClientId) -> impl Iterator<Item = &[u8]> {
-        let Queues { clients, buffers, totals, .. } = &mut self.queues;
-        let client = clients.get_mut(id.place as usize).filter(|client| client.id == id);
-        client.into_iter().flat_map(move |client| {
-            totals.expired += client.outbox.stage(buffers, now.unix_ms);
-            client.outbox.staged()
-        })
+        if self.queues.stage(id, now.unix_ms) {
+            // What expired has made room, perhaps all there is, and then nothing will be written.
+            self.queues.tell_if_drained(id);
+            self.announce_lags(now);
+            self.queues.stage(id, now.unix_ms);
+        }
+        self.client(id).into_iter().flat_map(|client| client.outbox.staged())
     }
 
     /// Takes note that so many of the staged bytes were sent.
     pub fn wrote(&mut self, now: Now, id: ClientId, bytes: usize) {
-        let Queues { clients, buffers, .. } = &mut self.queues;
-        let client = clients.get_mut(id.place as usize).filter(|client| client.id == id);
-        if let Some(client) = client {
-            client.outbox.wrote(buffers, bytes);
-            if client.outbox.is_lagging() {
-                self.queues.tell_lags_if_drained(id.place);
-                self.announce_lags(now);
-            }
-        }
+        self.queues.wrote(id, bytes);
+        self.queues.tell_if_drained(id);
+        self.announce_lags(now);
     }
 
     /// When [`Broker::handle_timeout`] wants to be called, on the monotonic clock.
@@ -243,17 +232,20 @@ impl Broker {
         }
     }
 
-    /// Tells everybody that the daemon stops, and takes nothing more from anyone.
+    /// Tells everybody that the daemon stops, and takes nothing more from anyone. What waits for a
+    /// client is still sent to it. Wills are not published: nobody would be there to hear them.
     pub fn shut_down(&mut self) {
         self.shutting_down = true;
+        self.stats_due_ms = None;
         let event =
             Event::Bye { code: Some(Code::ShuttingDown), text: "the daemon is shutting down" };
-        let places: Vec<usize> = self.queues.clients.iter().map(|(place, _)| place).collect();
-        for place in places {
-            let place = u32::try_from(place).unwrap_or(u32::MAX);
-            self.queues.answer(place, &event);
-            if let Some(client) = self.queues.clients.get_mut(place as usize) {
-                client.closing = true;
+        let clients: Vec<ClientId> = self.queues.clients.iter().map(|(_, one)| one.id).collect();
+        for id in clients {
+            if !self.is_closing(id) {
+                self.close(id);
+                self.queues.answer(id, &event);
+            }
+            if let Some(client) = self.queues.get(id) {
                 client.will = None;
             }
         }
@@ -269,29 +261,49 @@ impl Broker {
     ) {
         self.queues.totals.refused += 1;
         let at = match (refusal.at, offset) {
-            (Some(at), Some(offset)) => Some(offset + at as u64),
+            (Some(at), Some(offset)) => Some(offset.saturating_add(at as u64)),
             (None, offset) => offset,
             (Some(_), None) => None,
         };
         let Refusal { code, text, fatal, .. } = refusal;
-        let event = Event::Err { number, code: Some(*code), text, at, fatal: *fatal };
-        self.queues.answer(id.place, &event);
         if *fatal {
             self.close(id);
         }
+        let event = Event::Err { number, code: Some(*code), text, at, fatal: *fatal };
+        self.queues.answer(id, &event);
     }
 
     /// Has a client closed once all is sent.
-    pub(crate) fn close(&mut self, id: ClientId) {
+    pub fn close(&mut self, id: ClientId) {
+        if self.is_closing(id) {
+            return;
+        }
+        // New messages could keep it open for ever, so none come any more.
+        self.release(id);
+        self.queues.finish_subscriptions(id);
         if let Some(client) = self.queues.get(id) {
             client.closing = true;
-            self.queues.flush_later(id.place);
+        }
+        self.queues.flush_later(id);
+    }
+
+    /// Ends the subscriptions and requests of a client.
+    fn release(&mut self, id: ClientId) {
+        let Some(client) = self.queues.get(id) else { return };
+        let subscriptions = std::mem::take(&mut client.subscriptions);
+        let requests = std::mem::take(&mut client.requests);
+        for key in subscriptions.values() {
+            self.index.remove(*key);
+        }
+        self.index.trim(subscriptions.len());
+        for token in requests.values() {
+            self.requests.take(*token);
         }
     }
 
     /// Says something to a client outside the framing, e.g. the magic.
     pub(crate) fn say_raw(&mut self, id: ClientId, bytes: &[u8]) {
-        self.queues.answer_raw(id.place, bytes);
+        self.queues.answer_raw(id, bytes);
     }
 
     fn client(&self, id: ClientId) -> Option<&Client> {

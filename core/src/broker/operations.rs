@@ -31,7 +31,7 @@ impl Broker {
             }
             Operation::Subscribe(asked) => return self.subscribe(now, id, &asked),
             Operation::Hello { name, client } => return self.hello(id, number, name, client),
-            Operation::Unsubscribe(subscription) => self.unsubscribe(id, subscription)?,
+            Operation::Unsubscribe(subscription) => self.unsubscribe(now, id, subscription)?,
             Operation::Will(publication) => self.will(id, publication)?,
             Operation::Unwill => self.with(id, |client| client.will = None),
             Operation::Ping => {}
@@ -47,7 +47,7 @@ impl Broker {
     pub(super) fn answer_ok(&mut self, id: ClientId, number: Option<RequestNumber>) {
         if let Some(number) = number {
             let event = Event::Ok { number, message_id: None, duplicate: false };
-            self.queues.answer(id.place, &event);
+            self.queues.answer(id, &event);
         }
     }
 
@@ -80,7 +80,7 @@ impl Broker {
                 version: env!("CARGO_PKG_VERSION"),
                 payload_bytes_max: self.queues.limits.payload_bytes_max as u64,
             };
-            self.queues.answer(id.place, &event);
+            self.queues.answer(id, &event);
         }
         Ok(())
     }
@@ -125,18 +125,21 @@ impl Broker {
         self.announce_lags(now);
     }
 
-    fn unsubscribe(&mut self, id: ClientId, subscription: NonZeroU32) -> Result<(), Refusal> {
+    fn unsubscribe(
+        &mut self,
+        now: Now,
+        id: ClientId,
+        subscription: NonZeroU32,
+    ) -> Result<(), Refusal> {
         let number = subscription.get();
         let Some(client) = self.queues.get(id) else { return Ok(()) };
         let Some(key) = client.subscriptions.remove(&number) else {
             let text = format!("this connection has no subscription {number}");
             return Err(Refusal::new(Code::UnknownSubscription, text));
         };
-        client.outbox.forget_lag(number);
-        if client.subscriptions.is_empty() {
-            client.subscriptions = hashbrown::HashMap::default();
-        }
         self.index.remove(key);
+        self.queues.finish_subscription(id, number);
+        self.announce_lags(now);
         Ok(())
     }
 

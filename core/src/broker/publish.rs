@@ -12,9 +12,7 @@ use super::will::{Kept, Will};
 use super::{Broker, Matched};
 use crate::buffers::Body;
 use crate::clock::Now;
-use crate::index::{Matches, Target};
 use crate::parcels::{Run, Single};
-use crate::queues::Queues;
 use kith_wire::binary::encode;
 use kith_wire::{
     Code, Delivery, Destination, Event, MessageId, Options, Protocol, Publication, Refusal,
@@ -39,6 +37,13 @@ pub struct Inbound<'a> {
 pub(super) struct Reach {
     pub(super) wanted: usize,
     pub(super) queued: usize,
+}
+
+impl Reach {
+    fn count(&mut self, queued: bool) {
+        self.wanted += 1;
+        self.queued += usize::from(queued);
+    }
 }
 
 impl Broker {
@@ -68,38 +73,27 @@ impl Broker {
         publication: Publication<'_>,
     ) -> Result<(), Refusal> {
         self.check_destination(&publication)?;
-        if publication.topic.is_reserved() {
-            let Some(token) = token_of(publication.topic.as_str()) else {
-                return Err(reserved(publication.topic.as_str()));
-            };
-            let message_id = self.reply(now, token, &publication)?;
-            self.count_published(id, 1);
-            self.answer_published(id, number, message_id, false);
-            return Ok(());
-        }
+        let reply_token = reply_token(&publication)?;
         let identity = self.client(id).and_then(|client| client.identity);
         let publisher = Publisher::new(id, identity);
-        if let Some(message_id) = publication.options.message_id
+        let given = publication.options.message_id;
+        if let Some(message_id) = given
             && self.remembered.is_repeated(publisher, message_id, now.monotonic_ms)
         {
             self.answer_published(id, number, message_id, true);
             return Ok(());
         }
-        let given = publication.options.message_id;
-        match self.publish_now(now, Some(id), &publication) {
-            Ok((message_id, _)) => {
-                self.count_published(id, 1);
-                self.answer_published(id, number, message_id, false);
-                Ok(())
-            }
-            Err(refusal) => {
-                // It was not published, so publishing it again is no repetition.
-                if let Some(message_id) = given {
-                    self.remembered.forget(publisher, message_id);
-                }
-                Err(refusal)
-            }
+        let message_id = match reply_token {
+            Some(token) => self.reply(now, token, &publication)?,
+            None => self.publish_now(now, Some(id), &publication)?.0,
+        };
+        // Only now: one that was refused can be published again.
+        if let Some(message_id) = given {
+            self.remembered.remember(publisher, message_id, now.monotonic_ms);
         }
+        self.count_published(id, 1);
+        self.answer_published(id, number, message_id, false);
+        Ok(())
     }
 
     /// Delivers what came from outside. Nothing that a sender says decides its scope.
@@ -127,9 +121,19 @@ impl Broker {
         Ok(self.deliver_single(now, delivery).queued)
     }
 
-    pub(super) fn publish_will(&mut self, now: Now, will: Will) {
+    /// Publishes the will of a client that is gone, unless it published the same itself.
+    pub(super) fn publish_will(&mut self, now: Now, publisher: Publisher, will: &Will) {
+        let given = will.publication().options.message_id;
+        if let Some(message_id) = given
+            && self.remembered.is_repeated(publisher, message_id, now.monotonic_ms)
+        {
+            return;
+        }
         if self.publish_now(now, None, will.publication()).is_ok() {
             self.queues.totals.published += 1;
+            if let Some(message_id) = given {
+                self.remembered.remember(publisher, message_id, now.monotonic_ms);
+            }
         } else {
             // Its publisher is gone, so all that is left is to count it.
             self.queues.totals.refused += 1;
@@ -150,7 +154,7 @@ impl Broker {
             return Ok((message_id, Reach::default()));
         }
         if *options == Options::default() {
-            let mut entry = self.queues.buffers.take();
+            let mut entry = self.queues.buffers.take_large();
             encode::entry(&mut entry, topic.as_str(), protocol, payload);
             let body = Body::owned(entry);
             let (topic, protocol) = (topic.borrow(), protocol.borrow());
@@ -201,54 +205,50 @@ impl Broker {
     ) {
         if let Some(number) = number {
             let event = Event::Ok { number, message_id: Some(message_id), duplicate };
-            self.queues.answer(id.place, &event);
+            self.queues.answer(id, &event);
         }
     }
 
     fn deliver_run(&mut self, now: Now, mut run: Run<'_>) -> Reach {
         self.look_up(run.scope, run.protocol.as_str(), run.topic.as_str());
-        let Self { queues, matched: Matched { matches, .. }, turns, .. } = self;
-        let all = 0..run.count;
+        let Self { queues, matched: Matched { matches, turn, .. }, .. } = self;
+        let count = run.count;
         let mut reach = Reach::default();
         for target in &matches.each {
-            reach.wanted += 1;
-            reach.queued += usize::from(queues.deliver_run(*target, &mut run, all.clone()) > 0);
+            reach.count(queues.deliver_run(*target, &mut run, 0..count) > 0);
         }
-        if !matches.grouped.is_empty() {
-            for index in all {
-                *turns += 1;
-                let bytes = run.entry_bytes(index);
-                for target in one_of_each_group(matches, *turns, queues, bytes) {
-                    let queued = queues.deliver_run(target, &mut run, index..index + 1);
-                    reach.wanted += 1;
-                    reach.queued += usize::from(queued > 0);
-                }
+        for members in matches.groups() {
+            for message in 0..count {
+                let turn = turn.wrapping_add(message.into());
+                reach.count(queues.deliver_run_to_one(members, turn, &mut run, message));
             }
         }
+        *turn = turn.wrapping_add(count.into());
         run.recycle(&mut queues.buffers);
         self.announce_lags(now);
         reach
     }
 
     pub(super) fn deliver_single(&mut self, now: Now, delivery: Delivery<'_>) -> Reach {
+        let reach = self.deliver_alone(Single::new(delivery));
+        self.announce_lags(now);
+        reach
+    }
+
+    /// Delivers, and leaves it to the caller to announce the notices that this put into streams.
+    pub(super) fn deliver_alone(&mut self, mut single: Single<'_>) -> Reach {
+        let delivery = &single.delivery;
         self.look_up(delivery.scope, delivery.protocol.as_str(), delivery.topic.as_str());
-        let Self { queues, matched: Matched { matches, .. }, turns, .. } = self;
-        let mut single = Single::new(delivery);
+        let Self { queues, matched: Matched { matches, turn, .. }, .. } = self;
         let mut reach = Reach::default();
         for target in &matches.each {
-            reach.wanted += 1;
-            reach.queued += usize::from(queues.deliver_single(*target, &mut single));
+            reach.count(queues.deliver_single(*target, &mut single));
         }
-        if !matches.grouped.is_empty() {
-            *turns += 1;
-            let bytes = single.delivery.payload.len() + kith_wire::limits::ENVELOPE_BYTES_MAX;
-            for target in one_of_each_group(matches, *turns, queues, bytes) {
-                reach.wanted += 1;
-                reach.queued += usize::from(queues.deliver_single(target, &mut single));
-            }
+        for members in matches.groups() {
+            reach.count(queues.deliver_single_to_one(members, *turn, &mut single));
         }
+        *turn = turn.wrapping_add(1);
         single.recycle(&mut queues.buffers);
-        self.announce_lags(now);
         reach
     }
 
@@ -263,6 +263,9 @@ impl Broker {
             return;
         }
         index.find(scope, protocol, topic, &mut matched.matches);
+        if matched.matches.groups().next().is_some() {
+            matched.turn = self.identifiers.random();
+        }
         matched.scope = Some(scope);
         matched.version = index.version();
         matched.topic.clear();
@@ -272,16 +275,18 @@ impl Broker {
     }
 }
 
-/// Of each group the member whose turn it is, or the first after it that has room.
-fn one_of_each_group(matches: &Matches, turn: u64, queues: &Queues, bytes: usize) -> Vec<Target> {
-    let groups = matches.grouped.chunk_by(|a, b| a.group == b.group);
-    let chosen = groups.filter_map(|members| {
-        let first = usize::try_from(turn % members.len() as u64).unwrap_or(0);
-        let from_first = || members.iter().cycle().skip(first).take(members.len());
-        let with_room = from_first().find(|member| queues.has_room(member.client, bytes));
-        with_room.or_else(|| from_first().next()).copied()
-    });
-    chosen.collect()
+/// Which request a publication replies to, if it is on a reply topic.
+fn reply_token(publication: &Publication<'_>) -> Result<Option<u128>, Refusal> {
+    if !publication.topic.is_reserved() {
+        return Ok(None);
+    }
+    let topic = publication.topic.as_str();
+    let token = token_of(topic).ok_or_else(|| reserved(topic))?;
+    if publication.options.retain {
+        // Nor may it be empty where that is no JSON, which only a kept value may be.
+        return Err(Refusal::new(Code::BadField, "a reply can't be kept"));
+    }
+    Ok(Some(token))
 }
 
 pub(super) fn delivery<'a>(

@@ -1,20 +1,19 @@
 //! Ids of messages that were published with an id of the client's own, so that a publish that is
 //! repeated after a reconnect is delivered once.
 //!
-//! A memory, not a promise for ever: bounded in time, per client and in all. The daemon's restart
-//! forgets it, together with everybody's subscriptions.
+//! A memory, not a promise for ever: bounded in time, per client and in all. When it is full, those
+//! forget who remember the most, so no client can make another's repetitions pass. The daemon's
+//! restart forgets all of it, together with everybody's subscriptions.
 
 use super::client::ClientId;
 use crate::limits::{
     REMEMBERED_CLIENTS_MAX, REMEMBERED_IDS_MAX, REMEMBERED_IDS_TOTAL_MAX, REMEMBERED_MS_MAX,
 };
-use foldhash::fast::FixedState;
-use hashbrown::{HashMap, HashSet};
 use kith_wire::MessageId;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Whose ids they are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Publisher {
     /// A connection that gave no client id.
     Connection(u64),
@@ -28,10 +27,10 @@ impl Publisher {
     }
 }
 
-/// All remembered ids.
+/// All remembered ids. Ordered maps, because clients choose the keys.
 #[derive(Debug, Default)]
 pub(crate) struct Remembered {
-    windows: HashMap<Publisher, Window, FixedState>,
+    windows: BTreeMap<Publisher, Window>,
     /// Publishers without a connection, the one that has been gone longest first.
     gone: VecDeque<[u8; 16]>,
     total: usize,
@@ -39,57 +38,51 @@ pub(crate) struct Remembered {
 
 #[derive(Debug, Default)]
 struct Window {
-    ids: HashSet<MessageId, FixedState>,
+    ids: BTreeSet<MessageId>,
     order: VecDeque<(u64, MessageId)>,
     connections: usize,
 }
 
 impl Remembered {
-    /// Whether this publisher published this id before; remembers it if not.
+    /// Whether this publisher published this id before.
     pub(crate) fn is_repeated(
         &mut self,
         publisher: Publisher,
         id: MessageId,
         monotonic_ms: u64,
     ) -> bool {
-        let window = self.windows.entry(publisher).or_default();
-        while let Some((at, _)) = window.order.front() {
-            let is_old = at + REMEMBERED_MS_MAX <= monotonic_ms;
-            if !is_old && window.order.len() < REMEMBERED_IDS_MAX {
-                break;
-            }
-            forget_oldest(window, &mut self.total);
+        let Some(window) = self.windows.get_mut(&publisher) else { return false };
+        while let Some((at, _)) = window.order.front()
+            && at.saturating_add(REMEMBERED_MS_MAX) <= monotonic_ms
+        {
+            window.forget_oldest(&mut self.total);
         }
-        if window.ids.contains(&id) {
-            return true;
-        }
-        if REMEMBERED_IDS_TOTAL_MAX <= self.total {
-            forget_oldest(window, &mut self.total);
-        }
-        if self.total < REMEMBERED_IDS_TOTAL_MAX {
-            window.ids.insert(id);
-            window.order.push_back((monotonic_ms, id));
-            self.total += 1;
-        }
-        while REMEMBERED_IDS_TOTAL_MAX <= self.total && !self.gone.is_empty() {
-            self.forget_longest_gone();
-        }
-        false
+        window.shrink();
+        window.ids.contains(&id)
     }
 
-    /// Forgets one id, because its publish was refused after all.
-    pub(crate) fn forget(&mut self, publisher: Publisher, id: MessageId) {
+    /// Remembers an id that this publisher, who is connected, has published now.
+    pub(crate) fn remember(&mut self, publisher: Publisher, id: MessageId, monotonic_ms: u64) {
+        while REMEMBERED_IDS_TOTAL_MAX <= self.total {
+            self.make_room();
+        }
         let Some(window) = self.windows.get_mut(&publisher) else { return };
-        if window.ids.remove(&id) {
-            window.order.retain(|(_, other)| *other != id);
-            self.total -= 1;
+        if REMEMBERED_IDS_MAX <= window.order.len() {
+            window.forget_oldest(&mut self.total);
+        }
+        if window.ids.insert(id) {
+            window.order.push_back((monotonic_ms, id));
+            self.total += 1;
         }
     }
 
     /// A connection uses this name from now on.
     pub(crate) fn attach(&mut self, publisher: Publisher) {
-        self.windows.entry(publisher).or_default().connections += 1;
-        if let Publisher::Identity(identity) = publisher {
+        let window = self.windows.entry(publisher).or_default();
+        window.connections += 1;
+        if let Publisher::Identity(identity) = publisher
+            && window.connections == 1
+        {
             self.gone.retain(|other| *other != identity);
         }
     }
@@ -116,6 +109,20 @@ impl Remembered {
         self.total
     }
 
+    /// Forgets who has been gone longest, or else a quarter of what the one remembers who remembers
+    /// the most; a quarter, so that the search for it is rare.
+    fn make_room(&mut self) {
+        if !self.gone.is_empty() {
+            self.forget_longest_gone();
+            return;
+        }
+        let largest = self.windows.values_mut().max_by_key(|window| window.order.len());
+        let Some(window) = largest else { return };
+        for _ in 0..window.order.len().div_ceil(4) {
+            window.forget_oldest(&mut self.total);
+        }
+    }
+
     fn forget_longest_gone(&mut self) {
         if let Some(identity) = self.gone.pop_front() {
             self.drop_window(Publisher::Identity(identity));
@@ -124,16 +131,25 @@ impl Remembered {
 
     fn drop_window(&mut self, publisher: Publisher) {
         if let Some(window) = self.windows.remove(&publisher) {
-            self.total -= window.ids.len();
+            self.total = self.total.saturating_sub(window.ids.len());
         }
     }
 }
 
-fn forget_oldest(window: &mut Window, total: &mut usize) {
-    if let Some((_, id)) = window.order.pop_front()
-        && window.ids.remove(&id)
-    {
-        *total -= 1;
+impl Window {
+    fn forget_oldest(&mut self, total: &mut usize) {
+        if let Some((_, id)) = self.order.pop_front()
+            && self.ids.remove(&id)
+        {
+            *total = total.saturating_sub(1);
+        }
+    }
+
+    /// Gives memory back after a burst.
+    fn shrink(&mut self) {
+        if 1024 < self.order.capacity() && self.order.len() < self.order.capacity() / 8 {
+            self.order.shrink_to(2 * self.order.len());
+        }
     }
 }
 
@@ -145,40 +161,99 @@ mod tests {
         MessageId::from_parts(1, &[0; 10]).advance(n)
     }
 
+    /// Publishes: whether it was a repetition.
+    fn publish(all: &mut Remembered, publisher: Publisher, id: MessageId, ms: u64) -> bool {
+        let is_repeated = all.is_repeated(publisher, id, ms);
+        if !is_repeated {
+            all.remember(publisher, id, ms);
+        }
+        is_repeated
+    }
+
     #[test]
     fn an_id_is_new_once_for_each_publisher() {
-        let mut remembered = Remembered::default();
+        let mut all = Remembered::default();
         let (a, b) = (Publisher::Connection(1), Publisher::Identity([2; 16]));
-        assert!(!remembered.is_repeated(a, id(1), 0));
-        assert!(remembered.is_repeated(a, id(1), 1));
-        assert!(!remembered.is_repeated(b, id(1), 1));
-        assert!(!remembered.is_repeated(a, id(2), 1));
+        all.attach(a);
+        all.attach(b);
+        assert!(!publish(&mut all, a, id(1), 0));
+        assert!(publish(&mut all, a, id(1), 1));
+        assert!(!publish(&mut all, b, id(1), 1));
+        assert!(!publish(&mut all, a, id(2), 1));
+        assert_eq!(all.len(), 3);
     }
 
     #[test]
     fn a_named_client_is_remembered_when_it_is_gone_and_a_connection_is_not() {
-        let mut remembered = Remembered::default();
+        let mut all = Remembered::default();
         for publisher in [Publisher::Connection(1), Publisher::Identity([2; 16])] {
-            remembered.attach(publisher);
-            assert!(!remembered.is_repeated(publisher, id(1), 0));
-            remembered.detach(publisher);
+            all.attach(publisher);
+            assert!(!publish(&mut all, publisher, id(1), 0));
+            all.detach(publisher);
             let named = matches!(publisher, Publisher::Identity(_));
-            assert_eq!(remembered.is_repeated(publisher, id(1), 5), named);
+            assert_eq!(all.is_repeated(publisher, id(1), 5), named);
         }
     }
 
     #[test]
     fn ids_are_forgotten_by_time_and_by_number() {
-        let mut remembered = Remembered::default();
+        let mut all = Remembered::default();
         let publisher = Publisher::Connection(1);
-        assert!(!remembered.is_repeated(publisher, id(0), 0));
-        assert!(!remembered.is_repeated(publisher, id(0), REMEMBERED_MS_MAX));
+        all.attach(publisher);
+        assert!(!publish(&mut all, publisher, id(0), 0));
+        assert!(!publish(&mut all, publisher, id(0), REMEMBERED_MS_MAX));
         for n in 1..=u32::try_from(REMEMBERED_IDS_MAX).unwrap() {
-            assert!(!remembered.is_repeated(publisher, id(n), REMEMBERED_MS_MAX));
+            assert!(!publish(&mut all, publisher, id(n), REMEMBERED_MS_MAX));
         }
-        assert_eq!(remembered.len(), REMEMBERED_IDS_MAX);
-        assert!(!remembered.is_repeated(publisher, id(0), REMEMBERED_MS_MAX));
-        remembered.detach(publisher);
-        assert_eq!(remembered.len(), 0);
+        assert_eq!(all.len(), REMEMBERED_IDS_MAX);
+        assert!(!publish(&mut all, publisher, id(0), REMEMBERED_MS_MAX));
+        assert!(!all.is_repeated(publisher, id(0), REMEMBERED_MS_MAX * 2));
+        assert_eq!(all.len(), 0);
+        assert!(all.windows[&publisher].order.capacity() < 1_024);
+        all.detach(publisher);
+        assert!(all.windows.is_empty());
+    }
+
+    #[test]
+    fn so_many_clients_that_are_gone_are_remembered() {
+        let mut all = Remembered::default();
+        let name = |n: u32| {
+            let mut name = [0; 16];
+            name[..4].copy_from_slice(&n.to_le_bytes());
+            Publisher::Identity(name)
+        };
+        let count = u32::try_from(REMEMBERED_CLIENTS_MAX).unwrap() + 1;
+        for n in 0..count {
+            all.attach(name(n));
+            publish(&mut all, name(n), id(n), 0);
+            all.detach(name(n));
+        }
+        assert!(!all.is_repeated(name(0), id(0), 0));
+        assert!(all.is_repeated(name(1), id(1), 0));
+        // Who comes back is not the longest gone any more.
+        all.attach(name(1));
+        all.detach(name(1));
+        all.attach(name(count));
+        publish(&mut all, name(count), id(count), 0);
+        all.detach(name(count));
+        assert!(all.is_repeated(name(1), id(1), 0));
+        assert!(!all.is_repeated(name(2), id(2), 0));
+        assert_eq!(all.len(), REMEMBERED_CLIENTS_MAX);
+        assert_eq!(all.gone.len(), REMEMBERED_CLIENTS_MAX);
+    }
+
+    #[test]
+    fn who_fills_the_memory_does_not_make_another_forgetful() {
+        let mut all = Remembered { total: REMEMBERED_IDS_TOTAL_MAX - 100, ..Remembered::default() };
+        let (hog, other) = (Publisher::Connection(1), Publisher::Connection(2));
+        all.attach(hog);
+        all.attach(other);
+        publish(&mut all, other, id(0), 0);
+        for n in 0..1_000 {
+            assert!(!publish(&mut all, hog, id(n), 0));
+        }
+        assert!(!publish(&mut all, other, id(1), 0));
+        assert!(all.is_repeated(other, id(0), 0) && all.is_repeated(other, id(1), 0));
+        assert!(all.len() <= REMEMBERED_IDS_TOTAL_MAX);
     }
 }

@@ -121,7 +121,7 @@ impl Broker {
         };
         let event = Event::Reply { number, delivery: delivery(now, message_id, &answer) };
         // Among the answers: whoever looks at a full bus must get to see it.
-        self.queues.answer(id.place, &event);
+        self.queues.answer(id, &event);
         self.queues.totals.replies += 1;
         Ok(())
     }

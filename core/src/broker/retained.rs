@@ -8,22 +8,34 @@ use super::client::ClientId;
 use super::will::Kept;
 use crate::limits::Limits;
 use kith_wire::{Code, Pattern, Refusal};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 /// All kept values, by topic and protocol.
 #[derive(Debug, Default)]
 pub(crate) struct Retained {
-    values: BTreeMap<(String, String), Value>,
+    values: BTreeMap<Key, Value>,
+    /// Those that expire, the first to do so first.
+    expiring: BTreeSet<(u64, Key)>,
     bytes: usize,
     /// What each connection's values count, while it has any.
-    owners: BTreeMap<u64, (usize, usize)>,
+    owners: BTreeMap<u64, Share>,
 }
+
+/// Topic and protocol.
+type Key = (String, String);
 
 #[derive(Debug)]
 struct Value {
     kept: Kept,
     owner: Option<u64>,
+}
+
+/// What values count together.
+#[derive(Clone, Copy, Debug, Default)]
+struct Share {
+    messages: usize,
+    bytes: usize,
 }
 
 impl Retained {
@@ -46,16 +58,12 @@ impl Retained {
         limits: &Limits,
         unix_ms: u64,
     ) -> Result<(), Refusal> {
-        if self.check(kept, owner, limits).is_ok() {
-            return Ok(());
+        while let Some((at, key)) = self.expiring.first()
+            && *at <= unix_ms
+        {
+            let (topic, protocol) = key.clone();
+            self.remove(&topic, &protocol);
         }
-        self.values.retain(|_, value| {
-            let expired = value.kept.expires_at_ms.is_some_and(|at| at <= unix_ms);
-            if expired {
-                discount(&mut self.bytes, &mut self.owners, value);
-            }
-            !expired
-        });
         self.check(kept, owner, limits)
     }
 
@@ -65,21 +73,25 @@ impl Retained {
         let owner = owner.map(ClientId::serial);
         self.bytes += kept.bytes();
         if let Some(owner) = owner {
-            let (messages, bytes) = self.owners.entry(owner).or_default();
-            *messages += 1;
-            *bytes += kept.bytes();
+            let share = self.owners.entry(owner).or_default();
+            share.messages += 1;
+            share.bytes += kept.bytes();
         }
         let key = (kept.topic.to_string(), kept.protocol.to_string());
+        if let Some(at) = kept.expires_at_ms {
+            self.expiring.insert((at, key.clone()));
+        }
         self.values.insert(key, Value { kept, owner });
     }
 
-    /// Forgets a value. Whether there was one.
-    pub(crate) fn remove(&mut self, topic: &str, protocol: &str) -> bool {
-        let removed = self.values.remove(&(topic.to_owned(), protocol.to_owned()));
-        if let Some(value) = &removed {
-            discount(&mut self.bytes, &mut self.owners, value);
+    /// Forgets a value.
+    pub(crate) fn remove(&mut self, topic: &str, protocol: &str) {
+        let key = (topic.to_owned(), protocol.to_owned());
+        let Some(value) = self.values.remove(&key) else { return };
+        if let Some(at) = value.kept.expires_at_ms {
+            self.expiring.remove(&(at, key));
         }
-        removed.is_some()
+        self.discount(&value);
     }
 
     /// The values of a connection that ended belong to the bus from now on.
@@ -97,10 +109,13 @@ impl Retained {
         // All topics that match begin with what stands before the first wildcard.
         let end = pattern.topic().find(['*', '>']).unwrap_or_else(|| pattern.topic().len());
         let prefix = pattern.topic().get(..end).unwrap_or_default();
+        let is_exact = !pattern.has_wildcard();
         let from = Bound::Included((prefix.to_owned(), String::new()));
         self.values
             .range((from, Bound::Unbounded))
-            .take_while(move |((topic, _), _)| topic.starts_with(prefix))
+            .take_while(move |((topic, _), _)| {
+                topic.starts_with(prefix) && !(is_exact && prefix.len() < topic.len())
+            })
             .map(|(_, value)| &value.kept)
             .filter(move |kept| {
                 kept.expires_at_ms.is_none_or(|at| unix_ms < at)
@@ -111,10 +126,11 @@ impl Retained {
     fn check(&self, kept: &Kept, owner: Option<ClientId>, limits: &Limits) -> Result<(), Refusal> {
         let key = (kept.topic.to_string(), kept.protocol.to_string());
         let replaced = self.values.get(&key);
-        let (old_count, old_bytes) = replaced.map_or((0, 0), |value| (1, value.kept.bytes()));
-        let count = self.values.len() + 1 - old_count;
-        let bytes = self.bytes + kept.bytes() - old_bytes;
-        if limits.retained_messages_max < count || limits.retained_bytes_max < bytes {
+        let mut all = Share { messages: self.values.len(), bytes: self.bytes };
+        if let Some(value) = replaced {
+            all.discount(&value.kept);
+        }
+        if !all.leaves_room(kept, limits.retained_messages_max, limits.retained_bytes_max) {
             let text = format!(
                 "the bus keeps at most {} values of {} bytes together",
                 limits.retained_messages_max, limits.retained_bytes_max
@@ -124,12 +140,12 @@ impl Retained {
         let Some(owner) = owner.map(ClientId::serial) else { return Ok(()) };
         let mut own = self.owners.get(&owner).copied().unwrap_or_default();
         if let Some(value) = replaced.filter(|value| value.owner == Some(owner)) {
-            own = (own.0 - 1, own.1 - value.kept.bytes());
+            own.discount(&value.kept);
         }
         // Half, so that no single program can keep all others from keeping anything.
         let (messages_max, bytes_max) =
             (limits.retained_messages_max.div_ceil(2), limits.retained_bytes_max.div_ceil(2));
-        if messages_max < own.0 + 1 || bytes_max < own.1 + kept.bytes() {
+        if !own.leaves_room(kept, messages_max, bytes_max) {
             let text = format!(
                 "one connection keeps at most {messages_max} values of {bytes_max} bytes together"
             );
@@ -137,17 +153,42 @@ impl Retained {
         }
         Ok(())
     }
+
+    fn discount(&mut self, value: &Value) {
+        self.bytes = self.bytes.saturating_sub(value.kept.bytes());
+        // No entry: its owner is gone.
+        if let Some(owner) = value.owner
+            && let Some(share) = self.owners.get_mut(&owner)
+        {
+            share.discount(&value.kept);
+            if share.messages == 0 {
+                self.owners.remove(&owner);
+            }
+        }
+    }
+
+    /// What would leak if something were forgotten: entries for which there is no value.
+    #[cfg(test)]
+    pub(crate) fn residue(&self) -> usize {
+        let owned = self.values.values().filter(|value| {
+            value.owner.is_some_and(|owner| self.owners.contains_key(&owner))
+        });
+        let expiring = self.values.values().filter(|value| value.kept.expires_at_ms.is_some());
+        let counted: usize = self.owners.values().map(|share| share.messages).sum();
+        let bytes: usize = self.values.values().map(|value| value.kept.bytes()).sum();
+        counted.abs_diff(owned.count())
+            + self.expiring.len().abs_diff(expiring.count())
+            + self.bytes.abs_diff(bytes)
+    }
 }
 
-fn discount(bytes: &mut usize, owners: &mut BTreeMap<u64, (usize, usize)>, value: &Value) {
-    *bytes -= value.kept.bytes();
-    let Some(owner) = value.owner else { return };
-    // No entry: its owner is gone.
-    if let Some((count, own)) = owners.get_mut(&owner) {
-        *count -= 1;
-        *own -= value.kept.bytes();
-        if *count == 0 {
-            owners.remove(&owner);
-        }
+impl Share {
+    fn discount(&mut self, kept: &Kept) {
+        self.messages = self.messages.saturating_sub(1);
+        self.bytes = self.bytes.saturating_sub(kept.bytes());
+    }
+
+    fn leaves_room(self, kept: &Kept, messages_max: usize, bytes_max: usize) -> bool {
+        self.messages < messages_max && self.bytes.saturating_add(kept.bytes()) <= bytes_max
     }
 }

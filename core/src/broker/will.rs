@@ -1,5 +1,6 @@
 //! A message kept for later: a will, or a retained value. The owned form of a publication.
 
+use crate::limits::HEADER_OVERHEAD_BYTES;
 use kith_wire::{
     Delivery, Headers, MessageId, Options, Priority, Protocol, Publication, SENDER_LOCAL, Scope,
     Topic,
@@ -75,7 +76,9 @@ impl Kept {
 
     /// What it counts against the limit, in bytes.
     pub(crate) fn bytes(&self) -> usize {
-        let headers: usize = self.headers.iter().map(|(key, value)| key.len() + value.len()).sum();
-        self.payload.len() + self.topic.as_str().len() + headers
+        let header = |(key, value): (&str, &str)| HEADER_OVERHEAD_BYTES + key.len() + value.len();
+        let headers: usize = self.headers.iter().map(header).sum();
+        let reply_to = self.reply_to.as_ref().map_or(0, |topic| topic.as_str().len());
+        self.payload.len() + self.topic.as_str().len() + reply_to + headers
     }
 }

@@ -83,6 +83,11 @@ impl Exact {
         self.entries.get(id as usize).map(|entry| (entry.realm, entry.topic.to_string()))
     }
 
+    /// Gives memory back that the last entries took.
+    pub(super) fn trim(&mut self) {
+        self.entries.shrink_to_fit();
+    }
+
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.entries.len() + self.table.len()

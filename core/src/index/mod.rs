@@ -19,6 +19,8 @@ mod trie;
 use exact::Exact;
 use kith_wire::{Pattern, ProtocolSelector, Scope, ScopeSelector};
 use names::Names;
+use std::ops::Range;
+use crate::limits::TRIMMED_SUBSCRIPTIONS_MIN;
 pub(crate) use slots::{NONE, SubscriptionKey, Target};
 use slots::{Place, Slots};
 use trie::Trie;
@@ -43,12 +45,33 @@ pub(crate) struct Matches {
     pub(crate) each: Vec<Target>,
     /// Those of which one a group gets it; members of one group stand together.
     pub(crate) grouped: Vec<Target>,
+    /// Where those of each group stand.
+    groups: Vec<Range<usize>>,
 }
 
 impl Matches {
     pub(crate) fn is_empty(&self) -> bool {
         self.each.is_empty() && self.grouped.is_empty()
     }
+
+    /// The members that match, group by group.
+    pub(crate) fn groups(&self) -> impl Iterator<Item = &[Target]> {
+        self.groups.iter().map(|range| self.grouped.get(range.clone()).unwrap_or_default())
+    }
+
+    fn clear(&mut self) {
+        clear(&mut self.each);
+        clear(&mut self.grouped);
+        clear(&mut self.groups);
+    }
+}
+
+/// Empties a list, and gives memory back if it was used for far less than it was once.
+fn clear<T>(list: &mut Vec<T>) {
+    if 1024 < list.capacity() && list.len() < list.capacity() / 8 {
+        list.shrink_to(list.len() * 2);
+    }
+    list.clear();
 }
 
 impl Index {
@@ -120,8 +143,7 @@ impl Index {
 
     /// Finds who wants a message.
     pub(crate) fn find(&self, scope: Scope, protocol: &str, topic: &str, found: &mut Matches) {
-        found.each.clear();
-        found.grouped.clear();
+        found.clear();
         let protocol = self.protocols.find(protocol);
         let realms = [
             realm(ScopeSelector::Only(scope), protocol),
@@ -147,6 +169,20 @@ impl Index {
             }
         }
         found.grouped.sort_unstable_by_key(|target| (target.group, target.client, target.number));
+        let mut start = 0;
+        for members in found.grouped.chunk_by(|a, b| a.group == b.group) {
+            found.groups.push(start..start + members.len());
+            start += members.len();
+        }
+    }
+
+    /// Gives memory back after so many subscriptions were removed, if that is worth the search.
+    pub(crate) fn trim(&mut self, removed: usize) {
+        if TRIMMED_SUBSCRIPTIONS_MIN <= removed && self.slots.capacity() / 64 <= removed {
+            self.slots.trim();
+            self.exact.trim();
+            self.trie.trim();
+        }
     }
 
     /// Whether anybody wants a message.

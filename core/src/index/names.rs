@@ -37,9 +37,10 @@ impl Names {
     /// Ends one use of a name.
     pub(super) fn release(&mut self, id: u32) {
         let Some((_, users)) = self.names.get_mut(id as usize) else { return };
-        *users -= 1;
-        if *users == 0 {
-            let (name, _) = self.names.remove(id as usize);
+        *users = users.saturating_sub(1);
+        if *users == 0
+            && let Some((name, _)) = self.names.try_remove(id as usize)
+        {
             self.by_name.remove(&name);
         }
     }

@@ -53,6 +53,15 @@ impl Slots {
         self.slots.len()
     }
 
+    pub(super) fn capacity(&self) -> usize {
+        self.slots.capacity()
+    }
+
+    /// Gives memory back that the last records took.
+    pub(super) fn trim(&mut self) {
+        self.slots.shrink_to_fit();
+    }
+
     /// Adds a record at the head of a chain.
     pub(super) fn insert(
         &mut self,

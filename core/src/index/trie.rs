@@ -101,6 +101,11 @@ impl Trie {
         Some((node.parent, tokens.join(".")))
     }
 
+    /// Gives memory back that the last nodes took.
+    pub(super) fn trim(&mut self) {
+        self.nodes.shrink_to_fit();
+    }
+
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.nodes.len() + self.children.len()

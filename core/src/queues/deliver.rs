@@ -1,0 +1,247 @@
+//! Where a delivery is encoded and queued, or counted as lost.
+//!
+//! A message is encoded at most once for each framing, however many get it; each subscriber adds a
+//! head with its own number. A run is delivered to binary clients as the frames its publisher wrote.
+//!
+//! What was lost before is told first: a message is queued only together with the notice that is due
+//! to its subscription, so the notice stands where the lost ones would have stood.
+
+use super::{LAG_BYTES, Queues, note_flush, push_notice};
+use crate::broker::{Client, Framing};
+use crate::buffers::Buffers;
+use crate::index::Target;
+use crate::outbox::{Lost, Parcel, Share};
+use crate::parcels::{Room, Run, Single, range};
+use kith_wire::binary::deliver::{message_head, run_head};
+use kith_wire::binary::{HEADER_BYTES, Kind};
+use kith_wire::{Priority, RequestNumber, json};
+use std::num::NonZeroU32;
+use std::ops::Range;
+
+impl Queues {
+    /// Delivers these messages of a run to one subscriber: as many as fit, the others are counted as
+    /// lost. Returns how many were queued.
+    pub(crate) fn deliver_run(
+        &mut self,
+        target: Target,
+        run: &mut Run<'_>,
+        part: Range<u32>,
+    ) -> u32 {
+        let wanted = part.end.saturating_sub(part.start);
+        let queued = self.try_run(target, run, part);
+        self.lose(target, Priority::Normal, lost(wanted - queued));
+        queued
+    }
+
+    /// Delivers one message to one subscriber. Whether it was queued, else it is counted as lost.
+    pub(crate) fn deliver_single(&mut self, target: Target, single: &mut Single<'_>) -> bool {
+        let queued = self.try_single(target, single);
+        if !queued {
+            self.lose(target, single.parcel(Kind::Msg).priority, single.lost());
+        }
+        queued
+    }
+
+    /// Delivers one message of a run to one member of a group.
+    pub(crate) fn deliver_run_to_one(
+        &mut self,
+        members: &[Target],
+        turn: u64,
+        run: &mut Run<'_>,
+        index: u32,
+    ) -> bool {
+        let part = || index..index + 1;
+        let unlucky = to_one(members, turn, |member| self.try_run(member, run, part()) > 0);
+        if let Some(unlucky) = unlucky {
+            self.lose(unlucky, Priority::Normal, lost(1));
+        }
+        unlucky.is_none()
+    }
+
+    /// Delivers one message to one member of a group.
+    pub(crate) fn deliver_single_to_one(
+        &mut self,
+        members: &[Target],
+        turn: u64,
+        single: &mut Single<'_>,
+    ) -> bool {
+        let unlucky = to_one(members, turn, |member| self.try_single(member, single));
+        if let Some(unlucky) = unlucky {
+            self.lose(unlucky, single.parcel(Kind::Msg).priority, single.lost());
+        }
+        unlucky.is_none()
+    }
+
+    /// Delivers the reply to a request. Whether it was queued.
+    pub(crate) fn deliver_reply(
+        &mut self,
+        place: u32,
+        number: RequestNumber,
+        single: &mut Single<'_>,
+    ) -> bool {
+        self.push_single(place, number, Kind::Reply, single)
+    }
+
+    fn try_run(&mut self, target: Target, run: &mut Run<'_>, part: Range<u32>) -> u32 {
+        let Self { clients, buffers, limits, notices, flush, totals, .. } = self;
+        let Some(client) = clients.get_mut(target.client as usize) else { return 0 };
+        let lag_bytes = lag_bytes(client, target.number, Priority::Normal);
+        let room = Room {
+            bytes: client.outbox.bytes_left(limits).saturating_sub(lag_bytes),
+            messages: client.outbox.messages_left(limits),
+        };
+        let number = NonZeroU32::new(target.number).unwrap_or(NonZeroU32::MIN);
+        let (part, bytes) = match client.framing {
+            Framing::Binary => run.fitting_entries(part, room),
+            Framing::JsonLines => run.fitting_lines(buffers, part, room, number),
+        };
+        let queued = part.end - part.start;
+        if queued == 0 {
+            return 0;
+        }
+        if lag_bytes > 0
+            && let Some(lag) = client.outbox.take_lag(target.number, Priority::Normal)
+        {
+            push_notice(client, buffers, notices, lag);
+        }
+        match client.framing {
+            Framing::Binary => push_entries(client, buffers, number, run, part, bytes),
+            Framing::JsonLines => push_lines(client, buffers, number, run, part, bytes.len()),
+        }
+        client.delivered += u64::from(queued);
+        totals.delivered += u64::from(queued);
+        note_flush(client, flush);
+        queued
+    }
+
+    fn try_single(&mut self, target: Target, single: &mut Single<'_>) -> bool {
+        let number = NonZeroU32::new(target.number).unwrap_or(NonZeroU32::MIN);
+        let queued = self.push_single(target.client, number, Kind::Msg, single);
+        if queued && let Some(client) = self.clients.get_mut(target.client as usize) {
+            client.delivered += 1;
+            self.totals.delivered += 1;
+        }
+        queued
+    }
+
+    fn push_single(
+        &mut self,
+        place: u32,
+        number: NonZeroU32,
+        kind: Kind,
+        single: &mut Single<'_>,
+    ) -> bool {
+        let Self { clients, buffers, limits, notices, flush, .. } = self;
+        let Some(client) = clients.get_mut(place as usize) else { return false };
+        let parcel = single.parcel(kind);
+        let mut head = buffers.take();
+        let (body, part) = match client.framing {
+            Framing::Binary => {
+                let frame = single.frame(buffers);
+                head.extend_from_slice(&message_head(frame.bytes(), kind, number.get()));
+                let end = frame.bytes().len();
+                (frame, HEADER_BYTES..end)
+            }
+            Framing::JsonLines => {
+                match kind {
+                    Kind::Reply => json::deliver::reply_head(&mut head, number),
+                    _ => json::deliver::message_head(&mut head, number),
+                }
+                let tail = single.tail(buffers);
+                let end = tail.bytes().len();
+                (tail, 0..end)
+            }
+        };
+        let is_message = kind != Kind::Reply;
+        let bytes = head.len() + part.len();
+        let lag_bytes =
+            if is_message { lag_bytes(client, number.get(), parcel.priority) } else { 0 };
+        let fits = client.outbox.has_room(lag_bytes + bytes, 1, limits);
+        if fits {
+            if lag_bytes > 0
+                && let Some(lag) = client.outbox.take_lag(number.get(), parcel.priority)
+            {
+                push_notice(client, buffers, notices, lag);
+            }
+            let taken_bytes = part.len();
+            client.outbox.push(buffers, parcel, &head, Share { body, part, taken_bytes });
+            note_flush(client, flush);
+        }
+        buffers.give_back(head);
+        fits
+    }
+
+    fn lose(&mut self, target: Target, priority: Priority, lost: Lost) {
+        let Self { clients, totals, overflown, .. } = self;
+        let client = clients.get_mut(target.client as usize);
+        let Some(client) = client.filter(|_| lost.count > 0) else { return };
+        client.dropped += lost.count;
+        totals.dropped += lost.count;
+        if client.outbox.count_lag(target.number, priority, lost) {
+            overflown.push(client.id);
+        }
+    }
+}
+
+/// Offers something to the members of a group until one takes it: first to the one whose turn it is,
+/// then to those after it. If none does, it is lost to the first.
+fn to_one(members: &[Target], turn: u64, mut offer: impl FnMut(Target) -> bool) -> Option<Target> {
+    let first = turn.checked_rem(members.len() as u64).unwrap_or(0);
+    let first = usize::try_from(first).unwrap_or(0);
+    let (before, from_first) = members.split_at_checked(first)?;
+    let mut full = None;
+    for member in from_first.iter().chain(before) {
+        // Members of one client share its queue, and stand together.
+        if full != Some(member.client) {
+            if offer(*member) {
+                return None;
+            }
+            full = Some(member.client);
+        }
+    }
+    from_first.first().copied()
+}
+
+fn lost(count: u32) -> Lost {
+    Lost { count: count.into(), about_lag: 0 }
+}
+
+/// Bytes that the notice takes which is due before a message of this subscription and priority.
+fn lag_bytes(client: &Client, number: u32, priority: Priority) -> usize {
+    if client.outbox.has_lag(number, priority) { LAG_BYTES } else { 0 }
+}
+
+fn push_entries(
+    client: &mut Client,
+    buffers: &mut Buffers,
+    number: NonZeroU32,
+    run: &mut Run<'_>,
+    part: Range<u32>,
+    bytes: Range<usize>,
+) {
+    let count = part.end - part.start;
+    let first = run.first.advance(part.start);
+    let head = run_head(number.get(), run.scope, first, run.sent_at_ms, count, bytes.len());
+    let parcel = Parcel { priority: Priority::Normal, messages: count, expires_at_ms: None };
+    let share = Share { body: &mut run.entries, taken_bytes: bytes.len(), part: bytes };
+    client.outbox.push(buffers, parcel, &head, share);
+}
+
+fn push_lines(
+    client: &mut Client,
+    buffers: &mut Buffers,
+    number: NonZeroU32,
+    run: &mut Run<'_>,
+    part: Range<u32>,
+    taken_bytes: usize,
+) {
+    let mut head = buffers.take();
+    json::deliver::message_head(&mut head, number);
+    let parcel = Parcel { priority: Priority::Normal, messages: 1, expires_at_ms: None };
+    let (body, ends) = run.lines(buffers);
+    for index in part {
+        let part = range(ends, index..index + 1);
+        client.outbox.push(buffers, parcel, &head, Share { body, part, taken_bytes });
+    }
+    buffers.give_back(head);
+}

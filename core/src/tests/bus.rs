@@ -1,0 +1,299 @@
+//! A broker with clients and a clock that only tests move.
+//!
+//! A client is written to only when a test asks what it heard: until then it is a subscriber that
+//! does not read. What is said while a client has to wait is kept, as a socket would keep it, and said
+//! when it has read.
+
+use super::heard::{Heard, take_frames, take_lines, texts};
+use super::lines;
+use crate::broker::{Broker, ClientId, Framing, Output};
+use crate::clock::Now;
+use crate::limits::Limits;
+use crate::session::Session;
+use kith_wire::binary::{MAGIC, encode};
+use kith_wire::{Operation, Pattern, Publication, Request, RequestNumber, Subscribe};
+use std::collections::BTreeSet;
+
+/// The time at which every bus begins.
+pub(crate) const BEGIN_UNIX_MS: u64 = 1_700_000_000_000;
+
+/// A broker, its clients and its clock.
+pub(crate) struct Bus {
+    pub(crate) broker: Broker,
+    pub(crate) now: Now,
+    clients: Vec<Client>,
+    /// Who was announced by [`Output::Flush`] and has not read all since.
+    announced: BTreeSet<u64>,
+    overflown: Vec<u64>,
+}
+
+/// One client of a [`Bus`], by its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Who(usize);
+
+struct Client {
+    id: ClientId,
+    session: Session,
+    framing: Framing,
+    /// What it said and the session did not take yet.
+    unsaid: Vec<u8>,
+    /// What it read and has not understood yet.
+    unheard: Vec<u8>,
+    /// Whether the daemon's magic has been read.
+    greeted: bool,
+}
+
+impl Bus {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self::with_seed(limits, 7)
+    }
+
+    pub(crate) fn with_seed(limits: Limits, seed: u64) -> Self {
+        Self {
+            broker: Broker::new(limits, seed),
+            now: Now { monotonic_ms: 1_000, unix_ms: BEGIN_UNIX_MS },
+            clients: Vec::new(),
+            announced: BTreeSet::new(),
+            overflown: Vec::new(),
+        }
+    }
+
+    /// A client that speaks JSON lines.
+    pub(crate) fn json(&mut self) -> Who {
+        self.join(Framing::JsonLines)
+    }
+
+    /// A client that speaks binary frames.
+    pub(crate) fn binary(&mut self) -> Who {
+        self.join(Framing::Binary)
+    }
+
+    pub(crate) fn join(&mut self, framing: Framing) -> Who {
+        let who = self.raw(framing);
+        if framing == Framing::Binary {
+            self.feed(who, &MAGIC);
+        }
+        who
+    }
+
+    /// A client that has said nothing yet and expects to be answered in this framing.
+    pub(crate) fn raw(&mut self, framing: Framing) -> Who {
+        let id = self.broker.connect(self.now).unwrap();
+        let session = Session::new(id);
+        let greeted = framing == Framing::JsonLines;
+        let (unsaid, unheard) = (Vec::new(), Vec::new());
+        self.clients.push(Client { id, session, framing, unsaid, unheard, greeted });
+        Who(self.clients.len() - 1)
+    }
+
+    pub(crate) fn id(&self, who: Who) -> ClientId {
+        self.clients[who.0].id
+    }
+
+    pub(crate) fn framing(&self, who: Who) -> Framing {
+        self.clients[who.0].framing
+    }
+
+    /// Feeds bytes. Returns how many of all that were said wait to be taken.
+    pub(crate) fn feed(&mut self, who: Who, bytes: &[u8]) -> usize {
+        let client = &mut self.clients[who.0];
+        client.unsaid.extend_from_slice(bytes);
+        let fed = client.session.feed(&mut self.broker, self.now, &client.unsaid);
+        assert!(fed.consumed <= client.unsaid.len());
+        client.unsaid.drain(..fed.consumed);
+        client.unsaid.len()
+    }
+
+    /// Feeds one line.
+    pub(crate) fn line(&mut self, who: Who, line: &str) {
+        self.feed(who, format!("{line}\n").as_bytes());
+    }
+
+    /// Says an operation; number 0 is none.
+    pub(crate) fn say(&mut self, who: Who, number: u32, operation: Operation<'_>) {
+        let bytes = self.encode(who, number, operation);
+        self.feed(who, &bytes);
+    }
+
+    /// The bytes of an operation in this client's framing.
+    pub(crate) fn encode(&self, who: Who, number: u32, operation: Operation<'_>) -> Vec<u8> {
+        encoded(self.framing(who), number, operation)
+    }
+
+    /// Publishes without options and without an answer.
+    pub(crate) fn publish(&mut self, who: Who, topic: &str, payload: &str) {
+        self.say(who, 0, Operation::Publish(super::publication(topic, payload)));
+    }
+
+    /// Subscribes, under the number by which deliveries will name it.
+    pub(crate) fn sub(&mut self, who: Who, number: u32, pattern: &str) {
+        self.say(who, number, subscribe(number, pattern, None, false));
+    }
+
+    /// Subscribes, and hears the answer.
+    pub(crate) fn subscribed(&mut self, who: Who, number: u32, pattern: &str) {
+        self.sub(who, number, pattern);
+        assert_eq!(self.hears(who), [format!("ok {number}")], "{pattern}");
+    }
+
+    /// Subscribes as a member of a group, and hears the answer.
+    pub(crate) fn joined(&mut self, who: Who, number: u32, pattern: &str, group: &str) {
+        self.joined_later(who, number, pattern, group);
+        assert_eq!(self.hears(who), [format!("ok {number}")], "{pattern}");
+    }
+
+    /// Subscribes as a member of a group, without hearing anything yet.
+    pub(crate) fn joined_later(&mut self, who: Who, number: u32, pattern: &str, group: &str) {
+        self.say(who, number, subscribe(number, pattern, Some(group), false));
+    }
+
+    /// Subscribes, kept values first.
+    pub(crate) fn sub_retained(&mut self, who: Who, number: u32, pattern: &str) {
+        self.say(who, number, subscribe(number, pattern, None, true));
+    }
+
+    pub(crate) fn unsub(&mut self, who: Who, number: u32, subscription: u32) {
+        let subscription = RequestNumber::new(subscription).unwrap();
+        self.say(who, number, Operation::Unsubscribe(subscription));
+    }
+
+    /// Asks a request.
+    pub(crate) fn ask(&mut self, who: Who, number: u32, topic: &str, timeout_ms: u32) {
+        let publication = super::publication(topic, "\"?\"");
+        self.ask_with(who, number, publication, timeout_ms);
+    }
+
+    pub(crate) fn ask_with(
+        &mut self,
+        who: Who,
+        number: u32,
+        publication: Publication<'_>,
+        timeout_ms: u32,
+    ) {
+        let request_number = RequestNumber::new(number).unwrap();
+        let operation = Operation::Request { number: request_number, publication, timeout_ms };
+        self.say(who, number, operation);
+    }
+
+    /// Has a client read all that waits for it, and say what it had to keep back until then.
+    pub(crate) fn hear(&mut self, who: Who) -> Vec<Heard> {
+        let mut heard = Vec::new();
+        loop {
+            let more = self.hear_some(who, usize::MAX);
+            heard.extend(more);
+            let before = self.clients[who.0].unsaid.len();
+            if !self.broker.has_output(self.id(who)) && self.feed(who, &[]) == before {
+                assert!(self.clients[who.0].unheard.is_empty(), "half an answer");
+                return heard;
+            }
+        }
+    }
+
+    /// What a client hears, in words.
+    pub(crate) fn hears(&mut self, who: Who) -> Vec<String> {
+        texts(&self.hear(who))
+    }
+
+    /// Has a client read at most so many bytes.
+    pub(crate) fn hear_some(&mut self, who: Who, bytes: usize) -> Vec<Heard> {
+        self.collect_outputs();
+        let id = self.id(who);
+        let mut left = bytes;
+        while left > 0 && self.broker.has_output(id) {
+            let is_announced = self.announced.contains(&id.serial());
+            assert!(is_announced, "has something to send and was not announced: {who:?}");
+            let mut sent = 0;
+            for slice in self.broker.stage(self.now, id) {
+                let part = slice.len().min(left - sent);
+                self.clients[who.0].unheard.extend_from_slice(&slice[..part]);
+                sent += part;
+            }
+            self.broker.wrote(self.now, id, sent);
+            left -= sent;
+            self.collect_outputs();
+        }
+        if !self.broker.has_output(id) {
+            self.announced.remove(&id.serial());
+        }
+        self.understand(who)
+    }
+
+    /// Ends a connection without goodbye.
+    pub(crate) fn cut(&mut self, who: Who) {
+        self.broker.disconnect(self.now, self.id(who), "cut");
+    }
+
+    /// Lets time pass. Whatever is due is done when it is due.
+    pub(crate) fn pass(&mut self, ms: u64) {
+        let until = self.now.monotonic_ms + ms;
+        while let Some(due) = self.broker.poll_timeout().filter(|due| *due <= until) {
+            let step = due.saturating_sub(self.now.monotonic_ms);
+            self.step(step);
+            self.broker.handle_timeout(self.now);
+        }
+        self.step(until - self.now.monotonic_ms);
+    }
+
+    /// Whose queue was reported full since the last time this was asked.
+    pub(crate) fn overflown(&mut self) -> Vec<u64> {
+        self.collect_outputs();
+        std::mem::take(&mut self.overflown)
+    }
+
+    fn step(&mut self, ms: u64) {
+        self.now.monotonic_ms += ms;
+        self.now.unix_ms += ms;
+    }
+
+    fn collect_outputs(&mut self) {
+        while let Some(output) = self.broker.poll_output() {
+            match output {
+                Output::Flush(id) => {
+                    self.announced.insert(id.serial());
+                }
+                Output::Overflown(id) => self.overflown.push(id.serial()),
+            }
+        }
+    }
+
+    fn understand(&mut self, who: Who) -> Vec<Heard> {
+        let client = &mut self.clients[who.0];
+        if !client.greeted && client.unheard.len() >= MAGIC.len() {
+            assert_eq!(client.unheard.drain(..MAGIC.len()).collect::<Vec<_>>(), MAGIC);
+            client.greeted = true;
+        }
+        match client.framing {
+            _ if !client.greeted => Vec::new(),
+            Framing::JsonLines => take_lines(&mut client.unheard),
+            Framing::Binary => take_frames(&mut client.unheard),
+        }
+    }
+}
+
+/// The bytes of an operation; number 0 is none.
+pub(crate) fn encoded(framing: Framing, number: u32, operation: Operation<'_>) -> Vec<u8> {
+    let request = Request { number: RequestNumber::new(number), operation };
+    match framing {
+        Framing::JsonLines => lines::line(&request),
+        Framing::Binary => {
+            let mut bytes = Vec::new();
+            encode::request(&mut bytes, &request);
+            bytes
+        }
+    }
+}
+
+/// The operation that subscribes.
+pub(crate) fn subscribe(
+    number: u32,
+    pattern: &str,
+    group: Option<&str>,
+    retained: bool,
+) -> Operation<'static> {
+    Operation::Subscribe(Subscribe {
+        number: RequestNumber::new(number).unwrap(),
+        pattern: Pattern::new(pattern.to_owned()).unwrap(),
+        group: group.map(|group| group.to_owned().into()),
+        retained,
+    })
+}
