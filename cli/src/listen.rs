@@ -22,25 +22,26 @@ pub(crate) struct Listening {
 }
 
 impl Listening {
-    /// Subscribes to all of them.
+    /// Subscribes to all of them; `ask` adds what is wanted beside the pattern.
     pub(crate) async fn start(
         client: &Client,
         patterns: &[Pattern<'_>],
-        group: Option<&str>,
-        is_retained: bool,
+        ask: impl Fn(Subscribe<'static>) -> Subscribe<'static>,
     ) -> Result<Self, Failure> {
         let mut subscriptions = Vec::with_capacity(patterns.len());
         for pattern in patterns {
-            let mut subscribe = Subscribe::new(pattern.to_string());
-            if let Some(group) = group {
-                subscribe = subscribe.group(group);
-            }
-            if is_retained {
-                subscribe = subscribe.retained();
-            }
+            let subscribe = ask(Subscribe::new(pattern.to_string()));
             subscriptions.push(client.subscribe_with(subscribe).await?);
         }
         Ok(Self { subscriptions, next: 0 })
+    }
+}
+
+/// The same as one of a group, if one is named.
+pub(crate) fn in_group<'a>(asked: Subscribe<'a>, group: Option<&str>) -> Subscribe<'a> {
+    match group {
+        Some(group) => asked.group(group.to_owned()),
+        None => asked,
     }
 }
 

@@ -32,6 +32,7 @@ pub struct Subscribe<'a> {
     pattern: Cow<'a, str>,
     group: Option<Cow<'a, str>>,
     retained: bool,
+    monitor: bool,
 }
 
 impl<'a> Subscribe<'a> {
@@ -39,7 +40,7 @@ impl<'a> Subscribe<'a> {
     /// `friends.chess.>`, `bt/self.*`, `*/*.>`. The protocol is `ms` if none is given. Because the
     /// scope is part of the pattern, a subscription to `self.…` can't be reached from outside.
     pub fn new(pattern: impl Into<Cow<'a, str>>) -> Self {
-        Self { pattern: pattern.into(), group: None, retained: false }
+        Self { pattern: pattern.into(), group: None, retained: false, monitor: false }
     }
 
     /// Of all subscriptions in one group, one gets each message.
@@ -54,6 +55,12 @@ impl<'a> Subscribe<'a> {
         self
     }
 
+    /// It only looks on: it gets what matches, but a request that nobody else gets has no responder.
+    pub fn monitor(mut self) -> Self {
+        self.monitor = true;
+        self
+    }
+
     /// Checks it, and gives what a frame can be made of, with a number yet to be put in.
     pub(crate) fn operation(&self) -> Result<kith_wire::Operation<'_>, SubscribeError> {
         if let Some(group) = &self.group {
@@ -64,6 +71,7 @@ impl<'a> Subscribe<'a> {
             pattern: Pattern::new(&*self.pattern)?,
             group: self.group.as_deref().map(Cow::Borrowed),
             retained: self.retained,
+            monitor: self.monitor,
         }))
     }
 }

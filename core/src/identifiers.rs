@@ -64,7 +64,6 @@ impl Identifiers {
         self.next = MessageId::from_parts(self.unix_ms, &[a, b, c & 0x1f, d, e, f, g, h, i, j]);
         self.left = IDS_PER_DRAW;
     }
-
 }
 
 #[cfg(test)]

@@ -266,15 +266,20 @@ impl Outbox {
             Lane::Messages(Priority::Normal) => normal,
             Lane::Messages(Priority::Bulk) => bulk,
         };
-        let is_open = lane.back().is_some_and(|last| {
-            expires.is_none() && last.is_answer == is_answer && last.is_open()
-        });
+        let is_open = lane
+            .back()
+            .is_some_and(|last| expires.is_none() && last.is_answer == is_answer && last.is_open());
         if !is_open {
             if let Some(last) = lane.back_mut() {
                 last.seal(buffers);
             }
             let own = buffers.take();
-            lane.push_back(Segment { own, expires_at_ms: expires, is_answer, ..Segment::default() });
+            lane.push_back(Segment {
+                own,
+                expires_at_ms: expires,
+                is_answer,
+                ..Segment::default()
+            });
         }
         let last = lane.len().saturating_sub(1);
         // The lane has a last segment: it was found or pushed just now.

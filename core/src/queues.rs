@@ -131,7 +131,8 @@ impl Queues {
         let Some(client) = self.get(id) else { return };
         client.outbox.settle();
         for priority in Priority::ALL {
-            let lag = self.get(id).and_then(|client| client.outbox.take_lag(subscription, priority));
+            let lag =
+                self.get(id).and_then(|client| client.outbox.take_lag(subscription, priority));
             if let Some(lag) = lag {
                 self.answer_lag(id, lag);
             }

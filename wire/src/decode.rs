@@ -75,3 +75,11 @@ pub(crate) fn request(
     })?;
     Ok(Operation::Request { number, publication, timeout_ms })
 }
+
+/// One of a group takes messages from the others, which is more than looking on.
+pub(crate) fn monitor(is_monitor: bool, has_group: bool) -> Result<(), Refusal> {
+    if is_monitor && has_group {
+        return Err(Refusal::new(Code::BadField, "a monitor can't be one of a group"));
+    }
+    Ok(())
+}

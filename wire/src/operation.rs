@@ -66,6 +66,8 @@ pub struct Subscribe<'a> {
     pub group: Option<Cow<'a, str>>,
     /// Whether kept values that match are wanted first.
     pub retained: bool,
+    /// Whether it only looks on, and does not count as somebody who could answer a request.
+    pub monitor: bool,
 }
 
 /// A message as its publisher gives it: no sender, no scope.

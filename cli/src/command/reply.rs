@@ -8,7 +8,7 @@ use crate::arguments::{Everywhere, ReplyArguments};
 use crate::execute::Hook;
 use crate::failure::{Failure, with_sources};
 use crate::input::Source;
-use crate::listen::{Listening, Until};
+use crate::listen::{self, Listening, Until};
 use crate::payload::Format;
 use crate::workers::{Outcome, Workers};
 use kith_client::{Client, Message, Publish};
@@ -51,9 +51,11 @@ async fn answer(
     let responder = Arc::new(Responder { client: stay.client.clone(), format, answer });
     let work = async |stay: &mut Stay| {
         let patterns = std::slice::from_ref(&arguments.pattern);
-        let group = arguments.group.as_deref();
         let workers = Workers {
-            listening: Listening::start(&stay.client, patterns, group, false).await?,
+            listening: Listening::start(&stay.client, patterns, |asked| {
+                listen::in_group(asked, arguments.group.as_deref())
+            })
+            .await?,
             until: Until::start(&arguments.until),
             jobs: arguments.jobs.jobs.into(),
             stop: &mut stay.stop,

@@ -4,7 +4,7 @@ use super::{Stay, printing};
 use crate::arguments::{Everywhere, SubscribeArguments};
 use crate::execute::Hook;
 use crate::failure::Failure;
-use crate::listen::{Listening, Until};
+use crate::listen::{self, Listening, Until};
 use crate::show::form::Form;
 use crate::show::line::Setting;
 use crate::workers::Workers;
@@ -17,9 +17,11 @@ pub(super) async fn run(
 ) -> Result<u8, Failure> {
     let stay = Stay::start(everywhere, "kith sub").await?;
     let work = async |stay: &mut Stay| {
-        let (group, is_retained) = (arguments.group.as_deref(), arguments.retained);
-        let patterns = &arguments.patterns;
-        let listening = Listening::start(&stay.client, patterns, group, is_retained).await?;
+        let listening = Listening::start(&stay.client, &arguments.patterns, |asked| {
+            let asked = listen::in_group(asked, arguments.group.as_deref());
+            if arguments.retained { asked.retained() } else { asked }
+        })
+        .await?;
         match &arguments.exec {
             Some(command) => execute(stay, listening, command, arguments).await,
             None => {

@@ -8,11 +8,14 @@ use crate::show::form::Form;
 use crate::show::line::Setting;
 use crate::show::tap;
 use jiff::tz::TimeZone;
+use kith_client::Subscribe;
 
 pub(super) async fn run(arguments: &TapArguments, everywhere: &Everywhere) -> Result<u8, Failure> {
     let stay = Stay::start(everywhere, "kith tap").await?;
     let work = async |stay: &mut Stay| {
-        let listening = Listening::start(&stay.client, &arguments.patterns, None, false).await?;
+        // Looking on must not make a request wait that nobody answers.
+        let listening =
+            Listening::start(&stay.client, &arguments.patterns, Subscribe::monitor).await?;
         let form = if arguments.json {
             Form::RowsAsJson
         } else {

@@ -117,6 +117,7 @@ impl Pair {
             pattern: Pattern::new(format!("self.{to}")).unwrap(),
             group: None,
             retained: false,
+            monitor: false,
         }));
         self.ask(Command::Subscribe { key, frame, to, waiter: "subscribe" });
     }

@@ -61,6 +61,8 @@ pub(crate) struct Client {
     pub(crate) will: Option<Will>,
     /// Nothing more is taken from it; it is closed once its queue is empty.
     pub(crate) closing: bool,
+    /// It said goodbye, and is closed for that.
+    pub(crate) said_goodbye: bool,
     /// Stands in the list of clients to be flushed.
     pub(crate) flush_due: bool,
     pub(crate) published: u64,
@@ -81,6 +83,7 @@ impl Client {
             requests: BTreeMap::new(),
             will: None,
             closing: false,
+            said_goodbye: false,
             flush_due: false,
             published: 0,
             delivered: 0,

@@ -132,6 +132,8 @@ impl Broker {
 
     /// Ends a connection; its will is published, unless it said goodbye. `reason` is for `bus.client`.
     pub fn disconnect(&mut self, now: Now, id: ClientId, reason: &str) {
+        let said_goodbye = self.client(id).is_some_and(|client| client.said_goodbye);
+        let reason = if said_goodbye { "said goodbye" } else { reason };
         let event = self.client_event(id, "disconnected", Some(reason));
         self.release(id);
         if self.client(id).is_none() {

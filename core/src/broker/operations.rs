@@ -5,7 +5,7 @@ use super::remembered::Publisher;
 use super::will::Will;
 use super::{Broker, Client};
 use crate::clock::Now;
-use crate::index::Target;
+use crate::index::{Role, Target};
 use crate::parcels::Single;
 use kith_wire::{
     Code, Event, Operation, Publication, Refusal, Request, RequestNumber, Scope, Subscribe,
@@ -25,7 +25,7 @@ impl Broker {
     ) -> Result<(), Refusal> {
         let Request { number, operation } = request;
         match operation {
-            Operation::Publish(publication) => return self.publish(now, id, number, publication),
+            Operation::Publish(publication) => return self.publish(now, id, number, &publication),
             Operation::Request { number, publication, timeout_ms } => {
                 return self.request(now, id, number, publication, timeout_ms);
             }
@@ -36,7 +36,10 @@ impl Broker {
             Operation::Unwill => self.with(id, |client| client.will = None),
             Operation::Ping => {}
             Operation::Bye => {
-                self.with(id, |client| client.will = None);
+                self.with(id, |client| {
+                    client.will = None;
+                    client.said_goodbye = true;
+                });
                 self.close(id);
             }
         }
@@ -102,7 +105,12 @@ impl Broker {
             let text = format!("the bus has {total_max} subscriptions, as many as it may");
             return Err(Refusal::new(Code::QuotaSubscriptions, text));
         }
-        let key = self.index.insert(&asked.pattern, asked.group.as_deref(), id.place, number);
+        let role = match asked.group.as_deref() {
+            Some(group) => Role::Member(group),
+            None if asked.monitor => Role::Monitor,
+            None => Role::Each,
+        };
+        let key = self.index.insert(&asked.pattern, role, id.place, number);
         self.with(id, |client| {
             client.subscriptions.insert(number, key);
         });

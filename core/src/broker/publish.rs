@@ -12,6 +12,7 @@ use super::will::{Kept, Will};
 use super::{Broker, Matched};
 use crate::buffers::Body;
 use crate::clock::Now;
+use crate::index::{MONITOR, Target};
 use crate::parcels::{Run, Single};
 use kith_wire::binary::encode;
 use kith_wire::{
@@ -44,6 +45,13 @@ impl Reach {
         self.wanted += 1;
         self.queued += usize::from(queued);
     }
+
+    /// The same, unless it is a monitor, whose looking on is nobody's business.
+    fn count_target(&mut self, target: Target, queued: bool) {
+        if target.group != MONITOR {
+            self.count(queued);
+        }
+    }
 }
 
 impl Broker {
@@ -70,10 +78,10 @@ impl Broker {
         now: Now,
         id: ClientId,
         number: Option<RequestNumber>,
-        publication: Publication<'_>,
+        publication: &Publication<'_>,
     ) -> Result<(), Refusal> {
-        self.check_destination(&publication)?;
-        let reply_token = reply_token(&publication)?;
+        self.check_destination(publication)?;
+        let reply_token = reply_token(publication)?;
         let identity = self.client(id).and_then(|client| client.identity);
         let publisher = Publisher::new(id, identity);
         let given = publication.options.message_id;
@@ -84,8 +92,8 @@ impl Broker {
             return Ok(());
         }
         let message_id = match reply_token {
-            Some(token) => self.reply(now, token, &publication)?,
-            None => self.publish_now(now, Some(id), &publication)?.0,
+            Some(token) => self.reply(now, token, publication)?,
+            None => self.publish_now(now, Some(id), publication)?.0,
         };
         // Only now: one that was refused can be published again.
         if let Some(message_id) = given {
@@ -215,7 +223,8 @@ impl Broker {
         let count = run.count;
         let mut reach = Reach::default();
         for target in &matches.each {
-            reach.count(queues.deliver_run(*target, &mut run, 0..count) > 0);
+            let queued = queues.deliver_run(*target, &mut run, 0..count) > 0;
+            reach.count_target(*target, queued);
         }
         for members in matches.groups() {
             for message in 0..count {
@@ -242,7 +251,7 @@ impl Broker {
         let Self { queues, matched: Matched { matches, turn, .. }, .. } = self;
         let mut reach = Reach::default();
         for target in &matches.each {
-            reach.count(queues.deliver_single(*target, &mut single));
+            reach.count_target(*target, queues.deliver_single(*target, &mut single));
         }
         for members in matches.groups() {
             reach.count(queues.deliver_single_to_one(members, *turn, &mut single));

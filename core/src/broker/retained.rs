@@ -170,9 +170,10 @@ impl Retained {
     /// What would leak if something were forgotten: entries for which there is no value.
     #[cfg(test)]
     pub(crate) fn residue(&self) -> usize {
-        let owned = self.values.values().filter(|value| {
-            value.owner.is_some_and(|owner| self.owners.contains_key(&owner))
-        });
+        let owned = self
+            .values
+            .values()
+            .filter(|value| value.owner.is_some_and(|owner| self.owners.contains_key(&owner)));
         let expiring = self.values.values().filter(|value| value.kept.expires_at_ms.is_some());
         let counted: usize = self.owners.values().map(|share| share.messages).sum();
         let bytes: usize = self.values.values().map(|value| value.kept.bytes()).sum();

@@ -16,13 +16,13 @@ mod names;
 mod slots;
 mod trie;
 
+use crate::limits::TRIMMED_SUBSCRIPTIONS_MIN;
 use exact::Exact;
 use kith_wire::{Pattern, ProtocolSelector, Scope, ScopeSelector};
 use names::Names;
-use std::ops::Range;
-use crate::limits::TRIMMED_SUBSCRIPTIONS_MIN;
-pub(crate) use slots::{NONE, SubscriptionKey, Target};
+pub(crate) use slots::{MONITOR, NONE, SubscriptionKey, Target};
 use slots::{Place, Slots};
+use std::ops::Range;
 use trie::Trie;
 
 /// All subscriptions.
@@ -36,6 +36,17 @@ pub(crate) struct Index {
     /// Subscriptions by realm.
     realms: Vec<u32>,
     version: u64,
+}
+
+/// What a subscription is to the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role<'a> {
+    /// It gets each message for itself.
+    Each,
+    /// It is one of this group, of which one gets each message.
+    Member(&'a str),
+    /// As [`Role::Each`], but it only looks on.
+    Monitor,
 }
 
 /// Who gets a message.
@@ -100,7 +111,7 @@ impl Index {
     pub(crate) fn insert(
         &mut self,
         pattern: &Pattern<'_>,
-        group: Option<&str>,
+        role: Role<'_>,
         client: u32,
         number: u32,
     ) -> SubscriptionKey {
@@ -109,7 +120,11 @@ impl Index {
             ProtocolSelector::Any => NONE,
             ProtocolSelector::Only(protocol) => self.protocols.acquire(protocol.as_str()),
         };
-        let group = group.map_or(NONE, |group| self.groups.acquire(group));
+        let group = match role {
+            Role::Each => NONE,
+            Role::Member(group) => self.groups.acquire(group),
+            Role::Monitor => MONITOR,
+        };
         let realm = realm(pattern.scope(), protocol);
         let at = realm as usize;
         if self.realms.len() <= at {
@@ -158,7 +173,7 @@ impl Index {
                 let mut each = |head| {
                     for target in self.slots.list(head) {
                         let list = match target.group {
-                            NONE => &mut found.each,
+                            NONE | MONITOR => &mut found.each,
                             _ => &mut found.grouped,
                         };
                         list.push(target);

@@ -8,6 +8,9 @@ use slab::Slab;
 /// No record, entry, node, name or group.
 pub(crate) const NONE: u32 = u32::MAX;
 
+/// In place of a group: a subscription that only looks on.
+pub(crate) const MONITOR: u32 = u32::MAX - 1;
+
 /// Names one subscription until it is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SubscriptionKey(u32);
@@ -19,7 +22,7 @@ pub(crate) struct Target {
     pub(crate) client: u32,
     /// The subscription's number, which the client chose.
     pub(crate) number: u32,
-    /// The group, or [`NONE`].
+    /// The group, or [`NONE`], or [`MONITOR`].
     pub(crate) group: u32,
 }
 

@@ -62,7 +62,12 @@ proptest! {
             match step {
                 Step::Insert { pattern, group } => {
                     let pattern = Pattern::new(pattern).unwrap();
-                    let key = index.insert(&pattern, group.as_deref(), number % 3, number);
+                    let role = match group.as_deref() {
+                        Some(group) => Role::Member(group),
+                        None if number % 4 == 0 => Role::Monitor,
+                        None => Role::Each,
+                    };
+                    let key = index.insert(&pattern, role, number % 3, number);
                     prop_assert_eq!(index.pattern(key), Some(pattern.to_string()));
                     model.push((key, pattern, group, number));
                 }
@@ -113,7 +118,7 @@ fn a_message_of_another_scope_never_reaches_a_self_subscription() {
     let mut index = Index::new(1);
     for (number, pattern) in ["self.a", "self.>", "*/self.*", "ms/self.a"].into_iter().enumerate() {
         let number = u32::try_from(number).unwrap();
-        index.insert(&Pattern::new(pattern).unwrap(), None, 0, number);
+        index.insert(&Pattern::new(pattern).unwrap(), Role::Each, 0, number);
     }
     for scope in [Scope::Friends, Scope::Public] {
         assert!(!index.has(scope, "ms", "a"));

@@ -28,9 +28,8 @@ impl Outbox {
     pub(crate) fn held_bytes(&self) -> usize {
         let block = |block: &(Block, Range<usize>)| block.0.capacity();
         let segments = self.lanes.iter().flatten().chain(&self.staged);
-        let inside: usize = segments
-            .map(|one| one.own.capacity() + one.shared.as_ref().map_or(0, block))
-            .sum();
+        let inside: usize =
+            segments.map(|one| one.own.capacity() + one.shared.as_ref().map_or(0, block)).sum();
         let lists = self.lanes.iter().map(VecDeque::capacity).sum::<usize>();
         inside + (lists + self.staged.capacity()) * size_of::<Segment>()
     }
@@ -69,7 +68,9 @@ fn swell(buffers: &mut Buffers) {
         }
     }
     let kept: Vec<Block> = (0..8)
-        .filter_map(|_| Body::borrowed(&vec![0; BUFFER_KEPT_BYTES_MAX]).share(buffers, 1 << 20, 1 << 20))
+        .filter_map(|_| {
+            Body::borrowed(&vec![0; BUFFER_KEPT_BYTES_MAX]).share(buffers, 1 << 20, 1 << 20)
+        })
         .collect();
     assert_eq!(kept.len(), 8);
 }

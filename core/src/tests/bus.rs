@@ -25,6 +25,8 @@ pub(crate) struct Bus {
     /// Who was announced by [`Output::Flush`] and has not read all since.
     announced: BTreeSet<u64>,
     overflown: Vec<u64>,
+    /// Every byte that was sent, with whom it was sent to.
+    transcript: Vec<u8>,
 }
 
 /// One client of a [`Bus`], by its place.
@@ -55,7 +57,12 @@ impl Bus {
             clients: Vec::new(),
             announced: BTreeSet::new(),
             overflown: Vec::new(),
+            transcript: Vec::new(),
         }
+    }
+
+    pub(crate) fn transcript(&self) -> Vec<u8> {
+        self.transcript.clone()
     }
 
     /// A client that speaks JSON lines.
@@ -147,6 +154,13 @@ impl Bus {
         self.say(who, number, subscribe(number, pattern, Some(group), false));
     }
 
+    /// Subscribes to look on.
+    pub(crate) fn monitors(&mut self, who: Who, number: u32, pattern: &str) {
+        let Operation::Subscribe(asked) = subscribe(number, pattern, None, false) else { return };
+        self.say(who, number, Operation::Subscribe(Subscribe { monitor: true, ..asked }));
+        assert_eq!(self.hears(who), [format!("ok {number}")], "{pattern}");
+    }
+
     /// Subscribes, kept values first.
     pub(crate) fn sub_retained(&mut self, who: Who, number: u32, pattern: &str) {
         self.say(who, number, subscribe(number, pattern, None, true));
@@ -206,6 +220,8 @@ impl Bus {
             for slice in self.broker.stage(self.now, id) {
                 let part = slice.len().min(left - sent);
                 self.clients[who.0].unheard.extend_from_slice(&slice[..part]);
+                self.transcript.push(u8::try_from(who.0 % 256).unwrap());
+                self.transcript.extend_from_slice(&slice[..part]);
                 sent += part;
             }
             self.broker.wrote(self.now, id, sent);
@@ -295,5 +311,6 @@ pub(crate) fn subscribe(
         pattern: Pattern::new(pattern.to_owned()).unwrap(),
         group: group.map(|group| group.to_owned().into()),
         retained,
+        monitor: false,
     })
 }

@@ -170,9 +170,7 @@ fn of_line(line: &Value) -> Heard {
             at: line["at"].as_u64(),
             fatal: line["fatal"] == Value::Bool(true),
         },
-        "msg" => {
-            Heard::Message { subscription: number("sub"), message: Message::of_line(line) }
-        }
+        "msg" => Heard::Message { subscription: number("sub"), message: Message::of_line(line) },
         "lag" => Heard::Lag { subscription: number("sub"), count: line["count"].as_u64().unwrap() },
         "reply" => Heard::Reply { number: number("id"), message: Message::of_line(line) },
         "bye" => Heard::Bye {

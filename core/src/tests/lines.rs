@@ -38,6 +38,9 @@ pub(super) fn line(request: &Request<'_>) -> Vec<u8> {
             if asked.retained {
                 fields.insert("retained".to_owned(), json!(true));
             }
+            if asked.monitor {
+                fields.insert("monitor".to_owned(), json!(true));
+            }
             "sub"
         }
         Operation::Unsubscribe(number) => {

@@ -7,19 +7,21 @@
 //! - `bus.rs`: the bus, its clients and its clock;
 //! - `lines.rs`: operations as JSON lines, which `kith-wire` only reads;
 //! - `heard.rs`: what the broker sent, of both framings, in one form;
+//! - `walk.rs`: anything that clients may do, drawn at random;
 //! - the rest are properties: what has to hold whatever clients do.
 
-
+mod accounting;
 mod bus;
-
-
+mod determinism;
+mod exactness;
+mod framings;
 mod heard;
 mod lines;
-
-
+mod scopes;
+mod walk;
 
 pub(crate) use bus::{Bus, Who, subscribe};
-pub(crate) use heard::{Heard, Message, texts};
+pub(crate) use heard::{Heard, texts};
 
 use crate::broker::Framing;
 use crate::limits::Limits;

@@ -13,6 +13,8 @@ use std::num::NonZeroU32;
 
 /// Flag of SUB: kept values that match are wanted first.
 pub(super) const FLAG_RETAINED: u8 = 0x01;
+/// Flag of SUB: it only looks on.
+pub(super) const FLAG_MONITOR: u8 = 0x02;
 
 /// Decodes one frame of a client.
 ///
@@ -116,7 +118,7 @@ fn hello(frame: Frame<'_>) -> Result<Operation<'_>, Refusal> {
 }
 
 fn subscribe(frame: Frame<'_>) -> Result<Operation<'_>, Refusal> {
-    known_flags(frame, FLAG_RETAINED)?;
+    known_flags(frame, FLAG_RETAINED | FLAG_MONITOR)?;
     unused(frame.b, B_AT)?;
     let number = NonZeroU32::new(frame.number).ok_or_else(|| {
         Refusal::new(Code::BadField, "a subscription needs a number, by which it is named")
@@ -137,7 +139,9 @@ fn subscribe(frame: Frame<'_>) -> Result<Operation<'_>, Refusal> {
         .and_then(Pattern::new)
         .map_err(|error| error.placed().after(at))?;
     let retained = frame.flags & FLAG_RETAINED != 0;
-    Ok(Operation::Subscribe(Subscribe { number, pattern, group, retained }))
+    let monitor = frame.flags & FLAG_MONITOR != 0;
+    decode::monitor(monitor, group.is_some()).map_err(|refusal| refusal.at(FLAGS_AT))?;
+    Ok(Operation::Subscribe(Subscribe { number, pattern, group, retained, monitor }))
 }
 
 fn unsubscribe(frame: Frame<'_>) -> Result<NonZeroU32, Refusal> {

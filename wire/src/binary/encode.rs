@@ -4,7 +4,7 @@
 //! thing is written so that the frame stays whole and the daemon refuses it, never so that it is
 //! taken for something else.
 
-use super::decode::FLAG_RETAINED;
+use super::decode::{FLAG_MONITOR, FLAG_RETAINED};
 use super::frame::{Kind, begin, finish, short};
 use super::options::{Tag, put, put_shared, with_length};
 use super::{FLAG_OPTIONS, HEADER_BYTES};
@@ -69,7 +69,8 @@ fn subscribe(out: &mut Vec<u8>, asked: &Subscribe<'_>) {
         Some("") => short(" "),
         group => short(group.unwrap_or_default()),
     };
-    let flags = if asked.retained { FLAG_RETAINED } else { 0 };
+    let flags = if asked.retained { FLAG_RETAINED } else { 0 }
+        | if asked.monitor { FLAG_MONITOR } else { 0 };
     let start = begin(out, Kind::Sub, flags, group_bytes, 0, asked.number.get());
     out.extend_from_slice(group);
     out.extend_from_slice(asked.pattern.to_string().as_bytes());

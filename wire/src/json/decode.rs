@@ -81,7 +81,7 @@ fn operation<'a>(
             hello(line, &fields)
         }
         "sub" => {
-            fields.only(&["pattern", "group", "retained"])?;
+            fields.only(&["pattern", "group", "retained", "monitor"])?;
             subscribe(line, fields)
         }
         "unsub" => {
@@ -143,7 +143,9 @@ fn subscribe<'a>(line: &'a str, fields: Line<'a>) -> Result<Operation<'a>, Refus
     }
     let group = fields.group.map(|group| group.0);
     let retained = fields.retained.unwrap_or(false);
-    Ok(Operation::Subscribe(Subscribe { number, pattern, group, retained }))
+    let monitor = fields.monitor.unwrap_or(false);
+    decode::monitor(monitor, group.is_some())?;
+    Ok(Operation::Subscribe(Subscribe { number, pattern, group, retained, monitor }))
 }
 
 fn publication<'a>(

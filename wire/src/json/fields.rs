@@ -52,6 +52,7 @@ line! {
     #[serde(borrow)] pattern: Text<'a>,
     #[serde(borrow)] group: Text<'a>,
     retained: bool,
+    monitor: bool,
     sub: NonZeroU32,
     #[serde(borrow)] topic: Text<'a>,
     #[serde(borrow)] protocol: Text<'a>,

@@ -218,7 +218,7 @@ proptest! {
         };
         let pattern = Pattern::new("self.a").unwrap();
         let group = group.map(Cow::Owned);
-        let asked = Subscribe { number, pattern, group, retained: false };
+        let asked = Subscribe { number, pattern, group, retained: false, monitor: false };
         for operation in [
             // An empty name is none.
             Operation::Hello { name: name.filter(|name| !name.is_empty()), client: None },
@@ -291,6 +291,7 @@ fn an_empty_group_is_refused_rather_than_forgotten() {
         pattern: Pattern::new("self.a").unwrap(),
         group: Some(Cow::Borrowed("")),
         retained: false,
+        monitor: false,
     };
     let operation = Operation::Subscribe(asked);
     let bytes = written(&Request { number: Some(RequestNumber::MIN), operation });

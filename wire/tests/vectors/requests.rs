@@ -40,6 +40,7 @@ fn plain(name: &str) -> Option<(u32, Operation<'static>)> {
             pattern: Pattern::new(pattern).unwrap(),
             group: group.map(Into::into),
             retained,
+            monitor: name == "sub-monitor",
         })
     };
     let unsub = |number| Operation::Unsubscribe(NonZeroU32::new(number).unwrap());
@@ -51,6 +52,7 @@ fn plain(name: &str) -> Option<(u32, Operation<'static>)> {
         "sub" => (2, sub(2, "self.test.>", None, false)),
         "sub-group-retained" => (3, sub(3, "bt/friends.chess.*", Some("workers"), true)),
         "sub-any" => (4, sub(4, "*/*.>", None, false)),
+        "sub-monitor" => (8, sub(8, "*/*.>", None, false)),
         "sub-named-ms" => (5, sub(5, "self.a/b", None, false)),
         "unsub" => (6, unsub(3)),
         "unsub-unanswered" => (0, unsub(4)),

@@ -231,11 +231,12 @@ pub(crate) fn request() -> BoxedStrategy<Request<'static>> {
     let hello = (option::of(name), option::of(any::<[u8; 16]>()))
         .prop_map(|(name, client)| Operation::Hello { name, client });
     let plain = select(vec![Operation::Bye, Operation::Ping, Operation::Unwill]);
-    let subscribe = (number(), pattern_text(), option::of(visible(12, ".*>")), any::<bool>())
-        .prop_map(|(number, pattern, group, retained)| {
+    let subscribe = (number(), pattern_text(), option::of(visible(12, ".*>")), any::<[bool; 2]>())
+        .prop_map(|(number, pattern, group, [retained, monitor])| {
             let pattern = Pattern::new(pattern).unwrap();
             let group = group.map(Cow::Owned);
-            let asked = Subscribe { number, pattern, group, retained };
+            let monitor = monitor && group.is_none();
+            let asked = Subscribe { number, pattern, group, retained, monitor };
             Request { number: Some(number), operation: Operation::Subscribe(asked) }
         });
     let waited = (number(), publication(true), 1_u32..=3_600_000).prop_map(

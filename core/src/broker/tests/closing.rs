@@ -29,7 +29,9 @@ fn a_connection_that_closes_can_not_be_kept_open_by_new_messages() {
         bus.say(alice, 0, Operation::Bye);
         bus.publish(bob, "a", "2");
         bus.json();
-        assert!(!bus.broker.has_output(bus.id(alice)) || bus.framing(alice) == crate::Framing::Binary);
+        assert!(
+            !bus.broker.has_output(bus.id(alice)) || bus.framing(alice) == crate::Framing::Binary
+        );
         assert!(bus.hears(alice).is_empty());
         let usage = bus.broker.usage(bus.id(alice)).unwrap();
         assert_eq!((usage.subscriptions, usage.dropped), (0, 0));

@@ -50,6 +50,10 @@ fn bus_client_tells_who_comes_and_goes() {
     assert_eq!(went[0]["client"], serial);
     assert_eq!((&went[0]["name"], &went[0]["framing"]), (&"al\"ice".into(), &"binary".into()));
     assert_eq!(went[0]["reason"], "cut");
+    let bob = bus.binary();
+    bus.say(bob, 0, Operation::Bye);
+    bus.cut(bob);
+    assert_eq!(payloads(&mut bus, watcher)[1]["reason"], "said goodbye");
 }
 
 #[test]
@@ -120,7 +124,10 @@ fn bus_stats_come_while_somebody_subscribes() {
     let told = payloads(&mut bus, alice);
     assert_eq!(told.len(), 3);
     assert_eq!((&told[0]["published"], &told[0]["clients"]), (&1.into(), &1.into()));
-    assert_eq!((&told[0]["subscriptions"], &told[0]["at"]), (&1.into(), &(bus.now.unix_ms - 2 * interval).into()));
+    assert_eq!(
+        (&told[0]["subscriptions"], &told[0]["at"]),
+        (&1.into(), &(bus.now.unix_ms - 2 * interval).into())
+    );
     bus.unsub(alice, 0, 1);
     bus.pass(interval * 3);
     assert_eq!(bus.broker.poll_timeout(), None);
@@ -139,8 +146,10 @@ fn bus_stats_and_bus_clients_answer_a_request() {
         bus.ask(alice, 5, "bus.stats", 1_000);
         bus.ask(alice, 6, "bus.clients", 1_000);
         let heard = bus.hear(alice);
-        let [Heard::Reply { number: 5, message: stats }, Heard::Reply { number: 6, message: clients }] =
-            &heard[..]
+        let [
+            Heard::Reply { number: 5, message: stats },
+            Heard::Reply { number: 6, message: clients },
+        ] = &heard[..]
         else {
             panic!("{heard:?}");
         };
@@ -149,7 +158,10 @@ fn bus_stats_and_bus_clients_answer_a_request() {
         assert_eq!((&stats["dropped"], &stats["queued_messages"]), (&1.into(), &1.into()));
         let clients: Value = serde_json::from_slice(&clients.payload).unwrap();
         assert_eq!(clients.as_array().unwrap().len(), 2);
-        assert_eq!((&clients[1]["name"], &clients[1]["framing"]), (&"bob".into(), &"binary".into()));
+        assert_eq!(
+            (&clients[1]["name"], &clients[1]["framing"]),
+            (&"bob".into(), &"binary".into())
+        );
         assert_eq!((&clients[1]["dropped"], &clients[1]["lagging"]), (&1.into(), &true.into()));
         assert_eq!(clients[0]["published"], 3);
         assert_eq!(bus.broker.stats().requests_waiting, 0);
@@ -172,8 +184,16 @@ fn reserved_topics_can_be_heard_and_not_published() {
     for framing in FRAMINGS {
         let mut bus = Bus::new(small());
         let alice = bus.join(framing);
-        let reserved =
-            ["bus", "transports", "directory", "envelope", "delivery", "people", "rooms", "services"];
+        let reserved = [
+            "bus",
+            "transports",
+            "directory",
+            "envelope",
+            "delivery",
+            "people",
+            "rooms",
+            "services",
+        ];
         for (number, first) in (1..).zip(reserved) {
             bus.subscribed(alice, number, &format!("self.{first}.>"));
             for topic in [first.to_owned(), format!("{first}.x")] {

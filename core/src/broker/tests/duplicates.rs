@@ -25,7 +25,9 @@ fn the_same_id_again_is_answered_and_not_delivered() {
         let heard = bus.hear(alice);
         assert_eq!(crate::tests::texts(&heard), ["ok 1", "ok 2 duplicate", "ok 3 duplicate"]);
         for one in heard {
-            assert!(matches!(one, Heard::Ok { message_id: Some(id), .. } if id == own_id(1).to_string()));
+            assert!(
+                matches!(one, Heard::Ok { message_id: Some(id), .. } if id == own_id(1).to_string())
+            );
         }
         assert_eq!(bus.hears(bob), ["msg 1 a 1"]);
         assert_eq!(bus.broker.stats().totals.published, 1);

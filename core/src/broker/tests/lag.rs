@@ -120,8 +120,7 @@ fn a_queue_is_full_by_bytes_too() {
 fn a_run_is_cut_where_the_queue_is_full() {
     for framing in FRAMINGS {
         for (messages, bytes) in [(10, 1 << 20), (1 << 20, 0)] {
-            let limits =
-                Limits { queue_messages_max: messages, queue_bytes_max: bytes, ..small() };
+            let limits = Limits { queue_messages_max: messages, queue_bytes_max: bytes, ..small() };
             let mut bus = Bus::new(limits);
             let (alice, bob) = (bus.join(framing), bus.binary());
             bus.subscribed(alice, 1, "self.a");
@@ -242,7 +241,10 @@ fn very_many_subscriptions_are_all_told_through_a_small_queue() {
         assert_eq!(bus.hear(alice).len(), count as usize);
         publish_numbers(&mut bus, bob, "a", 0..2);
         let heard = bus.hear(alice);
-        let lost: u64 = heard.iter().map(|one| if let Heard::Lag { count, .. } = one { *count } else { 0 }).sum();
+        let lost: u64 = heard
+            .iter()
+            .map(|one| if let Heard::Lag { count, .. } = one { *count } else { 0 })
+            .sum();
         assert_eq!(lost, u64::from(count) * 2 - 1);
         assert_eq!(heard.len(), count as usize + 1);
         // And then it hears messages again.
@@ -253,10 +255,7 @@ fn very_many_subscriptions_are_all_told_through_a_small_queue() {
 
 #[test]
 fn a_lag_line_is_never_longer_than_it_is_counted() {
-    let event = kith_wire::Event::Lag {
-        subscription: std::num::NonZeroU32::MAX,
-        count: u64::MAX,
-    };
+    let event = kith_wire::Event::Lag { subscription: std::num::NonZeroU32::MAX, count: u64::MAX };
     let mut line = Vec::new();
     kith_wire::json::deliver::event(&mut line, &event);
     let mut frame = Vec::new();

@@ -1,5 +1,47 @@
 //! What `docs/protocol.md` says of operations, as conversations: one file for each of its subjects.
 
+use super::Broker;
+
+impl Broker {
+    /// Whether what is counted is what is there.
+    pub(crate) fn check_counts(&self) -> Result<(), String> {
+        let (mut subscriptions, mut requests) = (0, 0);
+        for (_, client) in &self.queues.clients {
+            let outbox = &client.outbox;
+            if outbox.counted() != outbox.recount() {
+                return Err(format!("{:?}, not {:?}", outbox.counted(), outbox.recount()));
+            }
+            let limits = self.limits();
+            if outbox.message_bytes() > limits.queue_bytes_max
+                || outbox.messages() > limits.queue_messages_max
+            {
+                return Err(format!("a queue of {:?}", outbox.counted()));
+            }
+            subscriptions += client.subscriptions.len();
+            requests += client.requests.len();
+        }
+        let stats = self.stats();
+        let found = (stats.subscriptions, stats.requests_waiting, self.retained.residue());
+        match found == (subscriptions, requests, 0) {
+            true => Ok(()),
+            false => Err(format!("{found:?}, not {:?}", (subscriptions, requests, 0))),
+        }
+    }
+
+    /// What is left once every client is gone, kept values are forgotten and time has passed.
+    pub(crate) fn residue(&mut self) -> usize {
+        self.queues.clients.len()
+            + self.index.len()
+            + self.index.residue()
+            + self.requests.len()
+            + usize::from(self.requests.next_deadline().is_some())
+            + self.retained.len()
+            + self.retained.bytes()
+            + self.retained.residue()
+            + self.queues.notices.len()
+    }
+}
+
 mod closing;
 mod daemon;
 mod duplicates;

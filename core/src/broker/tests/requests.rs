@@ -76,6 +76,21 @@ fn nobody_there_is_said_at_once() {
 }
 
 #[test]
+fn a_monitor_gets_requests_and_is_no_responder() {
+    for framing in FRAMINGS {
+        let mut bus = Bus::new(small());
+        let (alice, eve) = (bus.json(), bus.join(framing));
+        bus.monitors(eve, 1, "*/*.>");
+        bus.ask(alice, 7, "what", 1_000);
+        assert_eq!(bus.hears(eve), ["msg 1 what \"?\""]);
+        assert_eq!(bus.hears(alice), ["err 7 no-responders"]);
+        bus.say(alice, 8, publish(publication("what", "1")));
+        assert_eq!(bus.hears(eve), ["msg 1 what 1"]);
+        assert_eq!(bus.hears(alice), ["ok 8"]);
+    }
+}
+
+#[test]
 fn full_queues_are_said_at_once_and_counted_for_the_subscriber() {
     for framing in FRAMINGS {
         let mut bus = Bus::new(small_queue(1));

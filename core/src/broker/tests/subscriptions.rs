@@ -100,7 +100,8 @@ fn ids_of_messages_published_together_are_consecutive_and_answered() {
             .collect();
         bus.feed(bob, &batch);
         bus.say(bob, 7, publish(publication("a", "5")));
-        let ids: Vec<u128> = bus.hear(alice).iter().map(|one| number(&one.message().message_id)).collect();
+        let ids: Vec<u128> =
+            bus.hear(alice).iter().map(|one| number(&one.message().message_id)).collect();
         assert_eq!(ids, (0..6).map(|n| ids[0] + n).collect::<Vec<_>>());
         match &bus.hear(bob)[..] {
             [crate::tests::Heard::Ok { number: 7, message_id: Some(id), duplicate: false }] => {
@@ -144,10 +145,7 @@ fn what_is_not_subscribed_can_not_be_ended() {
         // Without a number only what fails is answered.
         bus.unsub(alice, 0, 1);
         bus.unsub(alice, 0, 1);
-        assert_eq!(
-            bus.hears(alice),
-            ["err 5 unknown-subscription", "err - unknown-subscription"]
-        );
+        assert_eq!(bus.hears(alice), ["err 5 unknown-subscription", "err - unknown-subscription"]);
     }
 }
 

@@ -36,7 +36,8 @@ fn the_offset_counts_from_the_first_byte_of_the_connection() {
         "[1]",
     ];
     // Where each line begins, and in it what is wrong.
-    let begin = |line: usize| script[..line].iter().map(|line| line.len() + 1).sum::<usize>() as u64;
+    let begin =
+        |line: usize| script[..line].iter().map(|line| line.len() + 1).sum::<usize>() as u64;
     let at = |line: usize, text: &str| begin(line) + script[line].find(text).unwrap() as u64;
     let whole = script.join("\n") + "\n";
     bus.feed(alice, whole.as_bytes());
@@ -114,7 +115,8 @@ fn a_bad_payload_inside_a_run_is_refused_alone() {
 #[test]
 fn what_breaks_the_framing_closes_the_connection() {
     let max = u32::try_from(kith_wire::limits::frame_bytes_max(4 << 10)).unwrap();
-    for (length, code) in [(0, "bad-frame"), (7, "bad-frame"), (max + 1, "too-large"), (u32::MAX, "too-large")]
+    for (length, code) in
+        [(0, "bad-frame"), (7, "bad-frame"), (max + 1, "too-large"), (u32::MAX, "too-large")]
     {
         let mut bus = Bus::new(small());
         let alice = bus.binary();
