@@ -6,7 +6,8 @@
 //! bounds how many.
 //!
 //! A quota counts bytes, so what waits must not hold much more memory than its bytes: a buffer that
-//! grew large is not lent for a few bytes, and a block is shared only by who takes a good part of it.
+//! grew large is not lent for a few bytes, and a block is shared only by who takes a good part of
+//! it.
 
 use crate::limits::{
     BLOCKS_KEPT_MAX, BUFFER_BYTES_MIN, BUFFER_KEPT_BYTES_MAX, BUFFERS_KEPT_MAX, HELD_RATIO_MAX,

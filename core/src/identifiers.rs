@@ -1,11 +1,12 @@
 //! Message ids and reply tokens, from a seed.
 //!
 //! Within a millisecond ids count up by one (RFC 9562, section 6.2, "monotonic random": the random
-//! part is drawn once and then increased), so the messages of a run have consecutive ids and a frame
-//! needs to carry the first alone. The clock going back does not make ids go back.
+//! part is drawn once and then increased), so the messages of a run have consecutive ids and a
+//! frame needs to carry the first alone. The clock going back does not make ids go back.
 //!
-//! Deliberately absent: secrecy. Ids and tokens can be guessed by who has seen some of them; programs
-//! of one user are not protected from each other, and nothing that crosses a network is made here.
+//! Deliberately absent: secrecy. Ids and tokens can be guessed by who has seen some of them;
+//! programs of one user are not protected from each other, and nothing that crosses a network is
+//! made here.
 
 use kith_wire::MessageId;
 
@@ -43,8 +44,8 @@ impl Identifiers {
         u128::from(self.random()) << 64 | u128::from(self.random())
     }
 
-    /// Any number. SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators",
-    /// 2014).
+    /// Any number. SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number
+    /// generators", 2014).
     pub(crate) fn random(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.state;

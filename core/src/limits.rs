@@ -100,7 +100,8 @@ pub(crate) const TRIMMED_SUBSCRIPTIONS_MIN: usize = 1 << 10;
 /// A run is cut at this size, so that a subscriber's frame stays small.
 pub(crate) const RUN_BYTES_MAX: usize = 256 << 10;
 /// Notices of lag of one client that are announced one by one at a time; of more of them `bus.lag`
-/// tells the sum, or one client with very many subscriptions could have the bus talk of nothing else.
+/// tells the sum, or one client with very many subscriptions could have the bus talk of nothing
+/// else.
 pub(crate) const LAGS_ANNOUNCED_MAX: usize = 16;
 /// What a kept header takes beside its text: two strings of their own.
 pub(crate) const HEADER_OVERHEAD_BYTES: usize = 80;

@@ -1,16 +1,16 @@
 //! What waits for one client: a bounded queue of encoded bytes, and the truth about what it lost.
 //!
 //! Four lanes: answers, which are not limited here (a client that doesn't read its answers is not
-//! read from, see [`Outbox::is_choked`]), and one for each priority. A lane is a list of segments; a
-//! segment holds whole frames or lines, its own bytes first and then perhaps a part of a shared
-//! block. Before a write, segments are *staged*: put into the order in which they will be sent. Only
-//! then does a message that has expired fall out, and only until then can another overtake it.
+//! read from, see [`Outbox::is_choked`]), and one for each priority. A lane is a list of segments;
+//! a segment holds whole frames or lines, its own bytes first and then perhaps a part of a shared
+//! block. Before a write, segments are *staged*: put into the order in which they will be sent.
+//! Only then does a message that has expired fall out, and only until then can another overtake it.
 //!
 //! When the queue is full the newest messages are dropped, and counted for each subscription and
 //! priority; as soon as there is room a `lag` notice with the count takes their place.
 //!
-//! Answers overtake messages. Where an answer must not (nothing may come for a subscription after it
-//! has ended), [`Outbox::settle`] first puts what waits before it.
+//! Answers overtake messages. Where an answer must not (nothing may come for a subscription after
+//! it has ended), [`Outbox::settle`] first puts what waits before it.
 
 mod segment;
 
@@ -185,8 +185,8 @@ impl Outbox {
         Some(Lag { subscription, priority, lost })
     }
 
-    /// Sees to it that all that waits is sent before the next answer. From then on nothing overtakes
-    /// it any more.
+    /// Sees to it that all that waits is sent before the next answer. From then on nothing
+    /// overtakes it any more.
     pub(crate) fn settle(&mut self) {
         let [answers, messages @ ..] = &mut self.lanes;
         for lane in messages {
@@ -197,7 +197,8 @@ impl Outbox {
 
     /// Puts into order what is sent next. Returns how many messages had expired.
     pub(crate) fn stage(&mut self, buffers: &mut Buffers, unix_ms: u64) -> u64 {
-        // What could not be sent at once may wait long. Only the last of each lane can have been open.
+        // What could not be sent at once may wait long. Only the last of each lane can have been
+        // open.
         for left_over in self.staged.iter_mut().rev().take(self.lanes.len()) {
             left_over.seal(buffers);
         }

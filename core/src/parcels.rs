@@ -1,7 +1,8 @@
-//! What is on its way to subscribers: a run of plain messages, or a single one with all it may have.
+//! What is on its way to subscribers: a run of plain messages, or a single one with all it may
+//! have.
 //!
-//! Both are encoded lazily, once for each framing that some subscriber wants, and know how to be cut:
-//! a queue may have room for the first few of a run, and a group takes it message by message.
+//! Both are encoded lazily, once for each framing that some subscriber wants, and know how to be
+//! cut: a queue may have room for the first few of a run, and a group takes it message by message.
 
 use crate::buffers::{Body, Buffers};
 use crate::outbox::{Lost, Parcel};
@@ -51,7 +52,8 @@ impl<'a> Run<'a> {
         range(&self.ends, part)
     }
 
-    /// As many of these messages, from the first on, as fit in one frame, and where their bytes are.
+    /// As many of these messages, from the first on, as fit in one frame, and where their bytes
+    /// are.
     pub(crate) fn fitting_entries(
         &mut self,
         part: Range<u32>,
@@ -192,8 +194,8 @@ impl<'a> Single<'a> {
         Self { delivery, is_about_lag: false, frame: None, tail: None }
     }
 
-    /// One that tells of lag. Where it is lost itself that is not told of in turn: two that lose what
-    /// tells of each other would keep the bus talking for ever.
+    /// One that tells of lag. Where it is lost itself that is not told of in turn: two that lose
+    /// what tells of each other would keep the bus talking for ever.
     pub(crate) fn about_lag(delivery: Delivery<'a>) -> Self {
         Self { is_about_lag: true, ..Self::new(delivery) }
     }

@@ -124,9 +124,9 @@ impl Queues {
         }
     }
 
-    /// Sees to it that nothing of a subscription that ends comes after the next answer: neither what
-    /// waits for it, nor word of what it lost. That counts as an answer, for which there is always
-    /// room.
+    /// Sees to it that nothing of a subscription that ends comes after the next answer: neither
+    /// what waits for it, nor word of what it lost. That counts as an answer, for which there is
+    /// always room.
     pub(crate) fn finish_subscription(&mut self, id: ClientId, subscription: u32) {
         let Some(client) = self.get(id) else { return };
         client.outbox.settle();

@@ -1,12 +1,12 @@
 //! One connection's side of the protocol: from the bytes that were read to operations.
 //!
 //! The framing is told by the first byte. Then the session cuts what it is fed into lines or frames
-//! and hands each to the broker; what is not whole is left for the next time. In binary framing, plain
-//! publishes on one topic that follow each other are recognised by comparing bytes, and handed over as
-//! a run without being decoded one by one: that is the hot path.
+//! and hands each to the broker; what is not whole is left for the next time. In binary framing,
+//! plain publishes on one topic that follow each other are recognised by comparing bytes, and
+//! handed over as a run without being decoded one by one: that is the hot path.
 //!
-//! A session stops where its client has to wait (see [`Broker::is_choked`]); the shell feeds it again
-//! when something was sent.
+//! A session stops where its client has to wait (see [`Broker::is_choked`]); the shell feeds it
+//! again when something was sent.
 
 use crate::broker::{Broker, ClientId, Framing};
 use crate::clock::Now;
@@ -187,8 +187,8 @@ fn is_plain(publication: &Publication<'_>) -> bool {
 }
 
 /// How far the run reaches that begins with `first` at the beginning of `bytes`: its bytes, and its
-/// frames. A frame belongs to it if its header and topic are the same to the byte and its payload is
-/// valid; one that is not valid begins no run and is refused on its own.
+/// frames. A frame belongs to it if its header and topic are the same to the byte and its payload
+/// is valid; one that is not valid begins no run and is refused on its own.
 fn measure_run(bytes: &[u8], first: Frame<'_>, payload_bytes_max: usize) -> (usize, u32) {
     let frame_bytes_max = frame_bytes_max(payload_bytes_max);
     let run_bytes_max = RUN_BYTES_MAX.min(frame_bytes_max - binary::deliver::RUN_HEAD_BYTES);

@@ -9,6 +9,7 @@ use crate::hub::Hub;
 use crate::limits::ACCEPT_RETRY;
 use crate::listen::{Accepting, peer_uid};
 use kith_wire::{Code, Event, Refusal, json};
+use rustix::net::SendFlags;
 use rustix::process::geteuid;
 use std::rc::Rc;
 use tokio::net::UnixStream;
@@ -67,6 +68,7 @@ fn refuse(stream: &UnixStream, refusal: &Refusal) {
     let Refusal { code, text, .. } = refusal;
     let event = Event::Err { number: None, code: Some(*code), text, at: None, fatal: true };
     json::deliver::event(&mut line, &event);
-    // The socket is new and its buffer empty, so the line fits; if the peer has gone, so be it.
-    let _ = stream.try_write(&line);
+    // Straight to the socket, since the runtime has yet to learn that it can be written. It is new
+    // and its buffer empty, so the line fits; if the peer has gone, so be it.
+    let _ = rustix::net::send(stream, &line, SendFlags::NOSIGNAL | SendFlags::DONTWAIT);
 }

@@ -13,6 +13,7 @@
 use crate::hub::Hub;
 use crate::limits::{LINGER, READ_BYTES, READS_PER_TURN_MAX, WRITE_SLICES_MAX};
 use kith_core::{ClientId, Fed, Now, Session};
+use rustix::event::{PollFd, PollFlags, Timespec};
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
@@ -30,6 +31,8 @@ pub(crate) struct Connection {
     /// Writing failed, so the peer is gone; the connection's own task ends it.
     broken: Cell<bool>,
     overflown: Cell<bool>,
+    /// Nothing is read any more; its task waits for what is left to be sent.
+    lingers: Cell<bool>,
     waker: RefCell<Option<Waker>>,
 }
 
@@ -56,11 +59,18 @@ pub(crate) async fn serve(hub: Rc<Hub>, stream: UnixStream, client: ClientId) {
     tracing::debug!(client = client.serial(), "connected");
     let mut reader = Reader::new(client);
     let mut reason = poll_fn(|cx| connection.turn(&hub, &mut reader, cx)).await;
-    // What is queued is still sent, to whoever reads it; but nobody is waited for without end.
-    hub.broker().close(client);
-    hub.perform();
-    let drain = poll_fn(|cx| connection.drain(&hub, cx));
-    if tokio::time::timeout(LINGER, drain).await.is_err() {
+    // Who has said all may still wait for replies, and what is queued is still sent to whoever
+    // reads it; but nobody is waited for without end.
+    connection.lingers.set(true);
+    let linger = async {
+        if reason == GONE && connection.may_still_read() {
+            poll_fn(|cx| connection.wait_for_replies(&hub, cx)).await;
+        }
+        hub.broker().close(client);
+        hub.perform();
+        poll_fn(|cx| connection.drain(&hub, cx)).await;
+    };
+    if tokio::time::timeout(LINGER, linger).await.is_err() {
         reason = "did not read what was left";
     }
     tracing::debug!(client = client.serial(), reason, "disconnected");
@@ -75,6 +85,7 @@ impl Connection {
             blocked: Cell::new(false),
             broken: Cell::new(false),
             overflown: Cell::new(false),
+            lingers: Cell::new(false),
             waker: RefCell::new(None),
         }
     }
@@ -108,7 +119,7 @@ impl Connection {
                 }
             }
         }
-        if hub.broker().is_closing(self.client) {
+        if self.lingers.get() || hub.broker().is_closing(self.client) {
             self.wake();
         }
     }
@@ -148,6 +159,24 @@ impl Connection {
         // There may be more to read; the others come first.
         cx.waker().wake_by_ref();
         Poll::Pending
+    }
+
+    /// Whether the peer has only shut down its writing side, e.g. `socat` at the end of its input.
+    fn may_still_read(&self) -> bool {
+        let mut polled = [PollFd::new(&self.stream, PollFlags::empty())];
+        let is_known = rustix::event::poll(&mut polled, Some(&Timespec::default())).is_ok();
+        let [polled] = polled;
+        is_known && !polled.revents().contains(PollFlags::HUP)
+    }
+
+    /// Waits until no request of the client's waits any more.
+    fn wait_for_replies(&self, hub: &Hub, cx: &mut Context<'_>) -> Poll<()> {
+        self.remember(cx);
+        if self.poll_unblocked(hub, cx).is_pending() {
+            return Poll::Pending;
+        }
+        let usage = hub.broker().usage(self.client).unwrap_or_default();
+        if self.broken.get() || usage.requests == 0 { Poll::Ready(()) } else { Poll::Pending }
     }
 
     /// Sends what is left, until nothing is or the peer is gone.

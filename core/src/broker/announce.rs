@@ -1,4 +1,5 @@
-//! The topics of the daemon itself: `bus.ready`, `bus.client`, `bus.lag`, `bus.stats`, `bus.clients`.
+//! The topics of the daemon itself: `bus.ready`, `bus.client`, `bus.lag`, `bus.stats`,
+//! `bus.clients`.
 //!
 //! Ordinary messages of scope `self`, delivered like all others. Where nobody subscribes nothing is
 //! even written, so a bus that nobody watches does no work for it, and `bus.stats` has no timer.

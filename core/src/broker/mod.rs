@@ -1,9 +1,9 @@
 //! The broker: the owner of everything local.
 //!
-//! Operations come in from a [`crate::Session`], one batch of a connection at a time; what they cause
-//! is queued in the outboxes of the clients concerned, and each of those is announced once, by
-//! [`Output::Flush`]. So a subscriber is written to once for each batch that was read, however many
-//! messages were in it.
+//! Operations come in from a [`crate::Session`], one batch of a connection at a time; what they
+//! cause is queued in the outboxes of the clients concerned, and each of those is announced once,
+//! by [`Output::Flush`]. So a subscriber is written to once for each batch that was read, however
+//! many messages were in it.
 //!
 //! Every operation is answered for itself. None can fail half-way: quotas are looked at first.
 //!
@@ -130,7 +130,8 @@ impl Broker {
         Ok(id)
     }
 
-    /// Ends a connection; its will is published, unless it said goodbye. `reason` is for `bus.client`.
+    /// Ends a connection; its will is published, unless it said goodbye. `reason` is for
+    /// `bus.client`.
     pub fn disconnect(&mut self, now: Now, id: ClientId, reason: &str) {
         let said_goodbye = self.client(id).is_some_and(|client| client.said_goodbye);
         let reason = if said_goodbye { "said goodbye" } else { reason };
@@ -162,7 +163,8 @@ impl Broker {
         }
     }
 
-    /// Whether a client should not be read from now: too many answers wait for it, or it is closing.
+    /// Whether a client should not be read from now: too many answers wait for it, or it is
+    /// closing.
     #[must_use]
     pub fn is_choked(&self, id: ClientId) -> bool {
         self.client(id).is_none_or(|client| client.closing || client.outbox.is_choked())

@@ -1,4 +1,5 @@
-//! The way of an operation to its part of the broker, and the small ones: hello, subscriptions, wills.
+//! The way of an operation to its part of the broker, and the small ones: hello, subscriptions,
+//! wills.
 
 use super::client::ClientId;
 use super::remembered::Publisher;

@@ -1,8 +1,8 @@
 //! Requests that wait for their replies.
 //!
-//! A request is published with a reply topic that only its receivers learn; the first publish on that
-//! topic ends it. The number of those that wait is bounded for each connection, and each waits for a
-//! bounded time.
+//! A request is published with a reply topic that only its receivers learn; the first publish on
+//! that topic ends it. The number of those that wait is bounded for each connection, and each waits
+//! for a bounded time.
 
 use super::client::ClientId;
 use foldhash::fast::FixedState;

@@ -1,8 +1,8 @@
 //! Kept values: the last message of each topic that was published with `retain`.
 //!
-//! In memory, and bounded for the bus and for each connection: a flood of topics ends in an error to
-//! whoever floods. A value belongs to the connection that set it last, until that ends; then it counts
-//! for the bus alone.
+//! In memory, and bounded for the bus and for each connection: a flood of topics ends in an error
+//! to whoever floods. A value belongs to the connection that set it last, until that ends; then it
+//! counts for the bus alone.
 
 use super::client::ClientId;
 use super::will::Kept;

@@ -2,8 +2,8 @@
 //!
 //! Every combination of scope and protocol that some pattern asks for is a *realm* of its own. A
 //! message is looked up in at most four: its own scope and protocol, and "any" of either. So a
-//! message from a friend is never even compared with a `self.…` subscription: that is how the promise
-//! of the scopes is kept, by structure and not by a condition.
+//! message from a friend is never even compared with a `self.…` subscription: that is how the
+//! promise of the scopes is kept, by structure and not by a condition.
 //!
 //! Within its realms, a topic is found in a table of exact patterns and in a trie of patterns with
 //! wildcards. The cost depends on the number of the topic's tokens, never on the number of

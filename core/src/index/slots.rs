@@ -81,7 +81,8 @@ impl Slots {
         SubscriptionKey(key)
     }
 
-    /// Takes a record out. Returns what heads its chain, and the chain's new head if it was the first.
+    /// Takes a record out. Returns what heads its chain, and the chain's new head if it was the
+    /// first.
     pub(super) fn remove(&mut self, key: SubscriptionKey) -> Option<(Target, Place, Option<u32>)> {
         let slot = self.slots.try_remove(key.0 as usize)?;
         if let Some(next) = self.slots.get_mut(slot.next as usize) {

@@ -2,8 +2,8 @@
 //!
 //! A node is one token of a pattern. Children are found in one table by parent and token; only the
 //! child for `*` has a field of its own, because every lookup asks for it. A lookup walks down all
-//! branches at once, depth first; a branch ends where no child is, so what is visited is at most what
-//! could match.
+//! branches at once, depth first; a branch ends where no child is, so what is visited is at most
+//! what could match.
 
 use super::slots::{NONE, Place, Slots, SubscriptionKey, Target};
 use foldhash::fast::FixedState;
@@ -111,8 +111,8 @@ impl Trie {
         self.nodes.len() + self.children.len()
     }
 
-    /// `rest`: what of the topic is below this node. A topic has at most 128 tokens, so the depth of
-    /// the recursion is bounded by its length.
+    /// `rest`: what of the topic is below this node. A topic has at most 128 tokens, so the depth
+    /// of the recursion is bounded by its length.
     fn descend(&self, id: u32, rest: Option<&str>, each: &mut impl FnMut(u32)) {
         let Some(node) = self.nodes.get(id as usize) else { return };
         let Some(rest) = rest else {

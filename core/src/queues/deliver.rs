@@ -1,10 +1,11 @@
 //! Where a delivery is encoded and queued, or counted as lost.
 //!
 //! A message is encoded at most once for each framing, however many get it; each subscriber adds a
-//! head with its own number. A run is delivered to binary clients as the frames its publisher wrote.
+//! head with its own number. A run is delivered to binary clients as the frames its publisher
+//! wrote.
 //!
-//! What was lost before is told first: a message is queued only together with the notice that is due
-//! to its subscription, so the notice stands where the lost ones would have stood.
+//! What was lost before is told first: a message is queued only together with the notice that is
+//! due to its subscription, so the notice stands where the lost ones would have stood.
 
 use super::{LAG_BYTES, Queues, note_flush, push_notice};
 use crate::broker::{Client, Framing};
@@ -19,8 +20,8 @@ use std::num::NonZeroU32;
 use std::ops::Range;
 
 impl Queues {
-    /// Delivers these messages of a run to one subscriber: as many as fit, the others are counted as
-    /// lost. Returns how many were queued.
+    /// Delivers these messages of a run to one subscriber: as many as fit, the others are counted
+    /// as lost. Returns how many were queued.
     pub(crate) fn deliver_run(
         &mut self,
         target: Target,
@@ -183,8 +184,8 @@ impl Queues {
     }
 }
 
-/// Offers something to the members of a group until one takes it: first to the one whose turn it is,
-/// then to those after it. If none does, it is lost to the first.
+/// Offers something to the members of a group until one takes it: first to the one whose turn it
+/// is, then to those after it. If none does, it is lost to the first.
 fn to_one(members: &[Target], turn: u64, mut offer: impl FnMut(Target) -> bool) -> Option<Target> {
     let first = turn.checked_rem(members.len() as u64).unwrap_or(0);
     let first = usize::try_from(first).unwrap_or(0);

@@ -1,5 +1,5 @@
-//! Whatever clients do: what is counted is what is there, nothing is over its limit, and when all are
-//! gone nothing is left of them.
+//! Whatever clients do: what is counted is what is there, nothing is over its limit, and when all
+//! are gone nothing is left of them.
 
 use super::walk::{CLIENTS, Walk, limits, step};
 use crate::broker::{Broker, Framing};
@@ -41,14 +41,14 @@ proptest! {
         // Requests and statistics want nothing any more.
         bus.pass(limits().stats_interval_ms);
         prop_assert_eq!(bus.broker.poll_timeout(), None);
-        // What named clients published is forgotten in its time, and kept values when they are told.
+        // What named clients published is forgotten in its time, and kept values when they are
+        // told.
         bus.pass(REMEMBERED_MS_MAX);
         let who = bus.join(Framing::JsonLines);
         for topic in ["a", "a.b", "a.b.c", "x.y", "x"] {
             for protocol in ["ms", "bt"] {
-                let line = format!(
-                    "{{\"op\":\"pub\",\"topic\":\"{topic}\",\"protocol\":\"{protocol}\",\"retain\":true}}"
-                );
+                let fields = format!(r#""topic":"{topic}","protocol":"{protocol}""#);
+                let line = format!(r#"{{"op":"pub",{fields},"retain":true}}"#);
                 bus.line(who, &line);
             }
         }

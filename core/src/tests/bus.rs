@@ -1,8 +1,8 @@
 //! A broker with clients and a clock that only tests move.
 //!
 //! A client is written to only when a test asks what it heard: until then it is a subscriber that
-//! does not read. What is said while a client has to wait is kept, as a socket would keep it, and said
-//! when it has read.
+//! does not read. What is said while a client has to wait is kept, as a socket would keep it, and
+//! said when it has read.
 
 use super::heard::{Heard, take_frames, take_lines, texts};
 use super::lines;

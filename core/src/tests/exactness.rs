@@ -1,7 +1,8 @@
-//! For every subscription: what it heard, and what it was told it missed, is what matched, in order.
+//! For every subscription: what it heard, and what it was told it missed, is what matched, in
+//! order.
 //!
-//! The model is the naive one: a list of what was published and matched, and a place in it. A message
-//! must be the one at that place; a notice moves the place on by its count.
+//! The model is the naive one: a list of what was published and matched, and a place in it. A
+//! message must be the one at that place; a notice moves the place on by its count.
 
 use super::bus::{Bus, Who};
 use super::heard::Heard;

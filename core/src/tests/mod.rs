@@ -1,8 +1,8 @@
 //! The bus as its clients see it, without sockets: what most tests of this crate are written with.
 //!
 //! A [`Bus`] is a broker with a clock that only tests move. Clients come in by either framing, say
-//! what their bytes say, and hear what the broker staged for them; so a test goes the whole way that
-//! a program's bytes go, and reads like a conversation.
+//! what their bytes say, and hear what the broker staged for them; so a test goes the whole way
+//! that a program's bytes go, and reads like a conversation.
 //!
 //! - `bus.rs`: the bus, its clients and its clock;
 //! - `lines.rs`: operations as JSON lines, which `kith-wire` only reads;

@@ -33,7 +33,10 @@ proptest! {
     #[test]
     fn nothing_from_outside_reaches_a_self_subscription(
         patterns in prop::collection::vec((pattern(), any::<bool>(), any::<bool>()), 1..20),
-        messages in prop::collection::vec((topic(), 0..3_usize, any::<bool>(), any::<bool>()), 1..30),
+        messages in prop::collection::vec(
+            (topic(), 0..3_usize, any::<bool>(), any::<bool>()),
+            1..30,
+        ),
     ) {
         let mut bus = Bus::new(small());
         let clients = FRAMINGS.map(|framing| bus.join(framing));
@@ -67,7 +70,8 @@ proptest! {
                     } else {
                         prop_assert_eq!(&message.scope, scope.name());
                     }
-                    prop_assert!(wanted == "*" || wanted == message.scope, "{} {:?}", pattern, message);
+                    let is_wanted = wanted == "*" || wanted == message.scope;
+                    prop_assert!(is_wanted, "{} {:?}", pattern, message);
                 }
             }
         }

@@ -72,7 +72,11 @@ pub(crate) struct Publishing {
 
 fn publishing() -> impl Strategy<Value = Publishing> {
     let bytes = prop_oneof![4 => 3..100_usize, 1 => 2_000..4_000_usize];
-    let priority = prop_oneof![4 => Just(Priority::Normal), 1 => Just(Priority::High), 1 => Just(Priority::Bulk)];
+    let priority = prop_oneof![
+        4 => Just(Priority::Normal),
+        1 => Just(Priority::High),
+        1 => Just(Priority::Bulk),
+    ];
     (
         0..TOPICS.len(),
         prop::bool::weighted(0.2),

@@ -37,11 +37,10 @@ fn anything_else_is_answered_in_a_line_and_closed() {
         let alice = bus.raw(Framing::JsonLines);
         assert_eq!(bus.feed(alice, bytes), 0);
         let heard = bus.hear(alice);
-        assert!(
-            matches!(&heard[..], [Heard::Err { number: None, code, at: Some(found), fatal: true, .. }]
-                if code == "bad-frame" && *found == at),
-            "{heard:?}"
-        );
+        let [Heard::Err { number: None, code, at: found, fatal: true, .. }] = &heard[..] else {
+            panic!("{heard:?}");
+        };
+        assert_eq!((code.as_str(), *found), ("bad-frame", Some(at)));
         assert!(bus.broker.is_closing(bus.id(alice)));
     }
 }

@@ -83,6 +83,11 @@ fn sensible(framing: Framing) -> Vec<u8> {
     bytes
 }
 
+/// Bytes of any kind.
+fn noise(length: std::ops::Range<usize>) -> impl Strategy<Value = Vec<u8>> {
+    prop::collection::vec(any::<u8>(), length)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(150))]
 
@@ -99,7 +104,7 @@ proptest! {
     #[test]
     fn small_frames_of_noise_never_panic(
         frames in prop::collection::vec(
-            (0..14_u8, 0..2_u8, 0..9_u8, 0..4_u8, 0..4_u8, prop::collection::vec(any::<u8>(), 0..40)),
+            (0..14_u8, 0..2_u8, 0..9_u8, 0..4_u8, 0..4_u8, noise(0..40)),
             0..40,
         ),
         reads in any::<bool>(),
