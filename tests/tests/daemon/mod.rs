@@ -1,0 +1,13 @@
+//! The daemon as a program: how it starts, what it leaves behind, and what it says of itself.
+//!
+//! - `starting.rs`: its files and their modes, and what may be in its way;
+//! - `stopping.rs`: signals, and what clients are told;
+//! - `activation.rs`: a socket that systemd passes;
+//! - `logging.rs`: what is on standard error, and what never is;
+//! - `configuring.rs`: the questions that it answers without running.
+
+mod activation;
+mod configuring;
+mod logging;
+mod starting;
+mod stopping;

@@ -1,0 +1,101 @@
+//! The doors of the socket: JSON lines, binary frames, and both in turn.
+//!
+//! The last has one connection speak JSON lines, the next binary frames, and so on; so whatever one
+//! client of a test says in one framing, another hears in the other.
+
+use super::{BinaryFrames, Bus, Client, Door, JsonLines};
+use crate::process::{Daemon, PATIENCE};
+use std::cell::Cell;
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::net::UnixStream;
+
+/// Which framing a door's connections speak, in turn.
+#[derive(Clone, Copy)]
+pub(crate) struct SocketDoor {
+    framings: &'static [Framing],
+}
+
+#[derive(Clone, Copy)]
+enum Framing {
+    JsonLines,
+    BinaryFrames,
+}
+
+pub(crate) const JSON_LINES: SocketDoor = SocketDoor { framings: &[Framing::JsonLines] };
+pub(crate) const BINARY_FRAMES: SocketDoor = SocketDoor { framings: &[Framing::BinaryFrames] };
+pub(crate) const BOTH_IN_TURN: SocketDoor =
+    SocketDoor { framings: &[Framing::JsonLines, Framing::BinaryFrames] };
+
+struct SocketBus {
+    daemon: Daemon,
+    door: SocketDoor,
+    connections: Cell<usize>,
+}
+
+impl SocketDoor {
+    /// A connection to a daemon that runs already: the `nth`.
+    pub(crate) fn connect(self, daemon: &Daemon, nth: usize) -> Client {
+        match self.framings[nth % self.framings.len()] {
+            Framing::JsonLines => Client::new(JsonLines::new(daemon.dial())),
+            Framing::BinaryFrames => Client::new(BinaryFrames::new(daemon.dial())),
+        }
+    }
+}
+
+impl Door for SocketDoor {
+    fn open(&self, configuration: &str) -> Box<dyn Bus> {
+        let daemon = Daemon::with(configuration);
+        Box::new(SocketBus { daemon, door: *self, connections: Cell::new(0) })
+    }
+}
+
+impl Bus for SocketBus {
+    fn connect(&self) -> Client {
+        let nth = self.connections.replace(self.connections.get() + 1);
+        self.door.connect(&self.daemon, nth)
+    }
+}
+
+/// A stream, and what was read of it and not used yet.
+pub(super) struct Stream {
+    stream: UnixStream,
+    buffer: Vec<u8>,
+}
+
+impl Stream {
+    pub(super) fn new(stream: UnixStream) -> Self {
+        Self { stream, buffer: Vec::new() }
+    }
+
+    pub(super) fn write(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).unwrap();
+    }
+
+    pub(super) fn try_write(&mut self, bytes: &[u8]) {
+        if let Err(error) = self.stream.write_all(bytes) {
+            assert_eq!(error.kind(), ErrorKind::BrokenPipe);
+        }
+    }
+
+    /// What `cut` finds in what was read, after as many reads as that takes: it returns what it
+    /// found and in how many bytes. Nothing if the stream ends before.
+    pub(super) fn read<T>(&mut self, cut: impl Fn(&[u8]) -> Option<(T, usize)>) -> Option<T> {
+        let mut chunk = [0; 65_536];
+        loop {
+            if let Some((found, used)) = cut(&self.buffer) {
+                self.buffer.drain(..used);
+                return Some(found);
+            }
+            match self.stream.read(&mut chunk) {
+                Ok(0) => break,
+                Ok(read) => self.buffer.extend_from_slice(&chunk[..read]),
+                // The daemon closed before it had read all.
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => break,
+                Err(error) => panic!("nothing came for {PATIENCE:?}: {error}"),
+            }
+        }
+        let left = String::from_utf8_lossy(&self.buffer);
+        assert!(left.is_empty(), "the stream ends inside of something: {left:?}");
+        None
+    }
+}

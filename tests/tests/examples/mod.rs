@@ -1,0 +1,64 @@
+//! Every example, run as its page says, against a real daemon.
+//!
+//! An example that does not work is worse than none: people copy it. So each one is started as a
+//! user would start it, and what it prints is compared with what `examples/README.md` says. An
+//! example that nobody runs, or that the page forgets, is found.
+
+mod python;
+mod rust;
+mod shell;
+
+use crate::door::{Client, JsonLines};
+use crate::process::{Daemon, Place, Process};
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// A daemon, and a client beside the examples.
+struct Scene {
+    daemon: Daemon,
+    client: Client,
+}
+
+impl Scene {
+    fn new(configuration: &str) -> Self {
+        let daemon = Daemon::with(configuration);
+        let client = Client::new(JsonLines::new(daemon.dial()));
+        Self { daemon, client }
+    }
+
+    fn place(&self) -> &Place {
+        self.daemon.place()
+    }
+
+    /// The command line of an example, which `interpreter` runs.
+    fn command(&self, interpreter: &str, example: &str, arguments: &[&str]) -> Command {
+        let mut command = self.place().program(interpreter);
+        command.arg(folder().join(example)).args(arguments);
+        command
+    }
+
+    /// Starts an example, and waits until it has subscribed: until there are so many subscriptions.
+    fn start_subscriber(&mut self, mut command: Command, subscriptions: u64) -> Process {
+        let process = Process::start(&mut command);
+        self.client.wait_for_count("subscriptions", subscriptions);
+        process
+    }
+}
+
+fn folder() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../examples"))
+}
+
+#[test]
+fn the_page_names_every_example() {
+    let page = fs::read_to_string(folder().join("README.md")).unwrap();
+    for part in ["shell", "python", "src/bin"] {
+        for entry in fs::read_dir(folder().join(part)).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            let is_source = name.ends_with(".sh") || name.ends_with(".py") || name.ends_with(".rs");
+            let link = format!("]({part}/{name})");
+            assert!(!is_source || page.contains(&link), "README.md has no link {link}");
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Many connections: coming and going, or all there at once.
+
+use super::Scene;
+use crate::door::{Connection, Event, JsonLines};
+use crate::process::{PATIENCE, Place};
+use kith_wire::Code;
+use std::fs;
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+#[test]
+fn a_thousand_that_come_and_go_leave_nothing_behind() {
+    let mut scene = Scene::new("");
+    let files = |scene: &Scene| {
+        fs::read_dir(format!("/proc/{}/fd", scene.daemon.process().id())).unwrap().count()
+    };
+    let before = files(&scene);
+    let beginnings: [&[u8]; 5] = [
+        b"",
+        b"{\"op\":\"sub\",\"id\":1,\"pattern\":\"self.neighbour\"}\n",
+        b"{\"op\":\"sub\",\"id\":1,\"pattern\":\"self.neighb",
+        b"KTH\x01\x12\0\0\0\x02\0\0\0\x01\0\0\0*/*.>x",
+        b"KT",
+    ];
+    for round in 0..1_000 {
+        let mut stream = scene.daemon.dial();
+        stream.write_all(beginnings[round % beginnings.len()]).unwrap();
+        drop(stream);
+        if round % 100 == 0 {
+            scene.talk();
+        }
+    }
+    scene.wait_until_alone();
+    assert_eq!(scene.count("subscriptions"), 1);
+    assert_eq!(files(&scene), before);
+    scene.end(8 << 10);
+}
+
+#[test]
+fn past_the_limit_connections_are_refused_in_words() {
+    let mut scene = Scene::new("limits.clients_max = 40");
+    let mut crowd: Vec<_> = (0..38).map(|_| scene.daemon.dial()).collect();
+    scene.publisher.wait_for_count("clients", 40);
+    for says_something in [false, true] {
+        let mut stream = scene.daemon.dial();
+        if says_something {
+            // It may have been closed already.
+            let _ = stream.write_all(b"{\"op\":\"ping\",\"id\":1}\n");
+        }
+        let mut refused = JsonLines::new(stream);
+        let expected = Event::Err { number: None, code: Code::QuotaClients, fatal: true };
+        assert_eq!(refused.receive(), Some(expected));
+        assert_eq!(refused.receive(), None);
+    }
+    scene.talk();
+    // Who is there already stays, and a place that gets free is given again.
+    let mut last = JsonLines::new(crowd.pop().unwrap());
+    last.say("{\"op\":\"ping\",\"id\":1}\n");
+    assert_eq!(last.line().as_deref(), Some("{\"op\":\"ok\",\"id\":1}"));
+    drop(crowd);
+    drop(last);
+    scene.wait_until_alone();
+    let mut next = JsonLines::new(scene.daemon.dial());
+    next.say("{\"op\":\"ping\",\"id\":1}\n");
+    assert_eq!(next.line().as_deref(), Some("{\"op\":\"ok\",\"id\":1}"));
+    drop(next);
+    scene.end(4 << 10);
+}
+
+/// Ten times as many connections as there may be: the neighbour notices nothing, and when they are
+/// gone a new one is served within a second.
+fn crowd_out(scene: &mut Scene, limit: usize) {
+    let crowd: Vec<_> = (0..10 * limit).map(|_| scene.daemon.dial()).collect();
+    scene.talk();
+    let left = Instant::now();
+    drop(crowd);
+    // Those who wait to be taken were there before; until they are, there may be no room.
+    loop {
+        let mut client = JsonLines::new(scene.daemon.dial());
+        client.try_say("{\"op\":\"ping\",\"id\":1}\n");
+        match client.receive() {
+            Some(Event::Ok { number: 1, .. }) => break,
+            _ => assert!(left.elapsed() < PATIENCE, "the crowd is still there"),
+        }
+    }
+    assert!(left.elapsed() < Duration::from_secs(1), "after {:?}", left.elapsed());
+    scene.talk();
+}
+
+#[test]
+fn a_crowd_ten_times_the_limit_stops_nobody_after_it() {
+    let mut scene = Scene::new("limits.clients_max = 40");
+    crowd_out(&mut scene, 40);
+    scene.end(8 << 10);
+}
+
+#[test]
+fn a_crowd_ten_times_the_file_descriptors_stops_nobody_after_it() {
+    let place = Place::new("");
+    let daemon = place.command();
+    let mut limited = Place::bare("sh");
+    limited.args(["-c", "ulimit -n 64 && exec \"$0\" \"$@\""]);
+    limited.arg(daemon.get_program()).args(daemon.get_args());
+    let daemon = place.start_by(&mut limited);
+    assert!(daemon.process().stderr().contains("fewer connections than configured"));
+    let mut scene = Scene::on(daemon);
+    crowd_out(&mut scene, 64);
+    scene.end(8 << 10);
+}

@@ -1,0 +1,28 @@
+//! The tests that need more than one crate, in one binary: each subject is a module.
+//!
+//! One binary links once, shares its helpers and runs its tests side by side. The modules are
+//! marked as test code because lints can't tell that from the folder.
+//!
+//! - `house`: the rules of `CONTRIBUTING.md`;
+//! - `process`: programs under test, the daemon before all; `door`: how they are spoken to;
+//! - `contract`: what every door promises, as one script that runs over each of them;
+//! - `socket`: what only the socket promises; `hostile`: clients that mean no good;
+//! - `daemon`: the daemon as a program: how it starts, stops and what it leaves behind;
+//! - `examples`: every example, run as its page says.
+
+#[cfg(test)]
+mod contract;
+#[cfg(test)]
+mod daemon;
+#[cfg(test)]
+mod door;
+#[cfg(test)]
+mod examples;
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod house;
+#[cfg(test)]
+mod process;
+#[cfg(test)]
+mod socket;
