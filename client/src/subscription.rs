@@ -55,7 +55,8 @@ impl<'a> Subscribe<'a> {
         self
     }
 
-    /// It only looks on: it gets what matches, but a request that nobody else gets has no responder.
+    /// It only looks on: it gets what matches, but a request that nobody else gets has no
+    /// responder.
     pub fn monitor(mut self) -> Self {
         self.monitor = true;
         self

@@ -95,6 +95,9 @@ pub(crate) const BUFFER_BYTES_MIN: usize = 1 << 10;
 pub(crate) const SEGMENT_BUFFER_BYTES_MAX: usize = 2 * SEGMENT_BYTES_MAX;
 /// Larger buffers are given back to the system rather than kept.
 pub(crate) const BUFFER_KEPT_BYTES_MAX: usize = 512 << 10;
+/// A pattern with wildcards counts as one subscription for each so many of its tokens: a hundred of
+/// them take fifty times the memory of two.
+pub(crate) const WEIGHT_TOKENS_MAX: usize = 8;
 /// From so many subscriptions that ended at once, memory is given back.
 pub(crate) const TRIMMED_SUBSCRIPTIONS_MIN: usize = 1 << 10;
 /// A run is cut at this size, so that a subscriber's frame stays small.
@@ -115,3 +118,8 @@ pub(crate) const REMEMBERED_MS_MAX: u64 = 10 * 60 * 1000;
 pub(crate) const REMEMBERED_CLIENTS_MAX: usize = 1024;
 /// Errors in a row after which a client is cut off: what sends so many speaks something else.
 pub(crate) const ERRORS_IN_A_ROW_MAX: u32 = 64;
+/// Targets of publishes, and kept values looked at, after which a session lets others have their
+/// turn: some two milliseconds.
+pub(crate) const WORK_PER_FEED_MAX: u64 = 4096;
+/// Bytes of a will's payload: it says that somebody is gone, and waits in memory until then.
+pub(crate) const WILL_BYTES_MAX: usize = 64 << 10;

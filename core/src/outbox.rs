@@ -142,16 +142,12 @@ impl Outbox {
         let Share { body, part, taken_bytes } = share;
         let block = body.share(buffers, part.len(), taken_bytes);
         let bytes = head.len() + part.len();
-        let is_last = block.is_some() || parcel.expires_at_ms.is_some();
         let segment = self.open(buffers, Lane::Messages(parcel.priority), parcel.expires_at_ms);
         segment.own.extend_from_slice(head);
         segment.messages += parcel.messages;
         match block {
             Some(block) => segment.shared = Some((block, part)),
             None => segment.own.extend_from_slice(body.bytes().get(part).unwrap_or_default()),
-        }
-        if is_last {
-            segment.seal(buffers);
         }
         self.message_bytes += bytes;
         self.messages += parcel.messages as usize;

@@ -10,7 +10,7 @@
 
 use crate::broker::{Broker, ClientId, Framing};
 use crate::clock::Now;
-use crate::limits::{ERRORS_IN_A_ROW_MAX, RUN_BYTES_MAX};
+use crate::limits::{ERRORS_IN_A_ROW_MAX, RUN_BYTES_MAX, WORK_PER_FEED_MAX};
 use kith_wire::binary::{self, Frame, frame};
 use kith_wire::limits::{frame_bytes_max, line_bytes_max};
 use kith_wire::{Code, Operation, Options, Publication, Refusal, Request, RequestNumber, json};
@@ -35,6 +35,9 @@ pub struct Fed {
     /// So many bytes in all are needed before it makes sense to feed again: a frame's whole length,
     /// where that is known; else 0.
     pub wanted: usize,
+    /// It stopped because this was enough work for one turn: others come first, then it wants to be
+    /// fed the same again.
+    pub unfinished: bool,
 }
 
 impl Session {
@@ -53,7 +56,12 @@ impl Session {
     /// Takes in what was read: what was left of the last time, and what came since.
     pub fn feed(&mut self, broker: &mut Broker, now: Now, bytes: &[u8]) -> Fed {
         let mut fed = Fed::default();
+        let work_max = broker.work().saturating_add(WORK_PER_FEED_MAX);
         while !broker.is_choked(self.client) {
+            if work_max < broker.work() {
+                fed.unfinished = fed.consumed < bytes.len();
+                break;
+            }
             let rest = bytes.get(fed.consumed..).unwrap_or_default();
             let step = match self.framing {
                 None => self.begin(broker, rest),

@@ -16,9 +16,14 @@ use tokio::net::UnixStream;
 
 /// Takes connections, until it is dropped.
 pub(crate) async fn accept(hub: Rc<Hub>, listener: &Accepting) {
+    let mut has_warned = false;
     loop {
         match listener.listener().accept().await {
-            Ok((stream, _)) => take(&hub, stream),
+            Ok((stream, _)) => {
+                if let Err(refusal) = take(&hub, stream) {
+                    log_refusal(&refusal, &mut has_warned);
+                }
+            }
             Err(error) => {
                 // Most often file descriptors that something else in this process has taken.
                 tracing::error!(%error, "can't accept a connection; trying again");
@@ -28,22 +33,28 @@ pub(crate) async fn accept(hub: Rc<Hub>, listener: &Accepting) {
     }
 }
 
-fn take(hub: &Rc<Hub>, stream: UnixStream) {
-    if let Err(refusal) = may_enter(&stream) {
-        tracing::warn!(reason = refusal.text, "refused a connection");
-        refuse(&stream, &refusal);
-        return;
-    }
-    let connected = hub.broker().connect(hub.now());
+fn take(hub: &Rc<Hub>, stream: UnixStream) -> Result<(), Refusal> {
+    let connected = may_enter(&stream).and_then(|()| hub.broker().connect(hub.now()));
     match connected {
         Ok(client) => {
             hub.perform();
             tokio::task::spawn_local(serve(Rc::clone(hub), stream, client));
+            Ok(())
         }
         Err(refusal) => {
-            tracing::warn!(reason = refusal.text, "refused a connection");
             refuse(&stream, &refusal);
+            Err(refusal)
         }
+    }
+}
+
+/// The first is worth a warning. Whoever connects again and again would fill the log, and a log
+/// that nobody reads would stop the bus.
+fn log_refusal(refusal: &Refusal, has_warned: &mut bool) {
+    if std::mem::replace(has_warned, true) {
+        tracing::debug!(reason = refusal.text, "refused a connection");
+    } else {
+        tracing::warn!(reason = refusal.text, "refused a connection; further ones at level debug");
     }
 }
 

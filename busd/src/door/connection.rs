@@ -28,7 +28,7 @@ pub(crate) struct Connection {
     client: ClientId,
     /// The socket's buffer was full; the connection's own task waits for room.
     blocked: Cell<bool>,
-    /// Writing failed, so the peer is gone; the connection's own task ends it.
+    /// Writing failed, so the peer is gone; the connection's own task reads what it said and ends.
     broken: Cell<bool>,
     overflown: Cell<bool>,
     /// Nothing is read any more; its task waits for what is left to be sent.
@@ -42,9 +42,17 @@ struct Reader {
     /// What was read and not consumed yet.
     rest: Vec<u8>,
     fed: Fed,
-    /// The session stopped because its client has to wait, and may have more to do than reading
-    /// brings.
+    /// The session stopped although there is more to do: its client has to wait, or others come
+    /// first.
     stopped: bool,
+}
+
+/// What became of a turn.
+enum Turn {
+    /// There may be more to do, but others come first.
+    Over,
+    /// The connection has ended, for this reason.
+    Ended(&'static str),
 }
 
 /// Why a connection ended, as `bus.client` says it.
@@ -58,7 +66,14 @@ pub(crate) async fn serve(hub: Rc<Hub>, stream: UnixStream, client: ClientId) {
     hub.add(Rc::clone(&connection));
     tracing::debug!(client = client.serial(), "connected");
     let mut reader = Reader::new(client);
-    let mut reason = poll_fn(|cx| connection.turn(&hub, &mut reader, cx)).await;
+    let mut reason = loop {
+        match poll_fn(|cx| connection.turn(&hub, &mut reader, cx)).await {
+            Turn::Ended(reason) => break reason,
+            // Not before the runtime has looked at all sockets: waking this task at once would have
+            // it go on for many turns before that.
+            Turn::Over => tokio::task::yield_now().await,
+        }
+    };
     // Who has said all may still wait for replies, and what is queued is still sent to whoever
     // reads it; but nobody is waited for without end.
     connection.lingers.set(true);
@@ -125,14 +140,16 @@ impl Connection {
     }
 
     /// One turn of the connection's task: all that can be done without waiting.
-    fn turn(&self, hub: &Hub, reader: &mut Reader, cx: &mut Context<'_>) -> Poll<&'static str> {
+    fn turn(&self, hub: &Hub, reader: &mut Reader, cx: &mut Context<'_>) -> Poll<Turn> {
         self.remember(cx);
         for _ in 0..READS_PER_TURN_MAX {
-            if self.poll_unblocked(hub, cx).is_ready() && self.broken.get() {
-                return Poll::Ready(FAILED);
+            let _ = self.poll_unblocked(hub, cx);
+            if self.broken.get() {
+                // The peer is gone, but what it said before that counts: it is read to its end.
+                hub.broker().discard_output(self.client);
             }
             if hub.broker().is_closing(self.client) {
-                return Poll::Ready(CLOSED);
+                return Poll::Ready(Turn::Ended(CLOSED));
             }
             if hub.broker().is_choked(self.client) {
                 // Woken when there is room to write.
@@ -141,24 +158,25 @@ impl Connection {
             if reader.stopped {
                 reader.feed_rest(hub);
                 hub.perform();
-                continue;
+                break;
             }
             match self.stream.poll_read_ready(cx) {
                 Poll::Pending => return Poll::Pending,
-                Poll::Ready(Err(_)) => return Poll::Ready(FAILED),
+                Poll::Ready(Err(_)) => return Poll::Ready(Turn::Ended(FAILED)),
                 Poll::Ready(Ok(())) => {}
             }
             match reader.read(hub, &self.stream) {
-                Ok(0) => return Poll::Ready(GONE),
+                Ok(0) => return Poll::Ready(Turn::Ended(GONE)),
                 Ok(_) => hub.perform(),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => return Poll::Ready(FAILED),
+                Err(_) => return Poll::Ready(Turn::Ended(FAILED)),
+            }
+            if reader.stopped {
+                break;
             }
         }
-        // There may be more to read; the others come first.
-        cx.waker().wake_by_ref();
-        Poll::Pending
+        Poll::Ready(Turn::Over)
     }
 
     /// Whether the peer has only shut down its writing side, e.g. `socat` at the end of its input.
@@ -183,11 +201,13 @@ impl Connection {
     fn drain(&self, hub: &Hub, cx: &mut Context<'_>) -> Poll<()> {
         self.remember(cx);
         loop {
-            if self.broken.get() || !hub.broker().has_output(self.client) {
-                return Poll::Ready(());
-            }
             if self.poll_unblocked(hub, cx).is_pending() {
                 return Poll::Pending;
+            }
+            // Afterwards all is sent, or the peer is gone, or the socket is full.
+            self.flush(hub, hub.now());
+            if !self.blocked.get() {
+                return Poll::Ready(());
             }
         }
     }
@@ -268,6 +288,7 @@ impl Reader {
             self.rest = Vec::new();
         } else {
             self.rest.extend_from_slice(unconsumed);
+            self.rest.shrink_to(READ_BYTES);
         }
         self.note_stop(hub);
         Ok(read)
@@ -291,6 +312,9 @@ impl Reader {
     fn feed_rest(&mut self, hub: &Hub) {
         self.fed = self.session.feed(&mut hub.broker(), hub.now(), &self.rest);
         self.rest.drain(..self.fed.consumed);
+        if self.fed.consumed > 0 {
+            self.rest.shrink_to(READ_BYTES);
+        }
         if self.rest.is_empty() {
             self.rest = Vec::new();
         }
@@ -298,7 +322,8 @@ impl Reader {
     }
 
     fn note_stop(&mut self, hub: &Hub) {
-        self.stopped = !self.rest.is_empty() && hub.broker().is_choked(self.session.client());
+        let has_to_wait = self.fed.unfinished || hub.broker().is_choked(self.session.client());
+        self.stopped = !self.rest.is_empty() && has_to_wait;
     }
 }
 

@@ -56,6 +56,8 @@ pub(crate) struct Client {
     pub(crate) outbox: Outbox,
     /// By number. Ordered, because clients choose the numbers.
     pub(crate) subscriptions: BTreeMap<u32, SubscriptionKey>,
+    /// What they count together, see [`crate::index::weight`].
+    pub(crate) subscriptions_weight: usize,
     /// Requests that wait: their numbers, and the tokens of their reply topics.
     pub(crate) requests: BTreeMap<u32, u128>,
     pub(crate) will: Option<Will>,
@@ -80,6 +82,7 @@ impl Client {
             identity: None,
             outbox: Outbox::default(),
             subscriptions: BTreeMap::new(),
+            subscriptions_weight: 0,
             requests: BTreeMap::new(),
             will: None,
             closing: false,

@@ -33,6 +33,7 @@ use crate::clock::Now;
 use crate::identifiers::Identifiers;
 use crate::index::{Index, Matches};
 use crate::limits::Limits;
+use crate::outbox::Outbox;
 use crate::queues::Queues;
 use kith_wire::{Code, Event, Refusal, RequestNumber, Scope};
 use remembered::{Publisher, Remembered};
@@ -53,6 +54,8 @@ pub struct Broker {
     /// When `bus.stats` is published next, while somebody subscribes to it.
     stats_due_ms: Option<u64>,
     shutting_down: bool,
+    /// How much has been done: a count of targets and of kept values that were looked at.
+    work: u64,
 }
 
 /// What the broker wants done.
@@ -94,6 +97,7 @@ impl Broker {
             next_serial: 0,
             stats_due_ms: None,
             shutting_down: false,
+            work: 0,
         }
     }
 
@@ -136,6 +140,7 @@ impl Broker {
         let said_goodbye = self.client(id).is_some_and(|client| client.said_goodbye);
         let reason = if said_goodbye { "said goodbye" } else { reason };
         let event = self.client_event(id, "disconnected", Some(reason));
+        self.announce_lags(now);
         self.release(id);
         if self.client(id).is_none() {
             return;
@@ -174,6 +179,11 @@ impl Broker {
     #[must_use]
     pub fn is_closing(&self, id: ClientId) -> bool {
         self.client(id).is_none_or(|client| client.closing)
+    }
+
+    /// How much has been done since the start: what a session measures its turn by.
+    pub(crate) fn work(&self) -> u64 {
+        self.work
     }
 
     /// Whether something waits to be sent to a client.
@@ -236,6 +246,13 @@ impl Broker {
         }
     }
 
+    /// Forgets what waits for a client that can't be sent anything any more.
+    pub fn discard_output(&mut self, id: ClientId) {
+        if let Some(client) = self.queues.get(id) {
+            client.outbox = Outbox::default();
+        }
+    }
+
     /// Tells everybody that the daemon stops, and takes nothing more from anyone. What waits for a
     /// client is still sent to it. Wills are not published: nobody would be there to hear them.
     pub fn shut_down(&mut self) {
@@ -295,6 +312,7 @@ impl Broker {
     fn release(&mut self, id: ClientId) {
         let Some(client) = self.queues.get(id) else { return };
         let subscriptions = std::mem::take(&mut client.subscriptions);
+        client.subscriptions_weight = 0;
         let requests = std::mem::take(&mut client.requests);
         for key in subscriptions.values() {
             self.index.remove(*key);

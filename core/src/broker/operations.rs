@@ -7,6 +7,7 @@ use super::will::Will;
 use super::{Broker, Client};
 use crate::clock::Now;
 use crate::index::{Role, Target};
+use crate::limits::WILL_BYTES_MAX;
 use crate::parcels::Single;
 use kith_wire::{
     Code, Event, Operation, Publication, Refusal, Request, RequestNumber, Scope, Subscribe,
@@ -98,12 +99,19 @@ impl Broker {
             let text = format!("subscription {number} is there already; take another number");
             return Err(Refusal::new(Code::DuplicateSubscription, text));
         }
-        if own_max <= client.subscriptions.len() {
-            let text = format!("this connection has {own_max} subscriptions, as many as it may");
+        let weight = crate::index::weight(&asked.pattern);
+        if own_max < client.subscriptions_weight.saturating_add(weight) {
+            let text = format!(
+                "a connection has at most {own_max} subscriptions; long patterns with wildcards \
+                 count as several"
+            );
             return Err(Refusal::new(Code::QuotaSubscriptions, text));
         }
-        if total_max <= self.index.len() {
-            let text = format!("the bus has {total_max} subscriptions, as many as it may");
+        if total_max < self.index.weight().saturating_add(weight) {
+            let text = format!(
+                "the bus has at most {total_max} subscriptions; long patterns with wildcards \
+                 count as several"
+            );
             return Err(Refusal::new(Code::QuotaSubscriptions, text));
         }
         let role = match asked.group.as_deref() {
@@ -114,6 +122,7 @@ impl Broker {
         let key = self.index.insert(&asked.pattern, role, id.place, number);
         self.with(id, |client| {
             client.subscriptions.insert(number, key);
+            client.subscriptions_weight += weight;
         });
         self.answer_ok(id, Some(asked.number));
         if asked.retained && asked.pattern.scope().matches(Scope::Own) {
@@ -126,6 +135,8 @@ impl Broker {
     fn deliver_retained(&mut self, now: Now, id: ClientId, asked: &Subscribe<'_>) {
         let target =
             Target { client: id.place, number: asked.number.get(), group: crate::index::NONE };
+        // At the most: how many there are to look at is not known before.
+        self.work += self.retained.len() as u64;
         for kept in self.retained.find(&asked.pattern, now.unix_ms) {
             let mut single = Single::new(kept.delivery());
             self.queues.deliver_single(target, &mut single);
@@ -146,7 +157,10 @@ impl Broker {
             let text = format!("this connection has no subscription {number}");
             return Err(Refusal::new(Code::UnknownSubscription, text));
         };
-        self.index.remove(key);
+        let weight = self.index.remove(key);
+        self.with(id, |client| {
+            client.subscriptions_weight = client.subscriptions_weight.saturating_sub(weight);
+        });
         self.queues.finish_subscription(id, number);
         self.announce_lags(now);
         Ok(())
@@ -156,6 +170,10 @@ impl Broker {
         self.check_destination(&publication)?;
         if publication.topic.is_reserved() {
             return Err(reserved(publication.topic.as_str()));
+        }
+        if WILL_BYTES_MAX < publication.payload.len() {
+            let text = format!("a will's payload has at most {WILL_BYTES_MAX} bytes");
+            return Err(Refusal::new(Code::TooLarge, text));
         }
         self.with(id, |client| client.will = Some(Will::new(publication)));
         Ok(())

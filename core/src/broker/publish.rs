@@ -219,6 +219,7 @@ impl Broker {
 
     fn deliver_run(&mut self, now: Now, mut run: Run<'_>) -> Reach {
         self.look_up(run.scope, run.protocol.as_str(), run.topic.as_str());
+        self.work += self.matched.matches.len() as u64;
         let Self { queues, matched: Matched { matches, turn, .. }, .. } = self;
         let count = run.count;
         let mut reach = Reach::default();
@@ -248,6 +249,7 @@ impl Broker {
     pub(super) fn deliver_alone(&mut self, mut single: Single<'_>) -> Reach {
         let delivery = &single.delivery;
         self.look_up(delivery.scope, delivery.protocol.as_str(), delivery.topic.as_str());
+        self.work += self.matched.matches.len() as u64;
         let Self { queues, matched: Matched { matches, turn, .. }, .. } = self;
         let mut reach = Reach::default();
         for target in &matches.each {

@@ -64,7 +64,11 @@ impl Remembered {
     /// Remembers an id that this publisher, who is connected, has published now.
     pub(crate) fn remember(&mut self, publisher: Publisher, id: MessageId, monotonic_ms: u64) {
         while REMEMBERED_IDS_TOTAL_MAX <= self.total {
+            let before = self.total;
             self.make_room();
+            if self.total == before && self.gone.is_empty() {
+                return;
+            }
         }
         let Some(window) = self.windows.get_mut(&publisher) else { return };
         if REMEMBERED_IDS_MAX <= window.order.len() {

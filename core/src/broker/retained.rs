@@ -177,7 +177,9 @@ impl Retained {
         let expiring = self.values.values().filter(|value| value.kept.expires_at_ms.is_some());
         let counted: usize = self.owners.values().map(|share| share.messages).sum();
         let bytes: usize = self.values.values().map(|value| value.kept.bytes()).sum();
+        let owners_of_nothing = self.owners.values().filter(|share| share.messages == 0);
         counted.abs_diff(owned.count())
+            + owners_of_nothing.count()
             + self.expiring.len().abs_diff(expiring.count())
             + self.bytes.abs_diff(bytes)
     }

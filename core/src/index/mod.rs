@@ -16,7 +16,7 @@ mod names;
 mod slots;
 mod trie;
 
-use crate::limits::TRIMMED_SUBSCRIPTIONS_MIN;
+use crate::limits::{TRIMMED_SUBSCRIPTIONS_MIN, WEIGHT_TOKENS_MAX};
 use exact::Exact;
 use kith_wire::{Pattern, ProtocolSelector, Scope, ScopeSelector};
 use names::Names;
@@ -36,6 +36,17 @@ pub(crate) struct Index {
     /// Subscriptions by realm.
     realms: Vec<u32>,
     version: u64,
+    weight: usize,
+}
+
+/// What a subscription counts. A pattern with wildcards takes memory, and time when it is looked
+/// for, by its tokens; most have a few.
+pub(crate) fn weight(pattern: &Pattern<'_>) -> usize {
+    if pattern.has_wildcard() { weight_of(pattern.topic().split('.').count()) } else { 1 }
+}
+
+fn weight_of(tokens: usize) -> usize {
+    tokens.div_ceil(WEIGHT_TOKENS_MAX).max(1)
 }
 
 /// What a subscription is to the others.
@@ -62,7 +73,11 @@ pub(crate) struct Matches {
 
 impl Matches {
     pub(crate) fn is_empty(&self) -> bool {
-        self.each.is_empty() && self.grouped.is_empty()
+        self.len() == 0
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.each.len() + self.grouped.len()
     }
 
     /// The members that match, group by group.
@@ -95,6 +110,7 @@ impl Index {
             groups: Names::new(seed),
             realms: Vec::new(),
             version: 0,
+            weight: 0,
         }
     }
 
@@ -107,6 +123,11 @@ impl Index {
         self.slots.len()
     }
 
+    /// What all subscriptions count together.
+    pub(crate) fn weight(&self) -> usize {
+        self.weight
+    }
+
     /// Adds a subscription of `client`, by its `number`.
     pub(crate) fn insert(
         &mut self,
@@ -116,6 +137,7 @@ impl Index {
         number: u32,
     ) -> SubscriptionKey {
         self.version += 1;
+        self.weight += weight(pattern);
         let protocol = match pattern.protocol() {
             ProtocolSelector::Any => NONE,
             ProtocolSelector::Only(protocol) => self.protocols.acquire(protocol.as_str()),
@@ -141,19 +163,26 @@ impl Index {
         }
     }
 
-    /// Takes a subscription out.
-    pub(crate) fn remove(&mut self, key: SubscriptionKey) {
+    /// Takes a subscription out. Returns what it counted.
+    pub(crate) fn remove(&mut self, key: SubscriptionKey) -> usize {
         self.version += 1;
-        let Some((target, place, now_empty)) = self.slots.remove(key) else { return };
+        let Some((target, place, now_empty)) = self.slots.remove(key) else { return 0 };
+        let weight = match place {
+            Place::Exact(_) => 1,
+            Place::Here(node) => weight_of(self.trie.depth(node)),
+            Place::Below(node) => weight_of(self.trie.depth(node) + 1),
+        };
         let realm = match place {
             Place::Exact(entry) => self.exact.removed(entry, now_empty),
             Place::Here(node) | Place::Below(node) => self.trie.removed(node, place, now_empty),
         };
+        self.weight = self.weight.saturating_sub(weight);
         if let Some(count) = self.realms.get_mut(realm as usize) {
             *count = count.saturating_sub(1);
         }
         self.protocols.release(protocol_of(realm));
         self.groups.release(target.group);
+        weight
     }
 
     /// Finds who wants a message.
@@ -235,6 +264,7 @@ impl Index {
             + self.trie.len()
             + self.protocols.len()
             + self.groups.len()
+            + self.weight
             + self.realms.iter().map(|count| *count as usize).sum::<usize>()
     }
 }

@@ -105,6 +105,8 @@ proptest! {
                 }
             }
             prop_assert_eq!(index.len(), model.len());
+            let weight: usize = model.iter().map(|(_, pattern, ..)| weight(pattern)).sum();
+            prop_assert_eq!(index.weight(), weight);
         }
         for (key, ..) in model {
             index.remove(key);

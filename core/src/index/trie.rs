@@ -86,6 +86,16 @@ impl Trie {
         }
     }
 
+    /// How many tokens lead to a node.
+    pub(super) fn depth(&self, mut id: u32) -> usize {
+        let mut depth = 0;
+        while let Some(node) = self.nodes.get(id as usize).filter(|node| !node.token.is_empty()) {
+            depth += 1;
+            id = node.parent;
+        }
+        depth
+    }
+
     /// The topic pattern of a node's chain, and its realm.
     pub(super) fn topic(&self, id: u32, place: Place) -> Option<(u32, String)> {
         let mut tokens: Vec<&str> = Vec::new();

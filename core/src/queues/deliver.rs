@@ -135,6 +135,10 @@ impl Queues {
         let Self { clients, buffers, limits, notices, flush, .. } = self;
         let Some(client) = clients.get_mut(place as usize) else { return false };
         let parcel = single.parcel(kind);
+        if !client.outbox.has_room(single.delivery.payload.len(), 1, limits) {
+            // Not even worth encoding.
+            return false;
+        }
         let mut head = buffers.take();
         let (body, part) = match client.framing {
             Framing::Binary => {

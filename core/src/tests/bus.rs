@@ -224,7 +224,10 @@ impl Bus {
                 self.transcript.extend_from_slice(&slice[..part]);
                 sent += part;
             }
-            self.broker.wrote(self.now, id, sent);
+            // A shell that has nothing to write does not write.
+            if sent > 0 {
+                self.broker.wrote(self.now, id, sent);
+            }
             left -= sent;
             self.collect_outputs();
         }

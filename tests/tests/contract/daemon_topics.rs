@@ -50,6 +50,7 @@ fn clients_that_come_and_go_are_announced(door: &dyn Door) {
         client.ask(&Operation::Hello { name: Some("visitor".to_owned()), client: None });
         let connected = watcher.message_on(1).value();
         assert_eq!(connected["event"], "connected");
+        assert!(connected["framing"].is_null(), "it has said nothing yet: {connected}");
         if says_bye {
             client.done(&Operation::Bye);
         }

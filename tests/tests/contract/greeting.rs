@@ -11,6 +11,7 @@ on_every_door! {
     answers_come_in_the_order_of_the_operations,
     bye_is_answered_and_then_the_connection_closed,
     what_was_queued_comes_before_the_end,
+    after_bye_nothing_new_comes,
 }
 
 fn nothing_has_to_be_said_before_the_first_operation(door: &dyn Door) {
@@ -117,4 +118,24 @@ fn what_was_queued_comes_before_the_end(door: &dyn Door) {
         received += 1;
     }
     assert_eq!(received, 1_000);
+}
+
+fn after_bye_nothing_new_comes(door: &dyn Door) {
+    let bus = door.open("");
+    let (mut publisher, mut leaver) = (bus.connect(), bus.connect());
+    leaver.subscribe(1, "self.a");
+    let payload = format!("\"{}\"", "x".repeat(10_000));
+    for _ in 0..300 {
+        publisher.tell(&Operation::Publish(Publication::json("a", &payload)));
+    }
+    publisher.done(&Operation::Ping);
+    leaver.send_as(2, &Operation::Bye);
+    publisher.wait_for_count("subscriptions", 0);
+    publisher.publish("a", "1");
+    for _ in 0..300 {
+        assert_eq!(leaver.message_on(1).payload.len(), payload.len());
+    }
+    let ok = Event::Ok { number: 2, message_id: None, duplicate: false };
+    assert_eq!(leaver.next_or_end(), Some(ok), "last of all");
+    assert_eq!(leaver.next_or_end(), None);
 }

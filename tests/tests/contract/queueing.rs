@@ -3,7 +3,7 @@
 //! A subscriber here simply does not read. What its socket holds has been sent; so there is more
 //! before it ([`FILLING`]) than any door holds on its way, and the rest is the daemon's queue.
 
-use crate::door::{Bus, Client, Door, Event, Operation, Publication, subscription};
+use crate::door::{Bus, Client, Door, Event, Operation, Publication, Subscription};
 use kith_wire::Code;
 
 on_every_door! {
@@ -14,6 +14,8 @@ on_every_door! {
     a_subscriber_that_does_not_read_holds_up_nobody,
     a_request_to_a_full_queue_is_busy_at_once,
     a_group_passes_a_full_member_over,
+    a_reply_for_which_there_is_no_room_is_busy,
+    a_reply_does_not_expire_while_it_waits,
 }
 
 /// Messages of [`FILLER_BYTES`], 3 MiB together.
@@ -81,7 +83,7 @@ fn answers_overtake_messages(door: &dyn Door) {
     let bus = door.open("");
     let mut publisher = bus.connect();
     let mut subscriber = stalled(&*bus, &mut publisher);
-    subscriber.send_as(2, &subscription("self.b"));
+    subscriber.send_as(2, &Operation::Subscribe(Subscription::to("self.b")));
     publisher.wait_for_count("subscriptions", 2);
     let mut before = 0;
     while subscriber.next().answers() != Some(2) {
@@ -161,14 +163,8 @@ fn a_group_passes_a_full_member_over(door: &dyn Door) {
     let bus = door.open(SMALL_QUEUE);
     let mut publisher = bus.connect();
     let mut full = stalled(&*bus, &mut publisher);
-    full.send_as(
-        2,
-        &Operation::Subscribe {
-            pattern: "self.jobs".to_owned(),
-            group: Some("workers".to_owned()),
-            retained: false,
-        },
-    );
+    let member = Subscription::to("self.jobs").in_group("workers");
+    full.send_as(2, &Operation::Subscribe(member));
     let mut free = bus.connect();
     free.subscribe_group(2, "self.jobs", "workers");
     publisher.wait_for_count("subscriptions", 3);
@@ -177,4 +173,48 @@ fn a_group_passes_a_full_member_over(door: &dyn Door) {
         publisher.publish("jobs", &payload);
         assert_eq!(free.message_on(2).payload.len(), payload.len());
     }
+}
+
+/// A client with a full queue that has asked something, the request's number, and who was asked.
+fn stalled_requester(bus: &dyn Bus, publisher: &mut Client) -> (Client, u32, Client) {
+    let (mut requester, mut responder) = (bus.connect(), bus.connect());
+    requester.subscribe(1, "self.a");
+    responder.subscribe(1, "self.sum");
+    let number = requester.request("sum", "1", 60_000);
+    publisher.wait_for_count("requests_waiting", 1);
+    fill(publisher, "a");
+    (requester, number, responder)
+}
+
+fn answer_to(requester: &mut Client, number: u32) -> Event {
+    loop {
+        let event = requester.next();
+        if event.answers() == Some(number) {
+            return event;
+        }
+    }
+}
+
+fn a_reply_for_which_there_is_no_room_is_busy(door: &dyn Door) {
+    let bus = door.open(SMALL_QUEUE);
+    let mut publisher = bus.connect();
+    let (mut requester, number, mut responder) = stalled_requester(&*bus, &mut publisher);
+    let asked = responder.message_on(1);
+    let large = format!("\"{}\"", "x".repeat(60_000));
+    responder.reply(&asked, &large);
+    let busy = Event::Err { number: Some(number), code: Code::Busy, fatal: false };
+    assert_eq!(answer_to(&mut requester, number), busy);
+}
+
+fn a_reply_does_not_expire_while_it_waits(door: &dyn Door) {
+    let bus = door.open("");
+    let mut publisher = bus.connect();
+    let (mut requester, number, mut responder) = stalled_requester(&*bus, &mut publisher);
+    let asked = responder.message_on(1);
+    let reply = Publication::json(asked.reply_to.as_deref().unwrap(), "2");
+    responder.publish_it(Publication { expire_after_ms: Some(1), ..reply });
+    publisher.pass_ms(20);
+    let answer = answer_to(&mut requester, number);
+    let Event::Reply { delivery, .. } = answer else { panic!("{answer:?}") };
+    assert_eq!(delivery.text(), "2");
 }

@@ -1,6 +1,6 @@
 //! Quotas: whoever is over one gets an error that names it, and nobody else notices.
 
-use crate::door::{Client, Door, Event, Operation, Publication, subscription};
+use crate::door::{Client, Door, Event, Operation, Publication, Subscription};
 use kith_wire::Code;
 
 on_every_door! {
@@ -15,7 +15,7 @@ on_every_door! {
 
 /// Subscribes under this number, and says whether it may.
 fn subscribe(client: &mut Client, number: u32) -> bool {
-    client.send_as(number, &subscription(&format!("self.a.{number}")));
+    client.send_as(number, &Operation::Subscribe(Subscription::to(&format!("self.a.{number}"))));
     match client.answer(number) {
         Event::Ok { .. } => true,
         Event::Err { code: Code::QuotaSubscriptions, fatal: false, .. } => false,

@@ -1,6 +1,6 @@
 //! What is wrong is refused with its code, and the connection goes on.
 
-use crate::door::{Door, Operation, Publication, subscription};
+use crate::door::{Door, Operation, Publication, Subscription};
 use kith_wire::Code;
 use kith_wire::limits::{HEADERS_MAX, PAYLOAD_DEPTH_MAX};
 
@@ -13,6 +13,7 @@ on_every_door! {
     what_is_no_group_is_refused,
     numbers_out_of_range_are_refused,
     names_that_nobody_could_read_are_refused,
+    what_makes_no_sense_together_is_refused,
     reserved_topics_are_the_daemons,
     other_destinations_are_not_available,
 }
@@ -96,7 +97,11 @@ fn what_is_no_pattern_is_refused(door: &dyn Door) {
         "/self.a",
         &long,
     ];
-    all_refused(door, Code::BadPattern, wrong.iter().map(|pattern| subscription(pattern)));
+    all_refused(
+        door,
+        Code::BadPattern,
+        wrong.iter().map(|pattern| Operation::Subscribe(Subscription::to(pattern))),
+    );
 }
 
 fn what_is_no_protocol_is_refused(door: &dyn Door) {
@@ -187,11 +192,7 @@ fn what_is_no_header_is_refused(door: &dyn Door) {
 
 fn what_is_no_group_is_refused(door: &dyn Door) {
     let long = "x".repeat(65);
-    let subscribe = |group: &&str| Operation::Subscribe {
-        pattern: "self.a".to_owned(),
-        group: Some((*group).to_owned()),
-        retained: false,
-    };
+    let subscribe = |group: &&str| Operation::Subscribe(Subscription::to("self.a").in_group(group));
     let wrong = ["a.b", "*", ">", "a b", "a\nb", "\u{2028}", long.as_str()];
     all_refused(door, Code::BadGroup, wrong.iter().map(subscribe));
 }
@@ -216,6 +217,11 @@ fn names_that_nobody_could_read_are_refused(door: &dyn Door) {
     };
     let wrong = ["", "a\nb", "\x1b[31m", &"x".repeat(256)];
     all_refused(door, Code::BadField, wrong.map(elsewhere));
+}
+
+fn what_makes_no_sense_together_is_refused(door: &dyn Door) {
+    let onlooker = Subscription::to("self.a").in_group("workers").looking_on();
+    all_refused(door, Code::BadField, [Operation::Subscribe(onlooker)]);
 }
 
 fn reserved_topics_are_the_daemons(door: &dyn Door) {

@@ -1,6 +1,6 @@
 //! Request and reply.
 
-use crate::door::{Bus, Client, Delivery, Door, Event, Operation, Publication};
+use crate::door::{Bus, Client, Delivery, Door, Event, Operation, Publication, Subscription};
 use kith_wire::Code;
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,8 @@ on_every_door! {
     a_number_that_waits_is_in_use,
     who_has_left_waits_no_more,
     a_group_answers_once,
+    a_monitor_looks_on_and_is_no_responder,
+    who_has_said_goodbye_waits_no_more,
 }
 
 struct Scene {
@@ -227,4 +229,28 @@ fn a_group_answers_once(door: &dyn Door) {
     let Event::Message { delivery, .. } = &asked[place][0] else { panic!() };
     members[place].reply(delivery, "1");
     replied(requester.answer(number));
+}
+
+fn a_monitor_looks_on_and_is_no_responder(door: &dyn Door) {
+    let Scene { bus, mut requester, mut responder } = scene(door);
+    let mut monitor = bus.connect();
+    monitor.subscribe_to(1, Subscription::to("*/self.*").looking_on());
+    let number = requester.request("nobody", "\"first\"", 60_000);
+    assert_eq!(requester.answer(number), failed(number, Code::NoResponders));
+    let number = requester.request("sum", "\"second\"", 60_000);
+    let asked = responder.message_on(1);
+    responder.reply(&asked, "3");
+    replied(requester.answer(number));
+    requester.publish("a", "\"third\"");
+    assert_eq!(monitor.pending_payloads(1), ["\"first\"", "\"second\"", "\"third\""]);
+}
+
+fn who_has_said_goodbye_waits_no_more(door: &dyn Door) {
+    let Scene { bus: _bus, mut requester, mut responder } = scene(door);
+    requester.request("sum", "0", 60_000);
+    let asked = responder.message_on(1);
+    requester.done(&Operation::Bye);
+    let answer = responder.reply(&asked, "1");
+    assert_eq!(answer, failed(answer.answers().unwrap(), Code::UnknownRequest));
+    assert_eq!(requester.next_or_end(), None);
 }

@@ -1,6 +1,7 @@
 //! Kept values: the last message of a topic, for whoever comes later.
 
-use crate::door::{Client, Door, Event, Operation, Publication, new_id};
+use crate::door::{Client, Door, Event, Operation, Publication, Subscription, new_id};
+use kith_wire::Code;
 
 on_every_door! {
     the_last_value_is_there_for_who_comes_later,
@@ -11,6 +12,8 @@ on_every_door! {
     a_kept_value_keeps_its_id_and_options,
     each_protocol_of_a_topic_keeps_its_own_value,
     a_kept_value_that_has_expired_is_gone,
+    kept_values_come_before_new_messages_whatever_their_priority,
+    a_reply_cannot_be_kept,
 }
 
 /// What a new subscription with kept values gets at once: topic, payload, and whether it says that
@@ -140,4 +143,39 @@ fn a_kept_value_that_has_expired_is_gone(door: &dyn Door) {
     client.publish_it(brief.retained());
     client.pass_ms(20);
     assert_eq!(kept(&mut client, "self.a"), []);
+}
+
+fn kept_values_come_before_new_messages_whatever_their_priority(door: &dyn Door) {
+    let bus = door.open("");
+    let (mut publisher, mut subscriber) = (bus.connect(), bus.connect());
+    let payload = format!("\"{}\"", "x".repeat(60_000));
+    for n in 0..50 {
+        let kept = Publication::json(&format!("a.{n}"), &payload).retained();
+        publisher.publish_it(Publication { priority: Some(2), ..kept });
+    }
+    // It does not read, so that what comes later could overtake what waits.
+    let wanted = Subscription::to("self.a.*").with_retained();
+    subscriber.send_as(1, &Operation::Subscribe(wanted));
+    publisher.wait_for_count("subscriptions", 1);
+    publisher.publish_it(Publication { priority: Some(0), ..Publication::json("a.0", "1") });
+    let ok = Event::Ok { number: 1, message_id: None, duplicate: false };
+    assert_eq!(subscriber.next(), ok);
+    for _ in 0..50 {
+        assert!(subscriber.message_on(1).retained);
+    }
+    assert!(!subscriber.message_on(1).retained);
+}
+
+fn a_reply_cannot_be_kept(door: &dyn Door) {
+    let bus = door.open("");
+    let (mut requester, mut responder) = (bus.connect(), bus.connect());
+    responder.subscribe(1, "self.sum");
+    let number = requester.request("sum", "1", 60_000);
+    let asked = responder.message_on(1);
+    let reply = Publication::json(asked.reply_to.as_deref().unwrap(), "2");
+    let kept = Operation::Publish(reply.clone().retained());
+    assert_eq!(responder.refused(&kept), Code::BadField);
+    // The topic is not used up by that.
+    responder.publish_it(reply);
+    assert!(matches!(requester.answer(number), Event::Reply { .. }));
 }

@@ -1,6 +1,6 @@
 //! Wills: what is published when a connection ends without a goodbye.
 
-use crate::door::{Client, Door, Event, Operation, Publication};
+use crate::door::{Client, Door, Event, Operation, Publication, new_id};
 use kith_wire::Code;
 
 on_every_door! {
@@ -11,6 +11,7 @@ on_every_door! {
     a_will_comes_after_all_else_that_its_client_said,
     a_will_can_be_kept,
     a_will_that_could_not_be_published_is_refused,
+    a_will_that_was_published_already_is_not_published_again,
 }
 
 fn will(publication: Publication) -> Operation {
@@ -132,4 +133,16 @@ fn a_will_that_could_not_be_published_is_refused(door: &dyn Door) {
     ] {
         assert_eq!(mortal.refused(&will(publication)), code);
     }
+}
+
+fn a_will_that_was_published_already_is_not_published_again(door: &dyn Door) {
+    let bus = door.open("");
+    let mut mortal = bus.connect();
+    let last_words = Publication::json("gone", "1").with_id(new_id());
+    mortal.done(&will(last_words.clone()));
+    mortal.publish_it(last_words);
+    let mut watcher = bus.connect();
+    self::watcher(&mut watcher);
+    drop(mortal);
+    assert_eq!(until_gone(&mut watcher), [""; 0]);
 }

@@ -1,7 +1,7 @@
 //! Binary frames, from `docs/protocol.md`.
 
 use super::socket::Stream;
-use super::{Connection, Delivery, Event, Operation, Publication};
+use super::{Connection, Delivery, Event, Operation, Publication, Subscription};
 use kith_wire::{Code, MessageId};
 use std::collections::VecDeque;
 use std::os::unix::net::UnixStream;
@@ -107,10 +107,11 @@ fn operation_frame(number: u32, operation: &Operation) -> Vec<u8> {
         Operation::Request { publication, timeout_ms } => {
             publication_frame(0x05, number, publication, *timeout_ms)
         }
-        Operation::Subscribe { pattern, group, retained } => {
+        Operation::Subscribe(Subscription { pattern, group, retained, monitor }) => {
             let group = group.as_deref().unwrap_or_default();
+            let flags = u8::from(*retained) | u8::from(*monitor) << 1;
             let body = [group, pattern].concat();
-            frame(0x02, (*retained).into(), [byte(group), 0], number, body.as_bytes())
+            frame(0x02, flags, [byte(group), 0], number, body.as_bytes())
         }
         Operation::Unsubscribe(subscription) => {
             frame(0x03, 0, [0, 0], number, &subscription.to_le_bytes())

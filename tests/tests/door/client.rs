@@ -5,7 +5,7 @@
 //! itself, of the lowest priority, which everything that was there before it overtakes. Nobody
 //! waits for a silence.
 
-use super::{Connection, Delivery, Event, Operation, Publication};
+use super::{Connection, Delivery, Event, Operation, Publication, Subscription};
 use crate::process::PATIENCE;
 use kith_wire::{Code, MessageId};
 use std::collections::VecDeque;
@@ -90,27 +90,26 @@ impl Client {
         }
     }
 
-    /// Subscribes.
+    /// Subscribes, plainly.
     pub(crate) fn subscribe(&mut self, number: u32, pattern: &str) {
-        self.subscribe_as(number, &subscription(pattern));
+        self.subscribe_to(number, Subscription::to(pattern));
     }
 
     /// Subscribes to kept values too.
     pub(crate) fn subscribe_retained(&mut self, number: u32, pattern: &str) {
-        let pattern = pattern.to_owned();
-        self.subscribe_as(number, &Operation::Subscribe { pattern, group: None, retained: true });
+        self.subscribe_to(number, Subscription::to(pattern).with_retained());
     }
 
     /// Subscribes as a member of a group.
     pub(crate) fn subscribe_group(&mut self, number: u32, pattern: &str, group: &str) {
-        let (pattern, group) = (pattern.to_owned(), Some(group.to_owned()));
-        self.subscribe_as(number, &Operation::Subscribe { pattern, group, retained: false });
+        self.subscribe_to(number, Subscription::to(pattern).in_group(group));
     }
 
-    fn subscribe_as(&mut self, number: u32, operation: &Operation) {
-        self.send_as(number, operation);
+    /// Subscribes.
+    pub(crate) fn subscribe_to(&mut self, number: u32, subscription: Subscription) {
+        self.send_as(number, &Operation::Subscribe(subscription));
         let expected = Event::Ok { number, message_id: None, duplicate: false };
-        assert_eq!(self.answer(number), expected, "{operation:?}");
+        assert_eq!(self.answer(number), expected);
     }
 
     /// Publishes a JSON value, and returns the message's id.
@@ -229,11 +228,6 @@ impl Client {
             }
         }
     }
-}
-
-/// A plain subscription.
-pub(crate) fn subscription(pattern: &str) -> Operation {
-    Operation::Subscribe { pattern: pattern.to_owned(), group: None, retained: false }
 }
 
 fn is_fence(event: &Event) -> bool {

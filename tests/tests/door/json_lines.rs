@@ -1,7 +1,7 @@
 //! JSON lines, from `docs/protocol.md`.
 
 use super::socket::Stream;
-use super::{Connection, Delivery, Event, Operation, Publication};
+use super::{Connection, Delivery, Event, Operation, Publication, Subscription};
 use kith_wire::{Code, MessageId};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
@@ -98,9 +98,13 @@ fn line(number: Option<u32>, operation: &Operation) -> String {
             fields["timeout_ms"] = json!(timeout_ms);
             fields
         }
-        Operation::Subscribe { pattern, group, retained } => {
-            json!({"op": "sub", "pattern": pattern, "group": group, "retained": retained})
-        }
+        Operation::Subscribe(Subscription { pattern, group, retained, monitor }) => json!({
+            "op": "sub",
+            "pattern": pattern,
+            "group": group,
+            "retained": retained,
+            "monitor": monitor.then_some(true),
+        }),
         Operation::Unsubscribe(number) => json!({"op": "unsub", "sub": number}),
         Operation::Unwill => json!({"op": "unwill"}),
         Operation::Will(publication) => publication_fields("will", publication),

@@ -16,10 +16,10 @@ mod socket;
 mod words;
 
 pub(crate) use binary_frames::{BinaryFrames, Frame, frame};
-pub(crate) use client::{Client, subscription};
+pub(crate) use client::Client;
 pub(crate) use json_lines::JsonLines;
 pub(crate) use socket::{BINARY_FRAMES, BOTH_IN_TURN, JSON_LINES};
-pub(crate) use words::{Delivery, Event, Operation, Publication, new_id};
+pub(crate) use words::{Delivery, Event, Operation, Publication, Subscription, new_id};
 
 /// A way into a bus.
 pub(crate) trait Door {

@@ -14,10 +14,19 @@ pub(crate) enum Operation {
     Ping,
     Publish(Publication),
     Request { publication: Publication, timeout_ms: Option<u32> },
-    Subscribe { pattern: String, group: Option<String>, retained: bool },
+    Subscribe(Subscription),
     Unsubscribe(u32),
     Unwill,
     Will(Publication),
+}
+
+/// What is subscribed to.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Subscription {
+    pub(crate) pattern: String,
+    pub(crate) group: Option<String>,
+    pub(crate) retained: bool,
+    pub(crate) monitor: bool,
 }
 
 /// A message as its publisher gives it.
@@ -67,6 +76,28 @@ pub(crate) struct Delivery {
     pub(crate) retained: bool,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) payload: Vec<u8>,
+}
+
+impl Subscription {
+    /// A plain one.
+    pub(crate) fn to(pattern: &str) -> Self {
+        Self { pattern: pattern.to_owned(), ..Self::default() }
+    }
+
+    /// As a member of this group.
+    pub(crate) fn in_group(self, group: &str) -> Self {
+        Self { group: Some(group.to_owned()), ..self }
+    }
+
+    /// With kept values first.
+    pub(crate) fn with_retained(self) -> Self {
+        Self { retained: true, ..self }
+    }
+
+    /// Which only looks on.
+    pub(crate) fn looking_on(self) -> Self {
+        Self { monitor: true, ..self }
+    }
 }
 
 impl Publication {

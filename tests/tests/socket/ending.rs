@@ -64,6 +64,42 @@ fn who_has_said_all_still_gets_the_reply_to_a_request() {
     assert_eq!(requester.receive(), None);
 }
 
+/// Publishes and leaves at once, without waiting for anything, 60 times; returns how many messages
+/// came before the will, each time.
+fn publish_and_leave(daemon: &Daemon, begin: &[u8], publish: &[u8]) -> Vec<usize> {
+    let mut subscriber = Client::new(JsonLines::new(daemon.dial()));
+    subscriber.subscribe(1, "self.last");
+    let leave = |_| {
+        let mut stream = daemon.dial();
+        stream.write_all(begin).unwrap();
+        for _ in 0..100 {
+            stream.write_all(publish).unwrap();
+        }
+        drop(stream);
+        (0..).find(|_| subscriber.message_on(1).text() == "\"will\"").unwrap()
+    };
+    (0..60).map(leave).collect()
+}
+
+#[test]
+fn what_was_said_before_leaving_is_carried_out() {
+    let daemon = Daemon::start();
+    // There is much to send to it, and it is gone: no reason not to read what it said before.
+    let subscriptions = 1..=100;
+    let mut lines = "{\"op\":\"will\",\"topic\":\"last\",\"payload\":\"will\"}\n".to_owned();
+    let mut frames = [b"KTH\x01".as_slice(), &frame(0x06, 0, [4, 0], 0, b"last\"will\"")].concat();
+    for id in subscriptions {
+        let line = format!("{{\"op\":\"sub\",\"id\":{id},\"pattern\":\"self.last\"}}\n");
+        lines.push_str(&line);
+        frames.extend(frame(0x02, 0, [0, 0], id, b"self.last"));
+    }
+    let line = b"{\"op\":\"pub\",\"topic\":\"last\",\"payload\":1}\n";
+    let arrived = publish_and_leave(&daemon, lines.as_bytes(), line);
+    assert_eq!(arrived, [100; 60], "JSON lines");
+    let arrived = publish_and_leave(&daemon, &frames, &frame(0x04, 0, [4, 0], 0, b"last1"));
+    assert_eq!(arrived, [100; 60], "binary frames");
+}
+
 #[test]
 fn a_line_that_is_not_whole_is_not_carried_out() {
     let daemon = Daemon::start();
@@ -81,7 +117,7 @@ fn the_will_of_a_process_that_is_killed_is_published() {
     let mut watcher = Client::new(JsonLines::new(daemon.dial()));
     watcher.subscribe(1, "self.gone");
     let stream = daemon.dial();
-    // The process has the connection as its input; `cat` waits for what the daemon says.
+    // The process has the connection as its input, and never reads it.
     let input = OwnedFd::from(stream.try_clone().unwrap());
     let mut process = Command::new("tail").args(["-f", "/dev/null"]).stdin(input).spawn().unwrap();
     let mut client = Client::new(BinaryFrames::new(stream));

@@ -20,6 +20,34 @@ fn a_connection_has_so_many_subscriptions() {
 }
 
 #[test]
+fn long_patterns_with_wildcards_count_as_several() {
+    let mut bus = Bus::new(Limits { subscriptions_max: 4, subscriptions_total_max: 9, ..small() });
+    let (alice, bob, carl) = (bus.json(), bus.binary(), bus.json());
+    let long = |tokens: usize| format!("self.{}*", "a.".repeat(tokens - 1));
+    bus.sub(alice, 1, &long(33));
+    bus.sub(alice, 2, &long(24));
+    bus.sub(alice, 3, &long(9));
+    bus.sub(alice, 4, &long(8));
+    // Without wildcards it is found by its whole topic.
+    bus.sub(bob, 1, &format!("self.{}z", "a.".repeat(40)));
+    assert_eq!(
+        bus.hears(alice),
+        ["err 1 quota-subscriptions", "ok 2", "err 3 quota-subscriptions", "ok 4"]
+    );
+    bus.sub(carl, 1, &long(32));
+    bus.sub(bob, 2, "self.a");
+    assert_eq!(bus.hears(carl), ["ok 1"]);
+    assert_eq!(bus.hears(bob), ["ok 1", "err 2 quota-subscriptions"]);
+    // What ends makes as much room as it took.
+    bus.unsub(alice, 0, 2);
+    bus.sub(alice, 5, &format!("self.{}>", "a.".repeat(22)));
+    assert_eq!(bus.hears(alice), ["ok 5"]);
+    bus.cut(carl);
+    bus.sub(bob, 2, "self.a");
+    assert_eq!(bus.hears(bob), ["ok 2"]);
+}
+
+#[test]
 fn the_bus_has_so_many_subscriptions() {
     let mut bus = Bus::new(Limits { subscriptions_total_max: 2, ..small() });
     let (alice, bob) = (bus.json(), bus.json());

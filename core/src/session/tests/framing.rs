@@ -65,17 +65,17 @@ fn a_frame_says_how_many_bytes_it_wants_and_a_line_does_not() {
     let (alice, bob) = (bus.json(), bus.binary());
     let mut session = crate::Session::new(bus.id(alice));
     let fed = session.feed(&mut bus.broker, bus.now, b"{\"op\":");
-    assert_eq!(fed, Fed { consumed: 0, wanted: 0 });
+    assert_eq!(fed, Fed { consumed: 0, wanted: 0, ..Fed::default() });
     let frame = bus.encode(bob, 1, publish(publication("a", "1")));
     let mut bytes = [&MAGIC[..], &frame, &frame].concat();
     bytes.truncate(bytes.len() - 3);
     let mut session = crate::Session::new(bus.id(bob));
     assert_eq!(session.client(), bus.id(bob));
     let fed = session.feed(&mut bus.broker, bus.now, &bytes);
-    assert_eq!(fed, Fed { consumed: 4 + frame.len(), wanted: frame.len() });
+    assert_eq!(fed, Fed { consumed: 4 + frame.len(), wanted: frame.len(), ..Fed::default() });
     // Not even its length is there.
     let fed = session.feed(&mut bus.broker, bus.now, &frame[..3]);
-    assert_eq!(fed, Fed { consumed: 0, wanted: 0 });
+    assert_eq!(fed, Fed { consumed: 0, wanted: 0, ..Fed::default() });
     assert_eq!(session.feed(&mut bus.broker, bus.now, &[]), Fed::default());
 }
 
