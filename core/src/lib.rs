@@ -2,7 +2,7 @@
 //!
 //! Today that is the [`Broker`], which owns everything local: clients, subscriptions, queues, kept
 //! values, requests and wills. Time, bytes and the seed of all chance come in as arguments; what
-//! should happen comes out of [`Broker::poll_output`] and as bytes in each client's [`Outbox`].
+//! should happen comes out of [`Broker::poll_output`], and as bytes out of [`Broker::stage`].
 //! Nothing here awaits, locks, reads a clock or fails because of what a peer sent.
 //!
 //! The loop around it, in full:
