@@ -135,9 +135,7 @@ impl Broker {
     fn deliver_retained(&mut self, now: Now, id: ClientId, asked: &Subscribe<'_>) {
         let target =
             Target { client: id.place, number: asked.number.get(), group: crate::index::NONE };
-        // At the most: how many there are to look at is not known before.
-        self.work += self.retained.len() as u64;
-        for kept in self.retained.find(&asked.pattern, now.unix_ms) {
+        for kept in self.retained.find(&asked.pattern, now.unix_ms, &mut self.work) {
             let mut single = Single::new(kept.delivery());
             self.queues.deliver_single(target, &mut single);
             single.recycle(&mut self.queues.buffers);

@@ -100,11 +100,13 @@ impl Retained {
         self.owners.remove(&owner.serial());
     }
 
-    /// The values that a pattern asks for and that have not expired.
+    /// The values that a pattern asks for and that have not expired. Counts those that were looked
+    /// at.
     pub(crate) fn find<'a>(
         &'a self,
         pattern: &'a Pattern<'_>,
         unix_ms: u64,
+        looked_at: &'a mut u64,
     ) -> impl Iterator<Item = &'a Kept> {
         // All topics that match begin with what stands before the first wildcard.
         let end = pattern.topic().find(['*', '>']).unwrap_or_else(|| pattern.topic().len());
@@ -116,6 +118,7 @@ impl Retained {
             .take_while(move |((topic, _), _)| {
                 topic.starts_with(prefix) && !(is_exact && prefix.len() < topic.len())
             })
+            .inspect(|_| *looked_at += 1)
             .map(|(_, value)| &value.kept)
             .filter(move |kept| {
                 kept.expires_at_ms.is_none_or(|at| unix_ms < at)
@@ -165,6 +168,11 @@ impl Retained {
                 self.owners.remove(&owner);
             }
         }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn owners(&self) -> usize {
+        self.owners.len()
     }
 
     /// What would leak if something were forgotten: entries for which there is no value.

@@ -69,6 +69,8 @@ pub(crate) struct Matches {
     pub(crate) grouped: Vec<Target>,
     /// Where those of each group stand.
     groups: Vec<Range<usize>>,
+    /// How many nodes of the trie it took to find them.
+    pub(crate) visited: u64,
 }
 
 impl Matches {
@@ -89,6 +91,7 @@ impl Matches {
         clear(&mut self.each);
         clear(&mut self.grouped);
         clear(&mut self.groups);
+        self.visited = 0;
     }
 }
 
@@ -209,7 +212,8 @@ impl Index {
                     }
                 };
                 self.exact.find(realm, topic, &mut each);
-                self.trie.find(realm, topic, &mut each);
+                let visited = self.trie.find(realm, topic, &mut each);
+                found.visited += visited;
             }
         }
         found.grouped.sort_unstable_by_key(|target| (target.group, target.client, target.number));

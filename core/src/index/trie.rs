@@ -79,11 +79,10 @@ impl Trie {
         realm
     }
 
-    pub(super) fn find(&self, realm: u32, topic: &str, each: &mut impl FnMut(u32)) {
+    /// Finds the chains that match. Returns how many nodes it took.
+    pub(super) fn find(&self, realm: u32, topic: &str, each: &mut impl FnMut(u32)) -> u64 {
         let root = self.roots.get(realm as usize).copied().unwrap_or(NONE);
-        if root != NONE {
-            self.descend(root, Some(topic), each);
-        }
+        if root == NONE { 0 } else { self.descend(root, Some(topic), each) }
     }
 
     /// How many tokens lead to a node.
@@ -123,31 +122,33 @@ impl Trie {
 
     /// `rest`: what of the topic is below this node. A topic has at most 128 tokens, so the depth
     /// of the recursion is bounded by its length.
-    fn descend(&self, id: u32, rest: Option<&str>, each: &mut impl FnMut(u32)) {
-        let Some(node) = self.nodes.get(id as usize) else { return };
+    fn descend(&self, id: u32, rest: Option<&str>, each: &mut impl FnMut(u32)) -> u64 {
+        let Some(node) = self.nodes.get(id as usize) else { return 1 };
         let Some(rest) = rest else {
             if node.here != NONE {
                 each(node.here);
             }
-            return;
+            return 1;
         };
         if node.below != NONE {
             each(node.below);
         }
+        let mut visited = 1;
         if node.children == 0 {
-            return;
+            return visited;
         }
         let (token, rest) = match memchr::memchr(b'.', rest.as_bytes()) {
             Some(dot) => (rest.get(..dot).unwrap_or_default(), rest.get(dot + 1..)),
             None => (rest, None),
         };
         if node.star != NONE {
-            self.descend(node.star, rest, each);
+            visited += self.descend(node.star, rest, each);
         }
         let only_star = node.children == 1 && node.star != NONE;
         if !only_star && let Some(child) = self.child(id, token) {
-            self.descend(child, rest, each);
+            visited += self.descend(child, rest, each);
         }
+        visited
     }
 
     fn root(&mut self, realm: u32) -> u32 {

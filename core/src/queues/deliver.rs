@@ -43,20 +43,23 @@ impl Queues {
         queued
     }
 
-    /// Delivers one message of a run to one member of a group.
-    pub(crate) fn deliver_run_to_one(
+    /// Delivers each message of a run to one member of a group. Once no member has room, the rest
+    /// is lost: it came at the same time. Whether any was queued.
+    pub(crate) fn deliver_run_to_group(
         &mut self,
         members: &[Target],
         turn: u64,
         run: &mut Run<'_>,
-        index: u32,
     ) -> bool {
-        let part = || index..index + 1;
-        let unlucky = to_one(members, turn, |member| self.try_run(member, run, part()) > 0);
-        if let Some(unlucky) = unlucky {
-            self.lose(unlucky, Priority::Normal, lost(1));
+        for index in 0..run.count {
+            let turn = turn.wrapping_add(index.into());
+            let try_one = |member| self.try_run(member, run, index..index + 1) > 0;
+            if let Some(unlucky) = to_one(members, turn, try_one) {
+                self.lose(unlucky, Priority::Normal, lost(run.count - index));
+                return index > 0;
+            }
         }
-        unlucky.is_none()
+        true
     }
 
     /// Delivers one message to one member of a group.
@@ -194,14 +197,14 @@ fn to_one(members: &[Target], turn: u64, mut offer: impl FnMut(Target) -> bool) 
     let first = turn.checked_rem(members.len() as u64).unwrap_or(0);
     let first = usize::try_from(first).unwrap_or(0);
     let (before, from_first) = members.split_at_checked(first)?;
-    let mut full = None;
-    for member in from_first.iter().chain(before) {
-        // Members of one client share its queue, and stand together.
-        if full != Some(member.client) {
+    for mut rest in [from_first, before] {
+        while let Some(member) = rest.first() {
             if offer(*member) {
                 return None;
             }
-            full = Some(member.client);
+            // Members of one client share its queue, and stand together.
+            let others = rest.partition_point(|other| other.client <= member.client);
+            rest = rest.get(others..).unwrap_or_default();
         }
     }
     from_first.first().copied()

@@ -25,6 +25,8 @@ pub(crate) struct Bus {
     /// Who was announced by [`Output::Flush`] and has not read all since.
     announced: BTreeSet<u64>,
     overflown: Vec<u64>,
+    /// How many times a client had to let others have their turn.
+    pub(crate) turns: usize,
     /// Every byte that was sent, with whom it was sent to.
     transcript: Vec<u8>,
 }
@@ -57,6 +59,7 @@ impl Bus {
             clients: Vec::new(),
             announced: BTreeSet::new(),
             overflown: Vec::new(),
+            turns: 0,
             transcript: Vec::new(),
         }
     }
@@ -105,10 +108,16 @@ impl Bus {
     pub(crate) fn feed(&mut self, who: Who, bytes: &[u8]) -> usize {
         let client = &mut self.clients[who.0];
         client.unsaid.extend_from_slice(bytes);
-        let fed = client.session.feed(&mut self.broker, self.now, &client.unsaid);
-        assert!(fed.consumed <= client.unsaid.len());
-        client.unsaid.drain(..fed.consumed);
-        client.unsaid.len()
+        loop {
+            let fed = client.session.feed(&mut self.broker, self.now, &client.unsaid);
+            assert!(fed.consumed <= client.unsaid.len());
+            client.unsaid.drain(..fed.consumed);
+            if !fed.unfinished {
+                return client.unsaid.len();
+            }
+            self.turns += 1;
+            assert!(fed.consumed > 0, "a turn without any work");
+        }
     }
 
     /// Feeds one line.

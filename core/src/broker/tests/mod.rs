@@ -20,6 +20,9 @@ impl Broker {
             subscriptions += client.subscriptions.len();
             requests += client.requests.len();
         }
+        if self.retained.owners() > self.queues.clients.len() {
+            return Err("an owner of kept values that is gone".to_owned());
+        }
         let stats = self.stats();
         let found = (stats.subscriptions, stats.requests_waiting, self.retained.residue());
         match found == (subscriptions, requests, 0) {

@@ -113,6 +113,25 @@ fn a_bad_payload_inside_a_run_is_refused_alone() {
 }
 
 #[test]
+fn a_payload_over_the_limit_inside_a_run_is_refused_alone() {
+    let mut bus = Bus::new(small());
+    let (alice, bob) = (bus.binary(), bus.json());
+    bus.subscribed(bob, 1, "bt/self.a");
+    let frame = |bytes: usize| {
+        let mut frame = Vec::new();
+        let protocol = kith_wire::Protocol::BT;
+        kith_wire::binary::encode::entry(&mut frame, "a", &protocol, &vec![b'x'; bytes]);
+        frame
+    };
+    let max = bus.broker.limits().payload_bytes_max;
+    let script = [frame(1), frame(max), frame(max + 1), frame(2)].concat();
+    bus.feed(alice, &script);
+    let heard: Vec<usize> = bus.hear(bob).iter().map(|one| one.message().payload.len()).collect();
+    assert_eq!(heard, [1, max, 2]);
+    assert_eq!(bus.hears(alice), ["err - too-large"]);
+}
+
+#[test]
 fn what_breaks_the_framing_closes_the_connection() {
     let max = u32::try_from(kith_wire::limits::frame_bytes_max(4 << 10)).unwrap();
     for (length, code) in

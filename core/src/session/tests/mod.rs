@@ -1,6 +1,7 @@
-//! The door: framings, errors and where they are, garbage, and clients that don't read.
+//! The door: framings, errors and where they are, garbage, clients that do not read, and turns.
 
 mod choking;
 mod errors;
 mod framing;
 mod garbage;
+mod turns;

@@ -1,0 +1,91 @@
+//! A client that makes the bus work hard lets others have their turn.
+
+use crate::limits::{Limits, WORK_PER_FEED_MAX};
+use crate::tests::{Bus, FRAMINGS, kept, publication, publish, small};
+
+#[test]
+fn much_work_is_cut_into_turns_and_all_of_it_is_done() {
+    for framing in FRAMINGS {
+        let mut bus = Bus::new(small());
+        let alice = bus.join(framing);
+        let subscriptions = 1_000;
+        for number in 1..=subscriptions {
+            bus.subscribed(alice, number, "self.a");
+        }
+        // Not plain, so that they are no run.
+        let mut one = publication("a", "1");
+        one.options.headers.insert("k", "v").unwrap();
+        let bytes = bus.encode(alice, 0, publish(one));
+        assert_eq!(bus.feed(alice, &bytes.repeat(40)), 0);
+        let turns = 40 * u64::from(subscriptions) / WORK_PER_FEED_MAX;
+        assert!((turns / 2..=turns * 2).contains(&(bus.turns as u64)), "{}", bus.turns);
+        assert_eq!(bus.hear(alice).len(), 40 * subscriptions as usize);
+    }
+}
+
+#[test]
+fn who_has_said_all_has_no_more_to_do() {
+    let mut bus = Bus::new(small());
+    let alice = bus.json();
+    for number in 1..=WORK_PER_FEED_MAX + 10 {
+        bus.sub(alice, u32::try_from(number).unwrap(), "self.a");
+    }
+    bus.publish(alice, "a", "1");
+    assert_eq!(bus.turns, 0);
+}
+
+#[test]
+fn looking_for_patterns_and_kept_values_is_work_too() {
+    let mut bus = Bus::new(Limits { retained_messages_max: 20_000, ..small() });
+    let (alice, bob) = (bus.json(), bus.binary());
+    for n in 0..5_000_u32 {
+        bus.say(alice, 0, publish(kept(&format!("k{n}.x"), "1")));
+    }
+    bus.turns = 0;
+    let sub = |number: u32, pattern: &str| {
+        format!("{{\"op\":\"sub\",\"id\":{number},\"pattern\":\"{pattern}\",\"retained\":true}}\n")
+    };
+    let script: String = (1..=5).map(|number| sub(number, "self.*.nothing")).collect();
+    bus.feed(alice, script.as_bytes());
+    assert_eq!(bus.turns, 4);
+    // One that names its topic looks at no other.
+    let script: String = (11..=50).map(|number| sub(number, "self.k1.x")).collect();
+    bus.feed(alice, script.as_bytes());
+    assert_eq!(bus.turns, 4);
+    assert_eq!(bus.hear(alice).len(), 45 + 40);
+    // Patterns that a topic has to be followed along, though none of them ends as it does.
+    for n in 0..1 << 10 {
+        let tokens: Vec<&str> =
+            (0..10).map(|bit| if n >> bit & 1 == 0 { "*" } else { "b" }).collect();
+        bus.sub(bob, n + 1, &format!("self.{}.z", tokens.join(".")));
+    }
+    bus.turns = 0;
+    let topic = format!("{}y", "b.".repeat(10));
+    let mut one = publication(&topic, "1");
+    one.options.headers.insert("k", "v").unwrap();
+    let other = publication("other", "1");
+    let pair = [bus.encode(bob, 0, publish(one)), bus.encode(bob, 0, publish(other))].concat();
+    bus.feed(bob, &pair.repeat(50));
+    assert!(bus.turns >= 2, "{}", bus.turns);
+}
+
+#[test]
+fn a_run_to_a_group_without_room_is_lost_at_once_and_counted() {
+    for framing in FRAMINGS {
+        let mut bus = Bus::new(Limits { queue_messages_max: 3, ..small() });
+        let (alice, boss) = (bus.join(framing), bus.binary());
+        for number in 1..=2_000 {
+            bus.joined(alice, number, "self.work", "crew");
+        }
+        let one = bus.encode(boss, 0, publish(publication("work", "1")));
+        bus.feed(boss, &one.repeat(10_000));
+        let (mut got, mut lost) = (0, 0);
+        for text in bus.hears(alice) {
+            match text.split_once(" of ") {
+                Some((_, count)) => lost += count.parse::<u32>().unwrap(),
+                None => got += 1,
+            }
+        }
+        assert_eq!((got, lost), (3, 9_997));
+    }
+}
