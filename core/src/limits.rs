@@ -123,3 +123,12 @@ pub(crate) const ERRORS_IN_A_ROW_MAX: u32 = 64;
 pub(crate) const WORK_PER_FEED_MAX: u64 = 4096;
 /// Bytes of a will's payload: it says that somebody is gone, and waits in memory until then.
 pub(crate) const WILL_BYTES_MAX: usize = 64 << 10;
+/// Subscriptions from which the index is worth looking ahead in: fewer fit the processor's caches.
+pub(crate) const AHEAD_SUBSCRIPTIONS_MIN: usize = 1 << 14;
+/// Topics that are looked ahead for at once: enough reads under way to keep memory busy, and few
+/// enough to stay in the nearest cache until they are looked up.
+pub(crate) const AHEAD_TOPICS_MAX: usize = 64;
+/// Tokens of a topic that are looked ahead for in the trie: it fans out in the first few.
+pub(crate) const AHEAD_TOKENS_MAX: usize = 4;
+/// Branches that are followed at once.
+pub(crate) const AHEAD_BRANCHES_MAX: usize = 4 * AHEAD_TOPICS_MAX;

@@ -10,7 +10,7 @@
 
 use crate::broker::{Broker, ClientId, Framing};
 use crate::clock::Now;
-use crate::limits::{ERRORS_IN_A_ROW_MAX, RUN_BYTES_MAX, WORK_PER_FEED_MAX};
+use crate::limits::{AHEAD_TOPICS_MAX, ERRORS_IN_A_ROW_MAX, RUN_BYTES_MAX, WORK_PER_FEED_MAX};
 use kith_wire::binary::{self, Frame, frame};
 use kith_wire::limits::{frame_bytes_max, line_bytes_max};
 use kith_wire::{Code, Operation, Options, Publication, Refusal, Request, RequestNumber, json};
@@ -25,6 +25,8 @@ pub struct Session {
     /// How far an unfinished line has been searched for its end.
     searched: usize,
     errors_in_a_row: u32,
+    /// So many of the next topics have been looked ahead for.
+    ahead: usize,
 }
 
 /// What became of the bytes that a session was fed.
@@ -44,7 +46,7 @@ impl Session {
     /// The session of a connection that has just begun.
     #[must_use]
     pub fn new(client: ClientId) -> Self {
-        Self { client, framing: None, offset: 0, searched: 0, errors_in_a_row: 0 }
+        Self { client, framing: None, offset: 0, searched: 0, errors_in_a_row: 0, ahead: 0 }
     }
 
     /// Whose it is.
@@ -158,6 +160,9 @@ impl Session {
                 let (run_bytes, count) = measure_run(bytes, frame, payload_bytes_max);
                 let entries = bytes.get(..run_bytes).unwrap_or_default();
                 let Publication { topic, protocol, .. } = &publication;
+                if count == 1 && broker.is_large() {
+                    self.look_ahead(broker, protocol.as_str(), entries.len(), bytes);
+                }
                 broker.publish_run(now, self.client, topic, protocol, entries, count);
                 self.errors_in_a_row = 0;
                 return Some(run_bytes);
@@ -166,6 +171,26 @@ impl Session {
             Err(refusal) => self.refuse(broker, RequestNumber::new(frame.number), &refusal),
         }
         Some(frame.bytes.len())
+    }
+
+    /// Has the index look ahead for the topics of the publishes that follow the first, from time to
+    /// time.
+    fn look_ahead(&mut self, broker: &Broker, protocol: &str, first_bytes: usize, bytes: &[u8]) {
+        if self.ahead > 0 {
+            self.ahead -= 1;
+            return;
+        }
+        let mut topics = [""; AHEAD_TOPICS_MAX];
+        let mut rest = bytes.get(first_bytes..).unwrap_or_default();
+        for topic in &mut topics {
+            let Ok(Some(next)) = frame::split(rest, rest.len()) else { break };
+            // Whether it is a publish, and of this protocol, is not worth a look.
+            let name = next.body.get(..usize::from(next.a)).unwrap_or_default();
+            *topic = std::str::from_utf8(name).unwrap_or_default();
+            self.ahead += 1;
+            rest = rest.get(next.bytes.len()..).unwrap_or_default();
+        }
+        broker.look_ahead(protocol, topics.get(..self.ahead).unwrap_or_default());
     }
 
     fn operate(&mut self, broker: &mut Broker, now: Now, request: Request<'_>) {

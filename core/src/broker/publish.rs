@@ -261,6 +261,16 @@ impl Broker {
         reach
     }
 
+    /// Whether lookups wait for memory, so that looking ahead is worth it.
+    pub(crate) fn is_large(&self) -> bool {
+        self.index.is_large()
+    }
+
+    /// Has what is needed to publish on these topics close by.
+    pub(crate) fn look_ahead(&self, protocol: &str, topics: &[&str]) {
+        self.index.look_ahead(Scope::Own, protocol, topics);
+    }
+
     /// Finds who wants it, unless that was the last thing that was found.
     fn look_up(&mut self, scope: Scope, protocol: &str, topic: &str) {
         let Self { index, matched, .. } = self;

@@ -79,6 +79,16 @@ impl Exact {
         }
     }
 
+    /// An entry that may have this hash, by its tag alone, or [`NONE`].
+    pub(super) fn guess(&self, hash: u64) -> u32 {
+        self.table.find(hash, |_| true).copied().unwrap_or(NONE)
+    }
+
+    /// The head of an entry's chain, or [`NONE`].
+    pub(super) fn head(&self, id: u32) -> u32 {
+        self.entries.get(id as usize).map_or(NONE, |entry| entry.head)
+    }
+
     pub(super) fn topic(&self, id: u32) -> Option<(u32, String)> {
         self.entries.get(id as usize).map(|entry| (entry.realm, entry.topic.to_string()))
     }
@@ -93,7 +103,7 @@ impl Exact {
         self.entries.len() + self.table.len()
     }
 
-    fn hash(&self, realm: u32, topic: &str) -> u64 {
+    pub(super) fn hash(&self, realm: u32, topic: &str) -> u64 {
         self.hasher.hash_one((realm, topic))
     }
 

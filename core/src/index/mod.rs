@@ -11,6 +11,7 @@
 //!
 //! Deliberately absent: a cache of results. The broker keeps the last one; runs make that enough.
 
+mod ahead;
 mod exact;
 mod names;
 mod slots;
@@ -191,6 +192,30 @@ impl Index {
     /// Finds who wants a message.
     pub(crate) fn find(&self, scope: Scope, protocol: &str, topic: &str, found: &mut Matches) {
         found.clear();
+        for realm in self.realms_of(scope, protocol) {
+            let mut each = |head| {
+                for target in self.slots.list(head) {
+                    let list = match target.group {
+                        NONE | MONITOR => &mut found.each,
+                        _ => &mut found.grouped,
+                    };
+                    list.push(target);
+                }
+            };
+            self.exact.find(realm, topic, &mut each);
+            let visited = self.trie.find(realm, topic, &mut each);
+            found.visited += visited;
+        }
+        found.grouped.sort_unstable_by_key(|target| (target.group, target.client, target.number));
+        let mut start = 0;
+        for members in found.grouped.chunk_by(|a, b| a.group == b.group) {
+            found.groups.push(start..start + members.len());
+            start += members.len();
+        }
+    }
+
+    /// The realms in which a message is looked up, of those that some pattern asks for.
+    fn realms_of(&self, scope: Scope, protocol: &str) -> impl Iterator<Item = u32> {
         let protocol = self.protocols.find(protocol);
         let realms = [
             realm(ScopeSelector::Only(scope), protocol),
@@ -200,28 +225,9 @@ impl Index {
         ];
         // A protocol that no pattern names has no realm of its own.
         let skip = if protocol == NONE { 2 } else { 0 };
-        for realm in realms.into_iter().skip(skip) {
-            if self.realms.get(realm as usize).is_some_and(|count| *count > 0) {
-                let mut each = |head| {
-                    for target in self.slots.list(head) {
-                        let list = match target.group {
-                            NONE | MONITOR => &mut found.each,
-                            _ => &mut found.grouped,
-                        };
-                        list.push(target);
-                    }
-                };
-                self.exact.find(realm, topic, &mut each);
-                let visited = self.trie.find(realm, topic, &mut each);
-                found.visited += visited;
-            }
-        }
-        found.grouped.sort_unstable_by_key(|target| (target.group, target.client, target.number));
-        let mut start = 0;
-        for members in found.grouped.chunk_by(|a, b| a.group == b.group) {
-            found.groups.push(start..start + members.len());
-            start += members.len();
-        }
+        let is_asked_for =
+            |realm: &u32| self.realms.get(*realm as usize).is_some_and(|count| *count > 0);
+        realms.into_iter().skip(skip).filter(is_asked_for)
     }
 
     /// Gives memory back after so many subscriptions were removed, if that is worth the search.
@@ -270,6 +276,14 @@ impl Index {
             + self.groups.len()
             + self.weight
             + self.realms.iter().map(|count| *count as usize).sum::<usize>()
+    }
+}
+
+/// The first token of a topic, and what comes behind it.
+fn first_token(topic: &str) -> (&str, Option<&str>) {
+    match memchr::memchr(b'.', topic.as_bytes()) {
+        Some(dot) => (topic.get(..dot).unwrap_or_default(), topic.get(dot + 1..)),
+        None => (topic, None),
     }
 }
 

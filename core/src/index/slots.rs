@@ -102,6 +102,11 @@ impl Slots {
         self.slots.get(key.0 as usize).map(|slot| slot.place)
     }
 
+    /// Reads the first record of a chain, so that it is close by later.
+    pub(super) fn read_ahead(&self, head: u32) -> u32 {
+        self.slots.get(head as usize).map_or(NONE, |slot| slot.next)
+    }
+
     /// The records of a chain.
     pub(super) fn list(&self, head: u32) -> impl Iterator<Item = Target> {
         let mut next = head;

@@ -5,6 +5,7 @@
 //! branches at once, depth first; a branch ends where no child is, so what is visited is at most
 //! what could match.
 
+use super::first_token;
 use super::slots::{NONE, Place, Slots, SubscriptionKey, Target};
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
@@ -81,8 +82,31 @@ impl Trie {
 
     /// Finds the chains that match. Returns how many nodes it took.
     pub(super) fn find(&self, realm: u32, topic: &str, each: &mut impl FnMut(u32)) -> u64 {
-        let root = self.roots.get(realm as usize).copied().unwrap_or(NONE);
+        let root = self.root_of(realm);
         if root == NONE { 0 } else { self.descend(root, Some(topic), each) }
+    }
+
+    /// The root of a realm, or [`NONE`].
+    pub(super) fn root_of(&self, realm: u32) -> u32 {
+        self.roots.get(realm as usize).copied().unwrap_or(NONE)
+    }
+
+    /// Where a lookup goes on from a node: the child for `*`, and the hash of that for the token.
+    pub(super) fn branches(&self, id: u32, token: &str) -> (Option<u32>, Option<u64>) {
+        let Some(node) = self.nodes.get(id as usize) else { return (None, None) };
+        let star = Some(node.star).filter(|star| *star != NONE);
+        let has_other = node.children > u32::from(star.is_some());
+        (star, has_other.then(|| self.hasher.hash_one((id, token))))
+    }
+
+    /// A node that may have this hash, by its tag alone, or [`NONE`].
+    pub(super) fn guess(&self, hash: u64) -> u32 {
+        self.children.find(hash, |_| true).copied().unwrap_or(NONE)
+    }
+
+    /// The heads of a node's chains.
+    pub(super) fn heads(&self, id: u32) -> Option<[u32; 2]> {
+        self.nodes.get(id as usize).map(|node| [node.here, node.below])
     }
 
     /// How many tokens lead to a node.
@@ -137,10 +161,7 @@ impl Trie {
         if node.children == 0 {
             return visited;
         }
-        let (token, rest) = match memchr::memchr(b'.', rest.as_bytes()) {
-            Some(dot) => (rest.get(..dot).unwrap_or_default(), rest.get(dot + 1..)),
-            None => (rest, None),
-        };
+        let (token, rest) = first_token(rest);
         if node.star != NONE {
             visited += self.descend(node.star, rest, each);
         }

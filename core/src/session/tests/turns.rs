@@ -1,7 +1,8 @@
 //! A client that makes the bus work hard lets others have their turn.
 
-use crate::limits::{Limits, WORK_PER_FEED_MAX};
+use crate::limits::{AHEAD_SUBSCRIPTIONS_MIN, Limits, WORK_PER_FEED_MAX};
 use crate::tests::{Bus, FRAMINGS, kept, publication, publish, small};
+use kith_wire::{Operation, Protocol};
 
 #[test]
 fn much_work_is_cut_into_turns_and_all_of_it_is_done() {
@@ -67,6 +68,35 @@ fn looking_for_patterns_and_kept_values_is_work_too() {
     let pair = [bus.encode(bob, 0, publish(one)), bus.encode(bob, 0, publish(other))].concat();
     bus.feed(bob, &pair.repeat(50));
     assert!(bus.turns >= 2, "{}", bus.turns);
+}
+
+#[test]
+fn with_very_many_subscriptions_each_message_still_finds_its_own() {
+    let many = u32::try_from(AHEAD_SUBSCRIPTIONS_MIN).unwrap() + 1;
+    let mut bus = Bus::new(Limits { subscriptions_max: 1 << 20, ..small() });
+    let (alice, boss) = (bus.binary(), bus.binary());
+    let pattern = |n: u32| match n % 5 {
+        0 => format!("self.*.t{n}"),
+        1 => format!("self.a.t{n}.>"),
+        _ => format!("self.a.t{n}"),
+    };
+    let topic = |n: u32| if n % 5 == 1 { format!("a.t{n}.b") } else { format!("a.t{n}") };
+    for n in 1..=many {
+        bus.subscribed(alice, n, &pattern(n));
+    }
+    // More than are looked ahead for, with other frames and one that is no topic among them.
+    let mut script = Vec::new();
+    for n in (1..=many).step_by(101) {
+        script.extend(bus.encode(boss, 0, publish(publication(&topic(n), "1"))));
+        if n % 3 == 0 {
+            script.extend(bus.encode(boss, 0, Operation::Unwill));
+            kith_wire::binary::encode::entry(&mut script, "no topic", &Protocol::MS, b"1");
+        }
+    }
+    bus.feed(boss, &script);
+    let wanted: Vec<String> =
+        (1..=many).step_by(101).map(|n| format!("msg {n} {} 1", topic(n))).collect();
+    assert_eq!(bus.hears(alice), wanted);
 }
 
 #[test]
