@@ -9,14 +9,59 @@
 //! grew large is not lent for a few bytes, and a block is shared only by who takes a good part of
 //! it.
 
+use crate::ledger::Ledger;
 use crate::limits::{
     BLOCKS_KEPT_MAX, BUFFER_BYTES_MIN, BUFFER_KEPT_BYTES_MAX, BUFFERS_KEPT_MAX, HELD_RATIO_MAX,
     LARGE_BUFFERS_KEPT_MAX, SEGMENT_BUFFER_BYTES_MAX, SHARED_BYTES_MIN,
 };
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Bytes that several queues hold.
-pub(crate) type Block = Arc<Vec<u8>>;
+#[derive(Clone, Debug)]
+pub(crate) struct Block(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    bytes: Vec<u8>,
+    /// In how many places of queues it stands.
+    places: AtomicUsize,
+}
+
+impl Block {
+    fn new(bytes: Vec<u8>) -> Self {
+        Self(Arc::new(Shared { bytes, places: AtomicUsize::new(0) }))
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0.bytes
+    }
+
+    /// Takes note that it stands in one more place of a queue.
+    pub(crate) fn hold(&self, ledger: &mut Ledger) {
+        if self.0.places.fetch_add(1, Ordering::Relaxed) == 0 {
+            ledger.hold(self.0.bytes.len());
+        }
+    }
+
+    /// Takes note that it stands in one place less.
+    pub(crate) fn release(&self, ledger: &mut Ledger) {
+        if self.0.places.fetch_sub(1, Ordering::Relaxed) == 1 {
+            ledger.release(self.0.bytes.len());
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn capacity(&self) -> usize {
+        self.0.bytes.capacity()
+    }
+
+    /// Tells it from others with the same bytes.
+    #[cfg(test)]
+    pub(crate) fn address(&self) -> usize {
+        Arc::as_ptr(&self.0) as usize
+    }
+}
 
 /// Buffers and blocks to be used again.
 #[derive(Debug, Default)]
@@ -25,6 +70,8 @@ pub(crate) struct Buffers {
     oldest: usize,
     spare: Vec<Vec<u8>>,
     large: Vec<Vec<u8>>,
+    /// What all queues hold.
+    pub(crate) ledger: Ledger,
 }
 
 impl Buffers {
@@ -55,27 +102,27 @@ impl Buffers {
 
     /// Gives all memory back that is not in use.
     pub(crate) fn trim(&mut self) {
-        *self = Self::default();
+        *self = Self { ledger: self.ledger, ..Self::default() };
     }
 
     /// A block with these bytes.
     fn block(&mut self, bytes: &[u8]) -> Block {
         for block in &mut self.blocks {
-            let fits = block.capacity() / HELD_RATIO_MAX <= bytes.len();
-            if fits && let Some(free) = Arc::get_mut(block) {
-                free.clear();
-                free.extend_from_slice(bytes);
-                return Arc::clone(block);
+            let fits = block.0.bytes.capacity() / HELD_RATIO_MAX <= bytes.len();
+            if fits && let Some(free) = Arc::get_mut(&mut block.0) {
+                free.bytes.clear();
+                free.bytes.extend_from_slice(bytes);
+                return block.clone();
             }
         }
-        let block = Arc::new(bytes.to_vec());
+        let block = Block::new(bytes.to_vec());
         if bytes.len() <= BUFFER_KEPT_BYTES_MAX {
             if self.blocks.len() < BLOCKS_KEPT_MAX {
-                self.blocks.push(Arc::clone(&block));
+                self.blocks.push(block.clone());
             } else {
                 self.oldest = (self.oldest + 1) % BLOCKS_KEPT_MAX;
                 if let Some(kept) = self.blocks.get_mut(self.oldest) {
-                    *kept = Arc::clone(&block);
+                    *kept = block.clone();
                 }
             }
         }
@@ -111,7 +158,7 @@ impl<'a> Body<'a> {
         match &self.bytes {
             Bytes::Borrowed(bytes) => bytes,
             Bytes::Owned(bytes) => bytes,
-            Bytes::Shared(block) => block,
+            Bytes::Shared(block) => block.bytes(),
         }
     }
 
@@ -129,16 +176,16 @@ impl<'a> Body<'a> {
         let block = match &mut self.bytes {
             Bytes::Borrowed(bytes) => buffers.block(bytes),
             Bytes::Owned(bytes) if bytes.capacity() / HELD_RATIO_MAX <= bytes.len() => {
-                Arc::new(std::mem::take(bytes))
+                Block::new(std::mem::take(bytes))
             }
             Bytes::Owned(bytes) => {
                 let block = buffers.block(bytes);
                 buffers.give_back(std::mem::take(bytes));
                 block
             }
-            Bytes::Shared(block) => return Some(Arc::clone(block)),
+            Bytes::Shared(block) => return Some(block.clone()),
         };
-        self.bytes = Bytes::Shared(Arc::clone(&block));
+        self.bytes = Bytes::Shared(block.clone());
         Some(block)
     }
 

@@ -12,6 +12,10 @@ pub struct Limits {
     pub queue_bytes_max: usize,
     /// What may wait for one client, in messages.
     pub queue_messages_max: usize,
+    /// What may wait for all clients together, in bytes: messages, answers, unfinished frames and
+    /// lines, wills. Each may hold as much as is free. At least two full queues:
+    /// [`Limits::sane`] sees to it.
+    pub waiting_bytes_total_max: usize,
     /// Subscriptions of one client.
     pub subscriptions_max: usize,
     /// Subscriptions of all clients together.
@@ -36,6 +40,8 @@ impl Default for Limits {
             queue_bytes_max: 32 << 20,
             // So many of the smallest fill two thirds of the bytes.
             queue_messages_max: 1 << 19,
+            // Seven clients with a full queue that don't read, and as much again for all others.
+            waiting_bytes_total_max: 256 << 20,
             // A hundred times what a large program asks for.
             subscriptions_max: 1 << 17,
             // At about 150 bytes each: 600 MiB.
@@ -54,7 +60,8 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The same limits with a queue that can hold one message of the largest size.
+    /// The same limits with a queue that can hold one message of the largest size, and room for
+    /// two such queues.
     #[must_use]
     pub fn sane(mut self) -> Self {
         // In JSON lines bytes grow by a third, and headers and topics by their escapes.
@@ -62,6 +69,8 @@ impl Limits {
             .saturating_add(kith_wire::limits::ENVELOPE_BYTES_MAX);
         self.queue_bytes_max = self.queue_bytes_max.max(one);
         self.queue_messages_max = self.queue_messages_max.max(1);
+        let two = self.queue_bytes_max.saturating_mul(2);
+        self.waiting_bytes_total_max = self.waiting_bytes_total_max.max(two);
         self
     }
 }
@@ -69,6 +78,9 @@ impl Limits {
 /// Answers that may wait for a client before it is no longer read from: enough for thousands of
 /// pipelined operations.
 pub(crate) const ANSWER_BYTES_MAX: usize = 256 << 10;
+/// Answers, and bytes of an unfinished frame or line, that a client may have waiting however little
+/// memory is free: a few operations, or nobody could do anything any more.
+pub(crate) const WAITING_BYTES_MIN: usize = 8 << 10;
 /// From this size on a body is shared between subscribers instead of copied to each: below, a copy
 /// is cheaper than a reference and a second slice to write.
 pub(crate) const SHARED_BYTES_MIN: usize = 2 << 10;

@@ -17,6 +17,7 @@ mod segment;
 use crate::buffers::{Body, Buffers};
 use crate::limits::{
     ANSWER_BYTES_MAX, Limits, SPARE_SEGMENTS_MAX, STAGED_BYTES_MAX, STAGED_SEGMENTS_MAX,
+    WAITING_BYTES_MIN,
 };
 use kith_wire::Priority;
 use segment::Segment;
@@ -78,9 +79,10 @@ pub(crate) struct Lost {
 }
 
 impl Outbox {
-    /// Whether so many answers wait that the client should not be read from.
-    pub(crate) fn is_choked(&self) -> bool {
-        self.answer_bytes > ANSWER_BYTES_MAX
+    /// Whether so many answers wait that the client should not be read from, where it may hold
+    /// this share.
+    pub(crate) fn is_choked(&self, share_bytes: usize) -> bool {
+        self.answer_bytes > share_bytes.clamp(WAITING_BYTES_MIN, ANSWER_BYTES_MAX)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -129,6 +131,7 @@ impl Outbox {
         write(&mut segment.own);
         let bytes = segment.own.len() - before;
         self.answer_bytes += bytes;
+        buffers.ledger.hold(bytes);
     }
 
     /// Queues messages: `head`, then a part of a body. The caller has looked whether there is room.
@@ -145,9 +148,16 @@ impl Outbox {
         let segment = self.open(buffers, Lane::Messages(parcel.priority), parcel.expires_at_ms);
         segment.own.extend_from_slice(head);
         segment.messages += parcel.messages;
+        buffers.ledger.hold(head.len());
         match block {
-            Some(block) => segment.shared = Some((block, part)),
-            None => segment.own.extend_from_slice(body.bytes().get(part).unwrap_or_default()),
+            Some(block) => {
+                block.hold(&mut buffers.ledger);
+                segment.shared = Some((block, part));
+            }
+            None => {
+                buffers.ledger.hold(part.len());
+                segment.own.extend_from_slice(body.bytes().get(part).unwrap_or_default());
+            }
         }
         self.message_bytes += bytes;
         self.messages += parcel.messages as usize;
@@ -158,6 +168,7 @@ impl Outbox {
         let segment = self.open(buffers, Lane::Messages(priority), None);
         segment.own.extend_from_slice(notice);
         self.message_bytes += notice.len();
+        buffers.ledger.hold(notice.len());
     }
 
     /// Counts messages that did not fit. Whether this begins a gap.
@@ -205,8 +216,7 @@ impl Outbox {
             shrink(lane);
             if segment.expires_at_ms.is_some_and(|at| at <= unix_ms) {
                 expired += u64::from(segment.messages);
-                self.account_end(&segment, segment.len());
-                buffers.give_back(segment.own);
+                self.end(buffers, segment);
             } else {
                 self.staged_bytes += segment.len();
                 self.staged.push_back(segment);
@@ -237,20 +247,29 @@ impl Outbox {
             }
             self.written -= len;
             if let Some(segment) = self.staged.pop_front() {
-                self.account_end(&segment, len);
-                buffers.give_back(segment.own);
+                self.end(buffers, segment);
             }
         }
         shrink(&mut self.staged);
     }
 
-    fn account_end(&mut self, segment: &Segment, len: usize) {
+    /// Forgets all that waits.
+    pub(crate) fn discard(&mut self, buffers: &mut Buffers) {
+        let Self { lanes, staged, .. } = std::mem::take(self);
+        for segment in lanes.into_iter().flatten().chain(staged) {
+            segment.end(buffers);
+        }
+    }
+
+    fn end(&mut self, buffers: &mut Buffers, segment: Segment) {
+        let len = segment.len();
         if segment.is_answer {
             self.answer_bytes = self.answer_bytes.saturating_sub(len);
         } else {
             self.message_bytes = self.message_bytes.saturating_sub(len);
             self.messages = self.messages.saturating_sub(segment.messages as usize);
         }
+        segment.end(buffers);
     }
 
     /// The segment that takes further own bytes of this lane, a new one if need be.

@@ -7,9 +7,9 @@
 
 mod deliver;
 
-use crate::broker::{Client, ClientId, Framing, Totals};
+use crate::broker::{Client, ClientId, Framing, Totals, Will};
 use crate::buffers::Buffers;
-use crate::limits::Limits;
+use crate::limits::{Limits, WAITING_BYTES_MIN};
 use crate::outbox::Lag;
 use kith_wire::binary::deliver as binary;
 use kith_wire::{Event, Priority, json};
@@ -85,6 +85,56 @@ impl Queues {
         let Some(client) = client else { return };
         client.outbox.answer(buffers, |out| out.extend_from_slice(bytes));
         note_flush(client, flush);
+    }
+
+    /// What any one client may hold at this moment.
+    pub(crate) fn share_bytes(&self) -> usize {
+        self.buffers.ledger.share_bytes(self.limits.waiting_bytes_total_max)
+    }
+
+    /// Forgets what waits for a client.
+    pub(crate) fn discard(&mut self, id: ClientId) {
+        let Self { clients, buffers, .. } = self;
+        let client = clients.get_mut(id.place as usize).filter(|client| client.id == id);
+        if let Some(client) = client {
+            client.outbox.discard(buffers);
+        }
+    }
+
+    /// Gives back all memory that a client holds: it is gone.
+    pub(crate) fn give_back(&mut self, id: ClientId) {
+        self.discard(id);
+        let Some(client) = self.get(id) else { return };
+        let bytes = std::mem::take(&mut client.unfinished_bytes)
+            + client.will.as_ref().map_or(0, Will::bytes);
+        self.buffers.ledger.release(bytes);
+    }
+
+    /// Takes note of how many bytes of an unfinished frame or line are kept for a client. Whether
+    /// that is within what it may hold.
+    pub(crate) fn hold_unfinished(&mut self, id: ClientId, bytes: usize) -> bool {
+        let Some(client) = self.get(id) else { return true };
+        let before = std::mem::replace(&mut client.unfinished_bytes, bytes);
+        if bytes <= before {
+            self.buffers.ledger.release(before - bytes);
+            return true;
+        }
+        self.buffers.ledger.hold(bytes - before);
+        bytes <= self.share_bytes().max(WAITING_BYTES_MIN)
+    }
+
+    /// Takes note that a client leaves a will, or none any more. Whether there is room for it.
+    pub(crate) fn set_will(&mut self, id: ClientId, will: Option<Will>) -> bool {
+        let share_bytes = self.share_bytes();
+        let Some(client) = self.get(id) else { return true };
+        let bytes = will.as_ref().map_or(0, Will::bytes);
+        if share_bytes.max(WAITING_BYTES_MIN) < bytes {
+            return false;
+        }
+        let before = std::mem::replace(&mut client.will, will).as_ref().map_or(0, Will::bytes);
+        self.buffers.ledger.hold(bytes);
+        self.buffers.ledger.release(before);
+        true
     }
 
     /// Puts into order what is sent next to a client. Whether some of it had expired.

@@ -93,6 +93,8 @@ codes! {
     DuplicateRequest = 28, "duplicate-request";
     /// The connection sent nothing but errors.
     TooManyErrors = 29, "too-many-errors";
+    /// What waits for this connection, or of it, is as much as there is memory for.
+    QuotaMemory = 30, "quota-memory";
 }
 
 impl Code {

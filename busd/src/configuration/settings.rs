@@ -62,6 +62,10 @@ pub(super) static KEYS: &[Key] = &[
     limit("payload_bytes_max", Bytes(limits::PAYLOAD_BYTES, |to| &mut to.payload_bytes_max)),
     limit("queue_bytes_max", Bytes(limits::QUEUE_BYTES, |to| &mut to.queue_bytes_max)),
     limit("queue_messages_max", Count(limits::QUEUE_MESSAGES, |to| &mut to.queue_messages_max)),
+    limit(
+        "waiting_bytes_total_max",
+        Bytes(limits::WAITING_BYTES_TOTAL, |to| &mut to.waiting_bytes_total_max),
+    ),
     limit("subscriptions_max", Count(limits::SUBSCRIPTIONS, |to| &mut to.subscriptions_max)),
     limit(
         "subscriptions_total_max",

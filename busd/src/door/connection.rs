@@ -278,7 +278,8 @@ impl Reader {
         let kept = self.rest.len();
         let (before, free) = buffer.split_at_mut(kept);
         before.copy_from_slice(&self.rest);
-        let read = read_some(stream, free)?;
+        let room = free.len().min(hub.broker().read_bytes_max());
+        let read = read_some(stream, free.get_mut(..room).unwrap_or_default())?;
         let bytes = buffer.get(..kept + read).unwrap_or_default();
         self.fed = self.session.feed(&mut hub.broker(), hub.now(), bytes);
         let unconsumed = bytes.get(self.fed.consumed..).unwrap_or_default();
@@ -298,12 +299,15 @@ impl Reader {
     /// The memory grows with what has come, not with what a length field promises.
     fn read_long(&mut self, hub: &Hub, stream: &UnixStream) -> io::Result<usize> {
         let kept = self.rest.len();
-        self.rest.resize(kept + READ_BYTES, 0);
+        let room = READ_BYTES.min(hub.broker().read_bytes_max());
+        self.rest.resize(kept + room, 0);
         let read = read_some(stream, self.rest.get_mut(kept..).unwrap_or_default());
         self.rest.truncate(kept + *read.as_ref().unwrap_or(&0));
         let read = read?;
         if self.fed.wanted <= self.rest.len() {
             self.feed_rest(hub);
+        } else {
+            self.note_kept(hub);
         }
         Ok(read)
     }
@@ -321,9 +325,15 @@ impl Reader {
         self.note_stop(hub);
     }
 
+    /// Tells the broker what is kept. It may be more than there is memory for.
+    fn note_kept(&self, hub: &Hub) {
+        hub.broker().hold_unfinished(self.session.client(), self.rest.len(), self.stopped);
+    }
+
     fn note_stop(&mut self, hub: &Hub) {
         let has_to_wait = self.fed.unfinished || hub.broker().is_choked(self.session.client());
         self.stopped = !self.rest.is_empty() && has_to_wait;
+        self.note_kept(hub);
     }
 }
 

@@ -57,6 +57,10 @@ pub struct Stats {
     pub queued_messages: usize,
     /// Their bytes.
     pub queued_bytes: usize,
+    /// Memory that waits for clients, or of them: what [`Limits::waiting_bytes_total_max`] bounds.
+    ///
+    /// [`Limits::waiting_bytes_total_max`]: crate::Limits::waiting_bytes_total_max
+    pub waiting_bytes: usize,
     /// Ids remembered against publishing twice.
     pub remembered_ids: usize,
 }
@@ -75,6 +79,7 @@ impl Broker {
             retained_bytes: self.retained.bytes(),
             queued_messages: usages().map(|usage| usage.queued_messages).sum(),
             queued_bytes: usages().map(|usage| usage.queued_bytes).sum(),
+            waiting_bytes: self.queues.buffers.ledger.held_bytes(),
             remembered_ids: self.remembered.len(),
         }
     }
@@ -184,6 +189,7 @@ impl Broker {
             "retained_bytes": stats.retained_bytes,
             "queued_messages": stats.queued_messages,
             "queued_bytes": stats.queued_bytes,
+            "waiting_bytes": stats.waiting_bytes,
             "remembered_ids": stats.remembered_ids,
         })
         .to_string()

@@ -61,6 +61,8 @@ pub(crate) struct Client {
     /// Requests that wait: their numbers, and the tokens of their reply topics.
     pub(crate) requests: BTreeMap<u32, u128>,
     pub(crate) will: Option<Will>,
+    /// Bytes of a frame or line of which the rest has not come yet.
+    pub(crate) unfinished_bytes: usize,
     /// Nothing more is taken from it; it is closed once its queue is empty.
     pub(crate) closing: bool,
     /// It said goodbye, and is closed for that.
@@ -85,6 +87,7 @@ impl Client {
             subscriptions_weight: 0,
             requests: BTreeMap::new(),
             will: None,
+            unfinished_bytes: 0,
             closing: false,
             said_goodbye: false,
             flush_due: false,

@@ -28,12 +28,12 @@ pub use announce::{Stats, Totals};
 pub(crate) use client::Client;
 pub use client::{ClientId, Framing, Usage};
 pub use publish::Inbound;
+pub(crate) use will::Will;
 
 use crate::clock::Now;
 use crate::identifiers::Identifiers;
 use crate::index::{Index, Matches};
-use crate::limits::Limits;
-use crate::outbox::Outbox;
+use crate::limits::{Limits, WAITING_BYTES_MIN};
 use crate::queues::Queues;
 use kith_wire::{Code, Event, Refusal, RequestNumber, Scope};
 use remembered::{Publisher, Remembered};
@@ -145,6 +145,7 @@ impl Broker {
         if self.client(id).is_none() {
             return;
         }
+        self.queues.give_back(id);
         let Some(client) = self.queues.clients.try_remove(id.place as usize) else { return };
         self.retained.disown(id);
         if let Some(event) = event {
@@ -172,7 +173,8 @@ impl Broker {
     /// closing.
     #[must_use]
     pub fn is_choked(&self, id: ClientId) -> bool {
-        self.client(id).is_none_or(|client| client.closing || client.outbox.is_choked())
+        let share_bytes = self.queues.share_bytes();
+        self.client(id).is_none_or(|client| client.closing || client.outbox.is_choked(share_bytes))
     }
 
     /// Whether a client is to be closed once all is sent.
@@ -248,9 +250,7 @@ impl Broker {
 
     /// Forgets what waits for a client that can't be sent anything any more.
     pub fn discard_output(&mut self, id: ClientId) {
-        if let Some(client) = self.queues.get(id) {
-            client.outbox = Outbox::default();
-        }
+        self.queues.discard(id);
     }
 
     /// Tells everybody that the daemon stops, and takes nothing more from anyone. What waits for a
@@ -266,9 +266,7 @@ impl Broker {
                 self.close(id);
                 self.queues.answer(id, &event);
             }
-            if let Some(client) = self.queues.get(id) {
-                client.will = None;
-            }
+            self.queues.set_will(id, None);
         }
     }
 
@@ -292,6 +290,27 @@ impl Broker {
         }
         let event = Event::Err { number, code: Some(*code), text, at, fatal: *fatal };
         self.queues.answer(id, &event);
+    }
+
+    /// How many bytes to read for a client at most, so that what has to be kept of them is no more
+    /// than its share of the memory that is free.
+    #[must_use]
+    pub fn read_bytes_max(&self) -> usize {
+        self.queues.share_bytes().max(WAITING_BYTES_MIN)
+    }
+
+    /// Takes note of how many bytes the shell keeps for a client that are not done with. If they
+    /// are the beginning of a frame or line, and more than the client's share of the memory that is
+    /// free, it is refused and closed; what waits for its turn is kept.
+    pub fn hold_unfinished(&mut self, id: ClientId, bytes: usize, waits_for_turn: bool) {
+        let fits = self.queues.hold_unfinished(id, bytes);
+        if !fits && !waits_for_turn && !self.is_closing(id) {
+            let text = format!(
+                "the first {bytes} bytes of a line or frame are more than this connection's share \
+                 of the memory that is free (`waiting_bytes_total_max`)"
+            );
+            self.refuse(id, None, &Refusal::fatal(Code::QuotaMemory, text), None);
+        }
     }
 
     /// Has a client closed once all is sent.

@@ -35,13 +35,13 @@ impl Broker {
             Operation::Hello { name, client } => return self.hello(id, number, name, client),
             Operation::Unsubscribe(subscription) => self.unsubscribe(now, id, subscription)?,
             Operation::Will(publication) => self.will(id, publication)?,
-            Operation::Unwill => self.with(id, |client| client.will = None),
+            Operation::Unwill => {
+                self.queues.set_will(id, None);
+            }
             Operation::Ping => {}
             Operation::Bye => {
-                self.with(id, |client| {
-                    client.will = None;
-                    client.said_goodbye = true;
-                });
+                self.queues.set_will(id, None);
+                self.with(id, |client| client.said_goodbye = true);
                 self.close(id);
             }
         }
@@ -173,7 +173,10 @@ impl Broker {
             let text = format!("a will's payload has at most {WILL_BYTES_MAX} bytes");
             return Err(Refusal::new(Code::TooLarge, text));
         }
-        self.with(id, |client| client.will = Some(Will::new(publication)));
+        if !self.queues.set_will(id, Some(Will::new(publication))) {
+            let text = "no memory is left for a will: too much waits for others, or for you";
+            return Err(Refusal::new(Code::QuotaMemory, text));
+        }
         Ok(())
     }
 }

@@ -21,6 +21,13 @@ impl Will {
         })
     }
 
+    /// The memory that it takes, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        let Publication { topic, payload, options, .. } = &self.0;
+        let header = |(key, value): (&str, &str)| HEADER_OVERHEAD_BYTES + key.len() + value.len();
+        payload.len() + topic.as_str().len() + options.headers.iter().map(header).sum::<usize>()
+    }
+
     pub(crate) fn publication(&self) -> &Publication<'static> {
         &self.0
     }

@@ -33,9 +33,18 @@ impl Segment {
         }
     }
 
+    /// Gives back what it holds.
+    pub(super) fn end(self, buffers: &mut Buffers) {
+        buffers.ledger.release(self.own.len());
+        if let Some((block, _)) = &self.shared {
+            block.release(&mut buffers.ledger);
+        }
+        buffers.give_back(self.own);
+    }
+
     pub(super) fn parts(&self) -> [&[u8]; 2] {
         let shared = match &self.shared {
-            Some((block, part)) => block.get(part.clone()).unwrap_or_default(),
+            Some((block, part)) => block.bytes().get(part.clone()).unwrap_or_default(),
             None => &[],
         };
         [&self.own, shared]

@@ -20,6 +20,18 @@ impl Outbox {
         (answers, bytes, messages)
     }
 
+    /// Own bytes of all segments. Puts what they share into a list by address.
+    pub(crate) fn recount_held(&self, blocks: &mut BTreeMap<usize, usize>) -> usize {
+        let mut own_bytes = 0;
+        for segment in self.lanes.iter().flatten().chain(&self.staged) {
+            own_bytes += segment.own.len();
+            if let Some((block, _)) = &segment.shared {
+                blocks.insert(block.address(), block.bytes().len());
+            }
+        }
+        own_bytes
+    }
+
     pub(crate) fn counted(&self) -> (usize, usize, usize) {
         (self.answer_bytes, self.message_bytes, self.messages)
     }

@@ -11,6 +11,7 @@ use super::{LAG_BYTES, Queues, note_flush, push_notice};
 use crate::broker::{Client, Framing};
 use crate::buffers::Buffers;
 use crate::index::Target;
+use crate::limits::Limits;
 use crate::outbox::{Lost, Parcel, Share};
 use crate::parcels::{Room, Run, Single, range};
 use kith_wire::binary::deliver::{message_head, run_head};
@@ -91,7 +92,7 @@ impl Queues {
         let Some(client) = clients.get_mut(target.client as usize) else { return 0 };
         let lag_bytes = lag_bytes(client, target.number, Priority::Normal);
         let room = Room {
-            bytes: client.outbox.bytes_left(limits).saturating_sub(lag_bytes),
+            bytes: room_bytes(client, buffers, limits).saturating_sub(lag_bytes),
             messages: client.outbox.messages_left(limits),
         };
         let number = NonZeroU32::new(target.number).unwrap_or(NonZeroU32::MIN);
@@ -138,7 +139,8 @@ impl Queues {
         let Self { clients, buffers, limits, notices, flush, .. } = self;
         let Some(client) = clients.get_mut(place as usize) else { return false };
         let parcel = single.parcel(kind);
-        if !client.outbox.has_room(single.delivery.payload.len(), 1, limits) {
+        let room_bytes = room_bytes(client, buffers, limits);
+        if room_bytes < single.delivery.payload.len() || client.outbox.messages_left(limits) == 0 {
             // Not even worth encoding.
             return false;
         }
@@ -164,7 +166,7 @@ impl Queues {
         let bytes = head.len() + part.len();
         let lag_bytes =
             if is_message { lag_bytes(client, number.get(), parcel.priority) } else { 0 };
-        let fits = client.outbox.has_room(lag_bytes + bytes, 1, limits);
+        let fits = lag_bytes + bytes <= room_bytes;
         if fits {
             if lag_bytes > 0
                 && let Some(lag) = client.outbox.take_lag(number.get(), parcel.priority)
@@ -188,6 +190,11 @@ impl Queues {
         if client.outbox.count_lag(target.number, priority, lost) {
             overflown.push(client.id);
         }
+        if client.outbox.message_bytes() == 0 {
+            // Others hold all the memory. Nothing will be sent after which it could be told.
+            let id = client.id;
+            self.tell_if_drained(id);
+        }
     }
 }
 
@@ -208,6 +215,14 @@ fn to_one(members: &[Target], turn: u64, mut offer: impl FnMut(Target) -> bool) 
         }
     }
     from_first.first().copied()
+}
+
+/// How many bytes more may wait for a client: what its queue has room for, and not more than its
+/// share of what is free.
+fn room_bytes(client: &Client, buffers: &Buffers, limits: &Limits) -> usize {
+    let share_bytes = buffers.ledger.share_bytes(limits.waiting_bytes_total_max);
+    let left_of_share = share_bytes.saturating_sub(client.outbox.message_bytes());
+    client.outbox.bytes_left(limits).min(left_of_share)
 }
 
 fn lost(count: u32) -> Lost {

@@ -143,6 +143,7 @@ pub(crate) fn limits() -> Limits {
     Limits {
         payload_bytes_max: 4 << 10,
         queue_bytes_max: 0,
+        waiting_bytes_total_max: 0,
         queue_messages_max: 60,
         subscriptions_max: 5,
         subscriptions_total_max: 12,

@@ -1,11 +1,14 @@
 //! What `docs/protocol.md` says of operations, as conversations: one file for each of its subjects.
 
-use super::Broker;
+use super::{Broker, Will};
+use std::collections::BTreeMap;
 
 impl Broker {
     /// Whether what is counted is what is there.
     pub(crate) fn check_counts(&self) -> Result<(), String> {
         let (mut subscriptions, mut requests) = (0, 0);
+        let mut held_bytes = 0;
+        let mut blocks = BTreeMap::new();
         for (_, client) in &self.queues.clients {
             let outbox = &client.outbox;
             if outbox.counted() != outbox.recount() {
@@ -17,6 +20,8 @@ impl Broker {
             {
                 return Err(format!("a queue of {:?}", outbox.counted()));
             }
+            held_bytes += outbox.recount_held(&mut blocks) + client.unfinished_bytes;
+            held_bytes += client.will.as_ref().map_or(0, Will::bytes);
             subscriptions += client.subscriptions.len();
             requests += client.requests.len();
         }
@@ -24,6 +29,10 @@ impl Broker {
             return Err("an owner of kept values that is gone".to_owned());
         }
         let stats = self.stats();
+        held_bytes += blocks.values().sum::<usize>();
+        if stats.waiting_bytes != held_bytes {
+            return Err(format!("{} bytes held, not {held_bytes}", stats.waiting_bytes));
+        }
         let found = (stats.subscriptions, stats.requests_waiting, self.retained.residue());
         match found == (subscriptions, requests, 0) {
             true => Ok(()),
@@ -42,6 +51,7 @@ impl Broker {
             + self.retained.bytes()
             + self.retained.residue()
             + self.queues.notices.len()
+            + self.queues.buffers.ledger.held_bytes()
     }
 }
 
@@ -52,6 +62,7 @@ mod expiry;
 mod groups;
 mod inbound;
 mod lag;
+mod memory;
 mod order;
 mod quotas;
 mod requests;

@@ -1,0 +1,42 @@
+//! The memory that waits for clients, all of them together: messages that nobody has read yet,
+//! answers, frames and lines that are not whole yet, and wills.
+//!
+//! A bound for each client alone bounds nothing where there may be thousands. One bound for all
+//! would let a few take everything and leave the others without. So each may hold as much as is
+//! *free* at that moment, up to its own bound: the dynamic thresholds of Choudhury and Hahne
+//! (IEEE/ACM Transactions on Networking 6(2), 1998), which switches use to share their memory among
+//! ports. One that doesn't read gets at most half of everything; of n such, each gets the (n+1)th
+//! part, and that much is still free for whoever does read. It takes no list of clients and no
+//! search.
+//!
+//! What several queues share is counted once here, for as long as any of them holds it, and in full
+//! against each of them.
+
+/// How much is held.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Ledger {
+    held_bytes: usize,
+}
+
+impl Ledger {
+    /// What is held by all.
+    pub(crate) fn held_bytes(self) -> usize {
+        self.held_bytes
+    }
+
+    /// What any one client may hold at this moment.
+    pub(crate) fn share_bytes(self, total_bytes_max: usize) -> usize {
+        total_bytes_max.saturating_sub(self.held_bytes)
+    }
+
+    /// Takes note that so much more is held.
+    pub(crate) fn hold(&mut self, bytes: usize) {
+        self.held_bytes = self.held_bytes.saturating_add(bytes);
+    }
+
+    /// Takes note that so much is held no more.
+    pub(crate) fn release(&mut self, bytes: usize) {
+        debug_assert!(bytes <= self.held_bytes, "more is given back than was held");
+        self.held_bytes = self.held_bytes.saturating_sub(bytes);
+    }
+}
