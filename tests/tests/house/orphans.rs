@@ -10,12 +10,12 @@ use super::tree::{Manifest, Tree};
 use super::{Violation, keep};
 
 /// Follows `mod` declarations from every root, and returns the files that were not met.
-fn orphans(files: &[RustFile], members: &[Manifest]) -> Vec<Violation> {
+fn orphans(files: &[RustFile], packages: &[&Manifest]) -> Vec<Violation> {
     let mut met = BTreeSet::new();
-    let mut open: Vec<_> = files.iter().filter(|file| is_root(&file.path, members)).collect();
+    let mut open: Vec<_> = files.iter().filter(|file| is_root(&file.path, packages)).collect();
     while let Some(file) = open.pop() {
         if met.insert(&file.path) {
-            let named = modules(file, is_root(&file.path, members));
+            let named = modules(file, is_root(&file.path, packages));
             open.extend(files.iter().filter(|file| named.contains(&file.path)));
         }
     }
@@ -26,17 +26,17 @@ fn orphans(files: &[RustFile], members: &[Manifest]) -> Vec<Violation> {
 }
 
 /// Whether cargo builds `path` by itself.
-fn is_root(path: &str, members: &[Manifest]) -> bool {
-    members.iter().any(|member| {
-        let inside = path.strip_prefix(&member.folder).and_then(|rest| rest.strip_prefix('/'));
+fn is_root(path: &str, packages: &[&Manifest]) -> bool {
+    packages.iter().any(|package| {
+        let inside = path.strip_prefix(&package.folder).and_then(|rest| rest.strip_prefix('/'));
         let Some(inside) = inside else { return false };
         let parts: Vec<_> = inside.split('/').collect();
         match parts.as_slice() {
             ["build.rs"] | ["src", "lib.rs" | "main.rs"] | ["src", "bin", _] => true,
             ["src", "bin", _, "main.rs"] => true,
             ["benches" | "examples", _] | ["benches" | "examples", _, "main.rs"] => true,
-            ["tests", _] | ["tests", _, "main.rs"] if member.autotests => true,
-            _ => member.targets.iter().any(|target| target == path),
+            ["tests", _] | ["tests", _, "main.rs"] if package.autotests => true,
+            _ => package.targets.iter().any(|target| target == path),
         }
     })
 }
@@ -63,7 +63,8 @@ fn modules(file: &RustFile, is_root: bool) -> Vec<String> {
 #[test]
 fn every_file_is_built() -> anyhow::Result<()> {
     let tree = Tree::load()?;
-    keep("every file is built", orphans(&tree.rust, &tree.members));
+    let packages: Vec<_> = tree.members.iter().chain(&tree.excluded).collect();
+    keep("every file is built", orphans(&tree.rust, &packages));
     Ok(())
 }
 
@@ -72,7 +73,7 @@ fn orphans_are_seen() -> anyhow::Result<()> {
     let suite =
         "[package]\nname = \"kith-tests\"\nautotests = false\n[[test]]\npath = \"tests/main.rs\"\n";
     let plain = "[package]\nname = \"kith-core\"\n";
-    let members = [Manifest::parse("tests", suite)?, Manifest::parse("core", plain)?];
+    let (suite, plain) = (Manifest::parse("tests", suite)?, Manifest::parse("core", plain)?);
     let files = [
         ("core/src/lib.rs", "mod broker;\n// mod lost;\nmod inner {}\n"),
         ("core/src/broker.rs", "pub(crate) mod queue;\n"),
@@ -86,7 +87,8 @@ fn orphans_are_seen() -> anyhow::Result<()> {
         ("tests/tests/forgotten.rs", ""),
     ]
     .map(|(path, text)| RustFile::new(path, text));
-    let found: Vec<_> = orphans(&files, &members).into_iter().map(|one| one.path).collect();
+    let found: Vec<_> =
+        orphans(&files, &[&suite, &plain]).into_iter().map(|one| one.path).collect();
     assert_eq!(found, ["core/src/lost.rs", "core/src/queue.rs", "tests/tests/forgotten.rs"]);
     Ok(())
 }

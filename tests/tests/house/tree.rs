@@ -22,6 +22,8 @@ pub(super) struct Tree {
     pub(super) workspace: Table,
     /// Each member's `Cargo.toml`, in the order in which the workspace names them.
     pub(super) members: Vec<Manifest>,
+    /// The same of what it excludes: packages that are built apart, but held to the rules of files.
+    pub(super) excluded: Vec<Manifest>,
 }
 
 impl Tree {
@@ -42,11 +44,9 @@ impl Tree {
             }
         }
         let workspace: Table = read("Cargo.toml")?.parse().context("Cargo.toml")?;
-        let members = member_folders(&workspace)
-            .iter()
-            .map(|folder| Manifest::parse(folder, &read(&format!("{folder}/Cargo.toml"))?))
-            .collect::<anyhow::Result<_>>()?;
-        Ok(Self { rust, other, workspace, members })
+        let members = manifests(&workspace, "members")?;
+        let excluded = manifests(&workspace, "exclude")?;
+        Ok(Self { rust, other, workspace, members, excluded })
     }
 
     /// The names in `[workspace.dependencies]`, sorted.
@@ -179,10 +179,15 @@ pub(super) fn line_of_key(text: &str, key: &str) -> usize {
     lines.position(|line| sets(line) || line.trim_end().ends_with(&header)).map_or(1, |at| at + 1)
 }
 
-fn member_folders(workspace: &Table) -> Vec<String> {
-    let members = workspace.get("workspace").and_then(|table| table.get("members"));
-    let members = members.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    members.iter().filter_map(|member| member.as_str().map(str::to_owned)).collect()
+/// The packages in a list of folders of the workspace's table.
+fn manifests(workspace: &Table, list: &str) -> anyhow::Result<Vec<Manifest>> {
+    let folders = workspace.get("workspace").and_then(|table| table.get(list));
+    let folders = folders.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    folders
+        .iter()
+        .filter_map(Value::as_str)
+        .map(|folder| Manifest::parse(folder, &read(&format!("{folder}/Cargo.toml"))?))
+        .collect()
 }
 
 fn root() -> &'static Path {
