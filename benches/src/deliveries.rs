@@ -1,15 +1,19 @@
-//! What the subscribers' thread tells the publisher's: how many deliveries came so far.
+//! What the subscribers' thread tells the publisher's: how many deliveries came so far, and in how
+//! many bytes.
 //!
 //! An atomic count, and one waiter that is woken when the count reaches what it wants; woken at
 //! each delivery it would compete with the broker for the machine.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 pub(crate) struct Deliveries {
     received: AtomicU64,
+    /// Read so far, what is left over of the next frame included.
+    bytes: AtomicU64,
     /// The count at which the waiter is woken; `u64::MAX`: nobody waits.
     wanted: AtomicU64,
     waiter: Mutex<Option<Thread>>,
@@ -21,6 +25,7 @@ impl Default for Deliveries {
     fn default() -> Self {
         Self {
             received: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
             wanted: AtomicU64::new(u64::MAX),
             waiter: Mutex::new(None),
             stop: AtomicBool::new(false),
@@ -30,6 +35,12 @@ impl Default for Deliveries {
 }
 
 impl Deliveries {
+    /// To be called before `add` of the messages that the bytes brought.
+    #[inline]
+    pub(crate) fn add_bytes(&self, count: u64) {
+        self.bytes.fetch_add(count, Relaxed);
+    }
+
     #[inline]
     pub(crate) fn add(&self, count: u64) {
         let received = self.received.fetch_add(count, SeqCst) + count;
@@ -43,6 +54,11 @@ impl Deliveries {
 
     pub(crate) fn received(&self) -> u64 {
         self.received.load(SeqCst)
+    }
+
+    /// What a delivery is on the wire; 0 before the first.
+    pub(crate) fn bytes_per_message(&self) -> u64 {
+        self.bytes.load(Relaxed) / self.received().max(1)
     }
 
     pub(crate) fn stop(&self) {
@@ -106,6 +122,15 @@ mod tests {
         let deliveries = Deliveries::default();
         deliveries.add(2);
         assert!(!deliveries.wait_for(3, Duration::from_millis(1)));
+    }
+
+    #[test]
+    fn tells_how_large_a_delivery_is() {
+        let deliveries = Deliveries::default();
+        assert_eq!(deliveries.bytes_per_message(), 0);
+        deliveries.add_bytes(300);
+        deliveries.add(2);
+        assert_eq!(deliveries.bytes_per_message(), 150);
     }
 
     #[test]

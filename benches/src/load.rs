@@ -1,7 +1,9 @@
 //! One load run: bounded in time, windowed, and able to tell that something was lost.
 //!
 //! The publisher keeps about 0.2 s of messages in flight (at most 4 MiB a subscriber, 64 MiB in
-//! all, 262,144 messages), so that no broker drops or queues without bound. How many that is, a
+//! all, 262,144 messages), so that no broker drops or queues without bound. The bytes are those on
+//! the wire, as published or as delivered, whichever is more: a JSON line with 16 bytes of payload
+//! is ten times as large, and it is frames that fill a queue. How many messages that makes, a
 //! warm-up finds by doubling. A run ends with the last delivery, not with the last write; a broker
 //! that only queues fast gains nothing. Lost is what has not come after 3 s without progress.
 
@@ -22,15 +24,14 @@ const WINDOW_SECONDS: f64 = 0.2;
 const WINDOW_MESSAGES_MIN: u64 = 4;
 /// Half of what a Kith connection's queue holds.
 const WINDOW_MESSAGES_MAX: u64 = 262_144;
-const WINDOW_BYTES_MAX: usize = 64 << 20;
-const WINDOW_BYTES_MAX_PER_SUBSCRIBER: usize = 4 << 20;
+const WINDOW_BYTES_MAX: u64 = 64 << 20;
+const WINDOW_BYTES_MAX_PER_SUBSCRIBER: u64 = 4 << 20;
 
 /// What one run should do.
 #[derive(Clone, Copy)]
 pub(crate) struct Load {
     /// Deliveries due per message.
     pub(crate) fan: u64,
-    pub(crate) payload_bytes: usize,
     pub(crate) seconds: f64,
     /// The most messages in one write.
     pub(crate) batch: u64,
@@ -49,16 +50,17 @@ pub(crate) struct LoadResult {
     /// Cores used by neither broker nor client meanwhile.
     pub(crate) foreign_cores: f64,
     pub(crate) window: u64,
+    /// Of one message.
+    pub(crate) wire_bytes: u64,
     pub(crate) note: Option<String>,
 }
 
 impl Load {
-    /// The most messages in flight.
-    fn window_max(&self) -> u64 {
-        let share = WINDOW_BYTES_MAX / self.fan.max(1) as usize;
+    /// The most messages in flight that are so large on the wire.
+    pub(crate) fn window_max(&self, wire_bytes: u64) -> u64 {
+        let share = WINDOW_BYTES_MAX / self.fan.max(1);
         let bytes = share.min(WINDOW_BYTES_MAX_PER_SUBSCRIBER);
-        let messages = (bytes / self.payload_bytes.max(1)) as u64;
-        messages.clamp(WINDOW_MESSAGES_MIN, WINDOW_MESSAGES_MAX)
+        (bytes / wire_bytes.max(1)).clamp(WINDOW_MESSAGES_MIN, WINDOW_MESSAGES_MAX)
     }
 
     /// Warms up, publishes for a while, then waits for the rest.
@@ -70,18 +72,20 @@ impl Load {
     ) -> anyhow::Result<LoadResult> {
         let per_second = self.warm_up(publisher, deliveries)?;
         let window = (per_second * WINDOW_SECONDS) as u64;
-        let window = window.clamp(WINDOW_MESSAGES_MIN, self.window_max());
+        let wire_bytes = publisher.frame_bytes().max(deliveries.bytes_per_message());
+        let window = window.clamp(WINDOW_MESSAGES_MIN, self.window_max(wire_bytes));
         self.measure(publisher, deliveries, broker, window)
     }
 
     /// Messages per second, in steps that double until one is long enough.
     fn warm_up(&self, publisher: &mut Publisher, deliveries: &Deliveries) -> anyhow::Result<f64> {
         let base = deliveries.received();
-        let most = self.window_max();
-        let mut step = most.min(8);
+        let mut step = WINDOW_MESSAGES_MIN;
         let mut sent = 0;
         let began = Instant::now();
         loop {
+            let wire_bytes = publisher.frame_bytes().max(deliveries.bytes_per_message());
+            let most = self.window_max(wire_bytes);
             let step_began = Instant::now();
             let mut left = step;
             while left > 0 {
@@ -148,6 +152,7 @@ impl Load {
             client_cpu_seconds: client_cpu,
             foreign_cores: foreign / observed_from.elapsed().as_secs_f64(),
             window,
+            wire_bytes: publisher.frame_bytes().max(deliveries.bytes_per_message()),
             note: deliveries.first_note(),
         })
     }
@@ -157,8 +162,8 @@ impl Load {
 mod tests {
     use super::*;
 
-    fn window_max(fan: u64, payload_bytes: usize) -> u64 {
-        Load { fan, payload_bytes, seconds: 1.0, batch: 1 }.window_max()
+    fn window_max(fan: u64, wire_bytes: u64) -> u64 {
+        Load { fan, seconds: 1.0, batch: 1 }.window_max(wire_bytes)
     }
 
     #[test]

@@ -1,10 +1,13 @@
-//! What `/proc` knows: CPU time and memory of processes, and how busy the whole machine was.
+//! What `/proc` knows: CPU time, memory and wakeups of processes, how busy the whole machine was,
+//! and what machine it is.
 //!
 //! CPU time is in ticks of 10 ms, which is fine for runs of half a second and more. Our own comes
 //! from the process clock, which is exact. A process that is gone counts as 0.
 
 use rustix::param::clock_ticks_per_second;
 use rustix::time::{ClockId, clock_gettime};
+use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// CPU time of a process, in seconds.
 #[derive(Default, Clone, Copy, Debug, PartialEq)]
@@ -57,6 +60,19 @@ pub(crate) fn status_kib(pid: u32, key: &str) -> u64 {
     line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok()).unwrap_or(0)
 }
 
+/// How often threads of a process have gone to sleep (voluntary context switches). While nobody
+/// uses it, each is the end of a time that it was woken for nothing.
+pub(crate) fn wakeups(pid: u32) -> u64 {
+    let Ok(threads) = std::fs::read_dir(format!("/proc/{pid}/task")) else { return 0 };
+    let statuses = threads.flatten().map(|thread| thread.path().join("status"));
+    statuses.flat_map(std::fs::read_to_string).map(|status| switches(&status)).sum()
+}
+
+fn switches(status: &str) -> u64 {
+    let lines = status.lines().filter(|line| line.starts_with("voluntary_ctxt_switches:"));
+    lines.filter_map(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok()).sum()
+}
+
 pub(crate) fn process_name(pid: u32) -> String {
     std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default().trim().to_string()
 }
@@ -67,9 +83,60 @@ pub(crate) fn children(pid: u32) -> Vec<u32> {
     list.unwrap_or_default().split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
 }
 
+/// What the figures were measured on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Description {
+    pub(crate) processor: String,
+    pub(crate) processors: usize,
+    pub(crate) memory_mib: u64,
+    /// Without what its builder added behind the version.
+    pub(crate) kernel: String,
+    pub(crate) system: String,
+}
+
+impl Description {
+    /// This machine.
+    pub(crate) fn read() -> Self {
+        let text = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+        let release = text("/proc/sys/kernel/osrelease");
+        let memory_kib = value(&text("/proc/meminfo"), "MemTotal");
+        let memory_kib: u64 = memory_kib.trim_end_matches(" kB").parse().unwrap_or(0);
+        Self {
+            processor: value(&text("/proc/cpuinfo"), "model name"),
+            processors: std::thread::available_parallelism().map_or(1, usize::from),
+            memory_mib: memory_kib / 1024,
+            kernel: release.split(['-', '\n']).next().unwrap_or("").to_string(),
+            system: value(&text("/etc/os-release"), "PRETTY_NAME").trim_matches('"').to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Description {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { processor, processors, memory_mib, kernel, system } = self;
+        write!(formatter, "{processors} × {processor}, {memory_mib} MiB, Linux {kernel}, {system}")
+    }
+}
+
+/// The value of a `key : value` or `key=value` line; empty where there is none.
+fn value(text: &str, key: &str) -> String {
+    let rest = text.lines().find_map(|line| line.strip_prefix(key));
+    let Some(rest) = rest else { return String::new() };
+    rest.trim_start_matches([' ', '\t', ':', '=']).trim().to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn switches_are_summed_and_values_found() {
+        let status = "Name:\ta\nvoluntary_ctxt_switches:\t7\nnonvoluntary_ctxt_switches:\t2\n";
+        assert_eq!(switches(status), 7);
+        assert_eq!(value("a : 1\nmodel name\t: Fast CPU\n", "model name"), "Fast CPU");
+        assert_eq!(value("PRETTY_NAME=\"A B\"", "PRETTY_NAME"), "\"A B\"");
+        assert_eq!(value("a : 1", "b"), "");
+    }
 
     #[test]
     fn cpu_is_read_behind_a_hostile_program_name() {

@@ -7,8 +7,8 @@
 //! the daemon, so that a mistake in one is not hidden by the same mistake in the other.
 //!
 //! Deliberately absent: Kith's own client library and those of the others (their cost would be
-//! mixed with the broker's), statistics beyond median and range, and zenoh, whose wire protocol
-//! cannot be spoken in a hundred lines and whose library would outweigh this workspace.
+//! mixed with the broker's; zenoh alone is driven by its library, in a program built apart), and
+//! statistics beyond median and range.
 #![allow(
     clippy::indexing_slicing,
     clippy::cast_possible_truncation,
@@ -17,6 +17,8 @@
               measured, and a panic ends one measurement, not somebody's bus"
 )]
 
+mod arguments;
+mod client_program;
 mod deliveries;
 mod interrupt;
 mod limit;
@@ -24,6 +26,8 @@ mod load;
 mod machine;
 mod peer;
 mod peers;
+mod placement;
+mod plot;
 mod process;
 mod raw;
 mod report;
@@ -32,75 +36,23 @@ mod socket;
 mod suites;
 
 use anyhow::Context;
-use clap::{Args, Parser, Subcommand};
-use std::path::PathBuf;
-use suites::{Plan, Suite};
-
-/// Kith beside other local brokers, under one load.
-#[derive(Parser)]
-#[command(name = "kith-bench-peers", version)]
-struct CommandLine {
-    #[command(subcommand)]
-    command: Verb,
-}
-
-#[derive(Subcommand)]
-enum Verb {
-    /// Measure, with one JSON line a run on standard error, and print the tables.
-    Run(RunArguments),
-    /// Print Markdown tables from files of JSON lines: median, and half the range.
-    Report {
-        /// What `run --out` wrote.
-        #[arg(required = true)]
-        files: Vec<PathBuf>,
-    },
-    /// Print the names of the peers.
-    List,
-}
-
-#[derive(Args)]
-struct RunArguments {
-    /// Peers to measure; all if left out.
-    #[arg(long, value_delimiter = ',')]
-    peers: Vec<String>,
-    /// Suites to run.
-    #[arg(long, value_delimiter = ',', value_enum, default_values_t = Suite::ALL)]
-    suites: Vec<Suite>,
-    /// Payload sizes of `thr` and `fan`, in bytes.
-    #[arg(long, value_delimiter = ',', default_values_t = suites::PAYLOADS_BYTES)]
-    payloads: Vec<usize>,
-    /// Numbers of subscribers of `fan`.
-    #[arg(long, value_delimiter = ',', default_values_t = suites::FANS)]
-    fans: Vec<usize>,
-    /// Numbers of held subscriptions of `subs`.
-    #[arg(long, value_delimiter = ',', default_values_t = suites::HELD)]
-    held: Vec<u64>,
-    /// How often everything is measured.
-    #[arg(long, default_value_t = 5)]
-    reps: usize,
-    /// How long a load run sends.
-    #[arg(long, default_value_t = 1.0)]
-    secs: f64,
-    /// File to which the JSON lines are appended, for `report`.
-    #[arg(long)]
-    out: Option<PathBuf>,
-    /// Directory for sockets and logs, kept afterwards; a temporary one if left out.
-    #[arg(long)]
-    dir: Option<PathBuf>,
-    /// The daemon; `kith-busd` beside this program if left out.
-    #[arg(long)]
-    kith: Option<PathBuf>,
-}
+use arguments::{CommandLine, RunArguments, Verb};
+use clap::Parser;
+use results::{Cells, Document, Settings};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+use suites::Plan;
 
 fn main() -> anyhow::Result<()> {
     match CommandLine::parse().command {
-        Verb::Run(arguments) => run(arguments),
-        Verb::Report { files } => {
-            print!("{}", report::render(&results::read(&files)?)?);
+        Verb::Run(arguments) => run(&arguments),
+        Verb::Report { file } => {
+            print!("{}", report::render(&Document::read(&file)?)?);
             Ok(())
         }
+        Verb::Plot { file, out } => draw(&Document::read(&file)?, &out),
         Verb::List => {
-            for peer in peers::all(&PathBuf::new()) {
+            for peer in peers::all(&peers::Programs::default()) {
                 println!("{}", peer.name());
             }
             Ok(())
@@ -108,28 +60,62 @@ fn main() -> anyhow::Result<()> {
     }
 }
 
-fn run(arguments: RunArguments) -> anyhow::Result<()> {
+/// Measures. What was measured is kept and shown even if something ended it early.
+fn run(arguments: &RunArguments) -> anyhow::Result<()> {
     interrupt::watch()?;
-    let kith = match arguments.kith {
-        Some(path) => path,
-        None => beside_us("kith-busd")?,
-    };
+    let began = Instant::now();
     let temporary = tempfile::Builder::new().prefix("kith-bench-").tempdir()?;
-    let plan = Plan {
-        peers: peers::named(&arguments.peers, &kith)?,
-        suites: arguments.suites,
-        payloads_bytes: arguments.payloads,
-        fans: arguments.fans,
-        held: arguments.held,
-        repetitions: arguments.reps,
-        seconds: arguments.secs,
-        directory: arguments.dir.unwrap_or_else(|| temporary.path().to_path_buf()),
-    };
-    plan.check()?;
-    let mut log = results::Log::open(arguments.out.as_deref())?;
+    let mut plan = arguments.plan(temporary.path())?;
+    let mut peers = std::mem::take(&mut plan.peers);
+    peers.retain(|peer| plan.uses(peer.name()));
+    let versions: Vec<_> = peers.iter().map(|peer| peers::version(&**peer)).collect();
+    let mut is_there = versions.iter().map(|version| version.missing.is_none());
+    peers.retain(|_| is_there.next().unwrap_or(false));
+    plan.peers = peers;
+    for peer in &versions {
+        if let Some(why) = &peer.missing {
+            eprintln!("{} is left out: {why}", peer.name);
+        }
+    }
+    let mut log = results::Log::open(arguments.runs.as_deref())?;
     let outcome = suites::run(&plan, &mut log);
-    print!("{}", report::render(log.rows())?);
+    let document = Document {
+        kith: env!("CARGO_PKG_VERSION").to_string(),
+        date: date()?,
+        machine: machine::Description::read(),
+        settings: settings(arguments, &plan, began),
+        peers: versions,
+        cells: Cells::of(log.rows(), arguments.foreign),
+    };
+    if let Some(path) = &arguments.out {
+        document.write(path)?;
+    }
+    print!("{}", report::render(&document)?);
+    if let Some(path) = &arguments.plot {
+        draw(&document, path)?;
+    }
     outcome
+}
+
+fn settings(arguments: &RunArguments, plan: &Plan, began: Instant) -> Settings {
+    Settings {
+        quick: arguments.is_quick(),
+        repetitions: plan.repetitions,
+        seconds: plan.seconds,
+        took_seconds: began.elapsed().as_secs(),
+        foreign_cores_max: arguments.foreign,
+    }
+}
+
+/// Now, by the machine's clock, in UTC.
+fn date() -> anyhow::Result<String> {
+    let now = jiff::Timestamp::now().round(jiff::Unit::Second)?;
+    Ok(now.to_string())
+}
+
+fn draw(document: &Document, path: &Path) -> anyhow::Result<()> {
+    std::fs::write(path, plot::render(document)?)
+        .with_context(|| format!("can't write {}", path.display()))
 }
 
 /// Path of another program that the same build put beside this one.

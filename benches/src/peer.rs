@@ -58,6 +58,12 @@ pub(crate) trait Peer: Send + Sync {
     /// `directory` is empty, and the broker's own.
     fn start(&self, directory: &Path) -> io::Result<Start>;
     fn codec(&self) -> Arc<dyn Codec>;
+    /// What prints the broker's version; `None` for what is built with this program.
+    fn version(&self) -> Option<Command>;
+    /// A program that drives this broker in place of a codec.
+    fn client_program(&self) -> Option<&Path> {
+        None
+    }
     /// The largest number of subscriptions to hold in the matching suite; 0: not measured.
     fn held_subscriptions_max(&self) -> u64 {
         0

@@ -8,7 +8,7 @@ use crate::interrupt;
 use crate::machine::{self, CpuSeconds};
 use crate::peer::Peer;
 use crate::raw::Connection;
-use crate::socket::Endpoint;
+use crate::socket::{Endpoint, Socket};
 use anyhow::{Context, bail};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
 use std::fs::{self, DirBuilder, File};
@@ -57,10 +57,16 @@ impl Running {
         Ok(running)
     }
 
+    /// An answered ping; for a peer with a client program, whose own start would be measured, an
+    /// accepted connection.
     fn wait_until_ready(&mut self, peer: &dyn Peer, began: Instant) -> anyhow::Result<()> {
         let codec = peer.codec();
+        let reach = || match peer.client_program() {
+            None => Connection::open(&*codec, &self.endpoint).map(|_| ()),
+            Some(_) => Socket::connect(&self.endpoint).map(|_| ()),
+        };
         loop {
-            let Err(error) = Connection::open(&*codec, &self.endpoint) else { return Ok(()) };
+            let Err(error) = reach() else { return Ok(()) };
             if let Some(status) = self.child.try_wait()? {
                 bail!("{} ended at start, {status}: {}", peer.name(), self.last_words());
             }
@@ -111,6 +117,11 @@ impl Running {
     /// The part of `resident_kib` that no file backs.
     pub(crate) fn anonymous_kib(&self) -> u64 {
         self.process_ids().iter().map(|id| machine::status_kib(*id, "RssAnon:")).sum()
+    }
+
+    /// How often threads of the broker have gone to sleep since it started.
+    pub(crate) fn wakeups(&self) -> u64 {
+        self.process_ids().iter().map(|id| machine::wakeups(*id)).sum()
     }
 
     /// Name and resident KiB of each process, for brokers of more than one.

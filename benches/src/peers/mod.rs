@@ -1,8 +1,8 @@
 //! One file per peer: how it is started, and its protocol in about 100 lines.
 //!
-//! To add a broker, write a file with a `Peer` and a `Codec` and list it in `all`. Zenoh is left
-//! out: its protocol is too large to be spoken raw here, and its library too large to be built
-//! with this workspace.
+//! To add a broker, write a file with a `Peer` and a `Codec` and list it in `all`. Zenoh's protocol
+//! is too large to be spoken raw here, and its library too large to be built with this workspace;
+//! it is driven by a program that is built apart.
 
 mod dbus;
 mod kith;
@@ -10,18 +10,30 @@ mod mqtt;
 mod nats;
 mod redis;
 pub(crate) mod relay;
+mod zenoh;
 
 use crate::peer::Peer;
+use crate::results::PeerVersion;
 use anyhow::bail;
 use kith::{Framing, Kith};
-use std::path::Path;
+use std::path::PathBuf;
 
-/// All peers. `kith`: the daemon's binary.
-pub(crate) fn all(kith: &Path) -> Vec<Box<dyn Peer>> {
+/// Where programs lie that are not simply looked for in `PATH`.
+#[derive(Default)]
+pub(crate) struct Programs {
+    /// The daemon.
+    pub(crate) kith: PathBuf,
+    pub(crate) zenoh_router: PathBuf,
+    pub(crate) zenoh_client: PathBuf,
+}
+
+/// All peers.
+pub(crate) fn all(programs: &Programs) -> Vec<Box<dyn Peer>> {
+    let kith = |framing| Box::new(Kith { program: programs.kith.clone(), framing });
     let mut peers: Vec<Box<dyn Peer>> = vec![
-        Box::new(Kith { program: kith.to_path_buf(), framing: Framing::Raw }),
-        Box::new(Kith { program: kith.to_path_buf(), framing: Framing::Ms }),
-        Box::new(Kith { program: kith.to_path_buf(), framing: Framing::Json }),
+        kith(Framing::Raw),
+        kith(Framing::Ms),
+        kith(Framing::Json),
         Box::new(nats::Nats),
         Box::new(mqtt::Mosquitto { tcp: false }),
         Box::new(mqtt::Mosquitto { tcp: true }),
@@ -29,6 +41,10 @@ pub(crate) fn all(kith: &Path) -> Vec<Box<dyn Peer>> {
         Box::new(redis::Redis { tcp: true }),
         Box::new(dbus::DbusBroker::default()),
         Box::new(dbus::DbusDaemon),
+        Box::new(zenoh::Zenoh {
+            router: programs.zenoh_router.clone(),
+            client: programs.zenoh_client.clone(),
+        }),
     ];
     for mode in relay::Mode::ALL {
         peers.push(Box::new(relay::Relay { mode }));
@@ -36,16 +52,46 @@ pub(crate) fn all(kith: &Path) -> Vec<Box<dyn Peer>> {
     peers
 }
 
-/// The peers of some names, in the order of `all`; all of them for no name.
-pub(crate) fn named(names: &[String], kith: &Path) -> anyhow::Result<Vec<Box<dyn Peer>>> {
-    let mut peers = all(kith);
+/// The peers of some names, in the order of `all`. For no name all of them, but those over TCP
+/// that can do without.
+pub(crate) fn named(names: &[String], programs: &Programs) -> anyhow::Result<Vec<Box<dyn Peer>>> {
+    let mut peers = all(programs);
     for name in names {
         if !peers.iter().any(|peer| peer.name() == name) {
             bail!("no peer is called {name}; `list` prints them");
         }
     }
-    peers.retain(|peer| names.is_empty() || names.iter().any(|name| name == peer.name()));
+    peers.retain(|peer| match names {
+        [] => !peer.name().ends_with("-tcp"),
+        _ => names.iter().any(|name| name == peer.name()),
+    });
     Ok(peers)
+}
+
+/// The version that a peer's program prints, or why there is none.
+pub(crate) fn version(peer: &dyn Peer) -> PeerVersion {
+    let name = peer.name().to_string();
+    let missing =
+        |why: String| PeerVersion { name: name.clone(), version: None, missing: Some(why) };
+    if let Some(client) = peer.client_program()
+        && !client.exists()
+    {
+        return missing(format!("{} is not built", client.display()));
+    }
+    let Some(mut command) = peer.version() else {
+        let version = Some(env!("CARGO_PKG_VERSION").to_string());
+        return PeerVersion { name, version, missing: None };
+    };
+    let program = command.get_program().to_string_lossy().into_owned();
+    match command.output() {
+        Err(error) => missing(format!("{program}: {error}")),
+        Ok(output) => {
+            let said = String::from_utf8_lossy(&output.stdout);
+            let version = said.lines().find(|line| line.contains(|c: char| c.is_ascii_digit()));
+            let version = version.unwrap_or("of no known version").trim().to_string();
+            PeerVersion { name, version: Some(version), missing: None }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -55,15 +101,29 @@ mod tests {
 
     #[test]
     fn names_are_unique_and_checked() {
-        let kith = Path::new("kith-busd");
-        let mut names: Vec<&str> = all(kith).iter().map(|peer| peer.name()).collect();
+        let programs = Programs::default();
+        let mut names: Vec<&str> = all(&programs).iter().map(|peer| peer.name()).collect();
         names.sort_unstable();
         let count = names.len();
         names.dedup();
         assert_eq!(names.len(), count);
-        assert!(named(&["nobody".to_string()], kith).is_err());
-        let two = named(&["redis".to_string(), "kith".to_string()], kith).unwrap();
+        assert!(named(&["nobody".to_string()], &programs).is_err());
+        let two = named(&["redis".to_string(), "kith".to_string()], &programs).unwrap();
         assert_eq!(two.iter().map(|peer| peer.name()).collect::<Vec<_>>(), ["kith", "redis"]);
+        let usual = named(&[], &programs).unwrap();
+        assert!(usual.iter().all(|peer| !peer.name().ends_with("-tcp")));
+    }
+
+    #[test]
+    fn what_is_not_there_is_missing_and_what_is_built_in_is_not() {
+        let programs = Programs { kith: "/nowhere/kith-busd".into(), ..Programs::default() };
+        let of = |name: &str| {
+            let peers = named(&[name.to_string()], &programs).unwrap();
+            version(&*peers[0])
+        };
+        assert!(of("kith").missing.unwrap().starts_with("/nowhere/kith-busd: "));
+        assert!(of("zenohd").missing.unwrap().ends_with("is not built"));
+        assert_eq!(of("limit-epoll").missing, None);
     }
 
     /// Decodes a stream cut at every offset into two reads.

@@ -7,6 +7,7 @@ use crate::peer::{Codec, Counts, Peer, Start, program};
 use crate::socket::{Endpoint, Socket, free_port};
 use std::io::{self, Write};
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -36,6 +37,12 @@ impl Peer for Mosquitto {
         let mut command = program("mosquitto");
         command.arg("-c").arg(configuration);
         Ok(Start { command, endpoint })
+    }
+
+    fn version(&self) -> Option<Command> {
+        let mut command = program("mosquitto");
+        command.arg("-h");
+        Some(command)
     }
 
     fn codec(&self) -> Arc<dyn Codec> {

@@ -4,6 +4,7 @@ use crate::peer::{Codec, Counts, Peer, Start, program};
 use crate::socket::{Endpoint, Socket, free_port};
 use std::io::{self, Write};
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 
 pub(super) struct Nats;
@@ -19,6 +20,12 @@ impl Peer for Nats {
         command.args(["-a", "127.0.0.1", "-p", &port.to_string()]);
         command.arg("-l").arg(directory.join("log"));
         Ok(Start { command, endpoint: Endpoint::Tcp(port) })
+    }
+
+    fn version(&self) -> Option<Command> {
+        let mut command = program("nats-server");
+        command.arg("--version");
+        Some(command)
     }
 
     fn codec(&self) -> Arc<dyn Codec> {

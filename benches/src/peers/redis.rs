@@ -7,6 +7,7 @@ use crate::peer::{Codec, Counts, Peer, Start, program};
 use crate::socket::{Endpoint, Socket, free_port};
 use std::io;
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 
 pub(super) struct Redis {
@@ -32,6 +33,12 @@ impl Peer for Redis {
             Endpoint::Unix(path)
         };
         Ok(Start { command, endpoint })
+    }
+
+    fn version(&self) -> Option<Command> {
+        let mut command = program("redis-server");
+        command.arg("--version");
+        Some(command)
     }
 
     fn codec(&self) -> Arc<dyn Codec> {

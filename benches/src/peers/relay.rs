@@ -8,6 +8,7 @@ use crate::peer::{Codec, Counts, Peer, Start, program};
 use crate::socket::{Endpoint, Socket};
 use std::io;
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -45,6 +46,10 @@ impl Peer for Relay {
         let mut command = program(relay);
         command.arg(self.name().trim_start_matches("limit-")).arg(&path);
         Ok(Start { command, endpoint: Endpoint::Unix(path) })
+    }
+
+    fn version(&self) -> Option<Command> {
+        None
     }
 
     fn codec(&self) -> Arc<dyn Codec> {

@@ -52,6 +52,11 @@ impl Publisher {
         Ok(Self { codec, socket, ring, ends, at: 0, answers: vec![0; DRAIN_BUFFER_BYTES] })
     }
 
+    /// The mean size of a frame.
+    pub(crate) fn frame_bytes(&self) -> u64 {
+        (self.ring.len() / self.ends.len().max(1)) as u64
+    }
+
     /// Sends at least one and up to `messages_max` messages in one write; returns how many.
     pub(crate) fn send(&mut self, messages_max: u64) -> io::Result<u64> {
         let (first, from) = (self.at, if self.at == 0 { 0 } else { self.ends[self.at - 1] });

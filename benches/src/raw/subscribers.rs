@@ -96,7 +96,7 @@ fn take(
     let before = connection.counts;
     match connection.fill(codec, buffer) {
         Ok(0) => return Err(io::Error::other("closed by the broker")),
-        Ok(_) => {}
+        Ok(count) => deliveries.add_bytes(count as u64),
         Err(error) if is_passing(error.kind()) => {}
         Err(error) => return Err(error),
     }

@@ -1,17 +1,14 @@
-//! Medians of the recorded runs, as Markdown tables.
-//!
-//! A run during which others used the cores says nothing about the peer, so it is left out, and
-//! counted. The median and half the range are all the statistics: with five runs, more would only
-//! look exact.
+//! A document as Markdown: on what it was measured, which aims are reached, and all tables.
 
+mod aims;
 mod table;
+mod verdict;
 
-use serde_json::Value;
-use std::fmt::Write;
+use crate::results::{Cells, Document};
+use std::fmt::{self, Write};
 use table::Table;
 
-/// Above this many cores used by others, a run does not count.
-const FOREIGN_CORES_MAX: f64 = 0.10;
+pub(crate) use table::short;
 
 const TABLES: &[Table] = &[
     Table::new("Throughput 1→1, messages/s by payload (pipelined)", "thr")
@@ -47,8 +44,10 @@ const TABLES: &[Table] = &[
         .by(&["payload", "subs"])
         .of(&[("broker_util", "")]),
     Table::new("Latency 128 B, transit (one broker pass, one client thread), µs", "transit")
+        .by(&["place"])
         .of(&LATENCIES),
     Table::new("Latency 128 B, ping-pong of two clients (two broker passes), µs", "pingpong")
+        .by(&["place"])
         .of(&LATENCIES),
     Table::new("Exec to ready, ms", "start").of(&[("ms", "ms")]),
     Table::new("RSS, KiB", "rss").of(&[
@@ -56,9 +55,10 @@ const TABLES: &[Table] = &[
         ("idle_anon_kib", "idle anon"),
         ("conn1000_kib", "1000 clients"),
         ("conn1000_anon_kib", "1000 clients anon"),
+        ("kib_per_connection", "per client"),
         ("connect1000_s", "s to connect 1000"),
-        ("idle_cpu_2s", "CPU s in 2 s idle"),
     ]),
+    Table::new("Idle for 2 s", "rss").of(&[("wakeups_2s", "wakeups"), ("idle_cpu_2s", "CPU s")]),
     Table::new("RSS after the load suites, KiB", "rss_after").of(&[("kib", "KiB")]),
     Table::new("Loading subscriptions", "subs_load").by(&["held"]).of(&[
         ("secs", "s"),
@@ -88,55 +88,76 @@ const TABLES: &[Table] = &[
 ];
 const LATENCIES: [(&str, &str); 3] = [("p50_us", "p50"), ("p99_us", "p99"), ("p999_us", "p99.9")];
 
-/// Whether others used the cores during a run. Rows without the figure are taken as they are.
-fn is_disturbed(row: &Value) -> bool {
-    row["foreign"].as_f64().is_some_and(|cores| cores > FOREIGN_CORES_MAX)
+/// Everything that a document has.
+pub(crate) fn render(document: &Document) -> Result<String, fmt::Error> {
+    let mut text = String::new();
+    head(document, &mut text)?;
+    verdict::render(&document.cells, &mut text)?;
+    let peers: Vec<&str> = document.peers.iter().map(|peer| &*peer.name).collect();
+    tables(&document.cells, peers, &mut text)?;
+    Ok(text)
 }
 
-/// All tables that the rows have something for.
-pub(crate) fn render(rows: &[Value]) -> anyhow::Result<String> {
-    let mut text = String::new();
-    let watched = rows.iter().filter(|row| row["foreign"].is_f64()).count();
-    let disturbed = rows.iter().filter(|row| is_disturbed(row)).count();
-    writeln!(
-        text,
-        "\nMedian ± half the range. Foreign CPU: {disturbed} of {watched} runs left out (over \
-         {FOREIGN_CORES_MAX} cores used by others)."
-    )?;
-    let mut peers: Vec<&str> = vec![];
-    for row in rows {
-        let peer = row["peer"].as_str().unwrap_or("");
-        if !peers.contains(&peer) {
-            peers.push(peer);
+fn head(document: &Document, out: &mut String) -> fmt::Result {
+    let Document { kith, date, machine, settings, .. } = document;
+    writeln!(out, "Kith {kith}, {date}, {machine}.\n")?;
+    for peer in &document.peers {
+        match (&peer.version, &peer.missing) {
+            (_, Some(why)) => writeln!(out, "- `{}`: not measured: {why}", peer.name)?,
+            (Some(version), None) => writeln!(out, "- `{}`: {version}", peer.name)?,
+            (None, None) => {}
         }
     }
-    for table in TABLES {
-        table.render(rows, &peers, &mut text)?;
+    let (left_out, all) = document.cells.left_out();
+    writeln!(
+        out,
+        "\nMedian ± half the range of {} repetitions, {} s of sending each; {} s in all. \
+         {left_out} of {all} runs left out, since others used over {} cores.",
+        settings.repetitions, settings.seconds, settings.took_seconds, settings.foreign_cores_max
+    )
+}
+
+/// All tables that the cells have something for: first the peers in their order, then what else
+/// was measured.
+fn tables<'cells>(
+    cells: &'cells Cells,
+    mut peers: Vec<&'cells str>,
+    out: &mut String,
+) -> fmt::Result {
+    for cell in &cells.0 {
+        if !peers.contains(&&*cell.peer) {
+            peers.push(&cell.peer);
+        }
     }
-    Ok(text)
+    TABLES.iter().try_for_each(|table| table.render(cells, &peers, out))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     fn thr(peer: &str, rate: f64, foreign: f64) -> Value {
         json!({"test": "thr", "peer": peer, "payload": 128, "rate": rate, "foreign": foreign,
             "lost": 0})
     }
 
+    fn tables_of(rows: &[Value]) -> String {
+        let mut text = String::new();
+        tables(&Cells::of(rows, 0.1), vec![], &mut text).unwrap();
+        text
+    }
+
     #[test]
-    fn disturbed_runs_are_left_out_and_counted() {
+    fn disturbed_runs_are_left_out() {
         let rows = [thr("a", 1.0e6, 0.0), thr("a", 9.0e6, 0.5), thr("a", 3.0e6, 0.1)];
-        let text = render(&rows).unwrap();
-        assert!(text.contains("1 of 3 runs left out"), "{text}");
+        let text = tables_of(&rows);
         assert!(text.contains("| a | 2.00 M ±50% |"), "{text}");
     }
 
     #[test]
     fn a_peer_without_a_kept_run_says_so() {
-        let text = render(&[thr("a", 1.0e6, 0.0), thr("b", 1.0e6, 0.9)]).unwrap();
+        let text = tables_of(&[thr("a", 1.0e6, 0.0), thr("b", 1.0e6, 0.9)]);
         assert!(text.contains("| b | – (1 left out) |"), "{text}");
     }
 
@@ -145,7 +166,7 @@ mod tests {
         let mut lossy = thr("a", 1.0e6, 0.0);
         lossy["lost"] = 7.into();
         let failed = json!({"test": "thr", "peer": "b", "payload": 128, "error": "no | reason"});
-        let text = render(&[lossy, failed]).unwrap();
+        let text = tables_of(&[lossy, failed]);
         assert!(text.contains("| a | 1.00 M (lost 7) |"), "{text}");
         assert!(text.contains("| b | failed: no / reason |"), "{text}");
     }
@@ -154,7 +175,7 @@ mod tests {
     fn columns_keep_the_order_in_which_they_were_measured() {
         let mut large = thr("a", 5.0, 0.0);
         large["payload"] = 1024.into();
-        let text = render(&[thr("a", 1.0e4, 0.0), large]).unwrap();
+        let text = tables_of(&[thr("a", 1.0e4, 0.0), large]);
         assert!(text.contains("| peer | 128 B | 1024 B |"), "{text}");
         assert!(text.contains("| a | 10 k | 5.00 |"), "{text}");
     }

@@ -1,13 +1,13 @@
 //! One table: a line for each peer, a column for each value of some fields.
 
-use super::is_disturbed;
+use crate::results::{Cell, Cells, Spread};
 use serde_json::Value;
 use std::fmt::{self, Write};
 
-/// How much of an error a cell shows; the whole of it is in the row.
+/// How much of an error a cell shows; the whole of it is in the document.
 const ERROR_CHARS_MAX: usize = 120;
 
-/// What a table shows: rows of one test, told apart by key fields, with some figures of each.
+/// What a table shows: cells of one test, told apart by key fields, with some figures of each.
 pub(super) struct Table {
     title: &'static str,
     test: &'static str,
@@ -29,19 +29,20 @@ impl Table {
         Self { figures, ..self }
     }
 
-    fn column_of(&self, row: &Value) -> String {
-        let part = |key: &&str| match &row[*key] {
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
+    fn column_of(&self, cell: &Cell) -> String {
+        let part = |key: &&str| match cell.keys.get(*key) {
+            Some(Value::String(text)) => text.clone(),
+            Some(other) => other.to_string(),
+            None => "–".to_string(),
         };
         self.keys.iter().map(part).collect::<Vec<_>>().join("/")
     }
 
-    pub(super) fn render(&self, rows: &[Value], peers: &[&str], out: &mut String) -> fmt::Result {
-        let rows: Vec<&Value> = rows.iter().filter(|row| row["test"] == self.test).collect();
+    pub(super) fn render(&self, cells: &Cells, peers: &[&str], out: &mut String) -> fmt::Result {
+        let cells: Vec<&Cell> = cells.of_test(self.test, &[]).collect();
         let mut columns: Vec<String> = vec![];
-        for row in &rows {
-            let column = self.column_of(row);
+        for cell in &cells {
+            let column = self.column_of(cell);
             if !columns.contains(&column) {
                 columns.push(column);
             }
@@ -57,17 +58,17 @@ impl Table {
         }
         writeln!(out, "\n|---|{}", "--:|".repeat(columns.len() * self.figures.len()))?;
         for peer in peers {
-            let own: Vec<&Value> =
-                rows.iter().copied().filter(|row| row["peer"] == **peer).collect();
+            let own: Vec<&&Cell> = cells.iter().filter(|cell| cell.peer == *peer).collect();
             if own.is_empty() {
                 continue;
             }
             write!(out, "| {peer} |")?;
             for column in &columns {
-                let cell: Vec<&Value> =
-                    own.iter().copied().filter(|row| self.column_of(row) == *column).collect();
+                let cell = own.iter().find(|cell| self.column_of(cell) == *column);
                 for (index, (figure, _)) in self.figures.iter().enumerate() {
-                    write!(out, " {} |", show(&cell, figure, index == 0))?;
+                    let shown =
+                        cell.map_or_else(|| "–".into(), |cell| show(cell, figure, index == 0));
+                    write!(out, " {shown} |")?;
                 }
             }
             writeln!(out)?;
@@ -76,68 +77,34 @@ impl Table {
     }
 }
 
-/// The content of one cell, from the runs that belong to it. Why something failed is said once, in
-/// the first of a test's figures.
-fn show(runs: &[&Value], figure: &str, is_first: bool) -> String {
-    let (left_out, kept): (Vec<&Value>, Vec<&Value>) =
-        runs.iter().copied().partition(|row| is_disturbed(row));
-    let values: Vec<f64> = kept.iter().filter_map(|row| row[figure].as_f64()).collect();
-    let errors: Vec<&str> = kept.iter().filter_map(|row| row["error"].as_str()).collect();
-    let Some(spread) = Spread::of(values) else {
-        return match errors.first() {
+/// The content of one cell. Why something failed is said once, in the first of a test's figures.
+fn show(cell: &Cell, figure: &str, is_first: bool) -> String {
+    let Some(Spread { median, min, max }) = cell.figure(figure) else {
+        return match &cell.error {
             Some(error) if is_first => {
                 let error: String = error.replace('|', "/").chars().take(ERROR_CHARS_MAX).collect();
                 format!("failed: {error}")
             }
             Some(_) => "failed".to_string(),
-            None if !left_out.is_empty() => format!("– ({} left out)", left_out.len()),
+            None if cell.left_out > 0 => format!("– ({} left out)", cell.left_out),
             None => "–".to_string(),
         };
     };
-    let mut text = spread.to_string();
-    let lost: u64 = kept.iter().filter_map(|row| row["lost"].as_u64()).sum();
-    if lost > 0 {
-        text += &format!(" (lost {lost})");
+    let mut text = short(median);
+    if cell.runs > 1 && median > 0.0 {
+        text += &format!(" ±{:.0}%", (max - min) / 2.0 / median * 100.0);
     }
-    if !errors.is_empty() {
-        text += &format!(" ({} failed)", errors.len());
+    if cell.lost > 0 {
+        text += &format!(" (lost {})", cell.lost);
+    }
+    if cell.failed > 0 {
+        text += &format!(" ({} failed)", cell.failed);
     }
     text
 }
 
-/// Median of some runs and half their range.
-struct Spread {
-    median: f64,
-    half_range: f64,
-    runs: usize,
-}
-
-impl Spread {
-    fn of(mut values: Vec<f64>) -> Option<Self> {
-        values.sort_by(f64::total_cmp);
-        let (first, last) = (*values.first()?, *values.last()?);
-        let middle = values.len() / 2;
-        let median = if values.len() % 2 == 1 {
-            values[middle]
-        } else {
-            f64::midpoint(values[middle - 1], values[middle])
-        };
-        Some(Self { median, half_range: (last - first) / 2.0, runs: values.len() })
-    }
-}
-
-impl fmt::Display for Spread {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&short(self.median))?;
-        if self.runs > 1 && self.median > 0.0 {
-            write!(formatter, " ±{:.0}%", self.half_range / self.median * 100.0)?;
-        }
-        Ok(())
-    }
-}
-
 /// A figure with about three digits.
-fn short(figure: f64) -> String {
+pub(crate) fn short(figure: f64) -> String {
     match figure {
         _ if figure >= 1e6 => format!("{:.2} M", figure / 1e6),
         _ if figure >= 1e4 => format!("{:.0} k", figure / 1e3),
@@ -151,21 +118,6 @@ fn short(figure: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_median_of_odd_and_even_counts() {
-        let odd = Spread::of(vec![9.0, 1.0, 5.0]).unwrap();
-        assert_eq!((odd.median, odd.half_range), (5.0, 4.0));
-        let even = Spread::of(vec![8.0, 1.0, 2.0, 4.0]).unwrap();
-        assert_eq!((even.median, even.half_range), (3.0, 3.5));
-        assert!(Spread::of(vec![]).is_none());
-    }
-
-    #[test]
-    fn one_run_has_no_spread() {
-        assert_eq!(Spread::of(vec![2.0]).unwrap().to_string(), "2.00");
-        assert_eq!(Spread::of(vec![90.0, 110.0]).unwrap().to_string(), "100 ±10%");
-    }
 
     #[test]
     fn figures_are_shortened() {

@@ -1,6 +1,7 @@
-//! Brokers with nothing to do: how soon they answer, and what memory they take.
+//! Brokers with nothing to do: how soon they answer, what memory they take, and whether they sleep.
 
-use super::Plan;
+use super::{Plan, Suite};
+use crate::client_program::ClientProgram;
 use crate::peer::Peer;
 use crate::process::Running;
 use crate::raw::Connection;
@@ -11,18 +12,18 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 /// Starting is cheap and varies much, so it is repeated at least so often.
-const STARTS_MIN: usize = 7;
+pub(super) const STARTS_MIN: usize = 7;
 /// How long a broker may settle before its memory is read.
 const SETTLE: Duration = Duration::from_millis(700);
 /// How long idle CPU time is watched.
 const IDLE: Duration = Duration::from_secs(2);
-const IDLE_CONNECTIONS: usize = 1000;
+const IDLE_CONNECTIONS: u64 = 1000;
 
 /// Exec to the first answered ping.
 pub(super) fn start(plan: &Plan, log: &mut Log) -> anyhow::Result<()> {
     for repetition in 0..plan.repetitions.max(STARTS_MIN) {
-        for peer in &plan.peers {
-            let took = Running::start(&**peer, &plan.directory, "start")
+        for peer in plan.peers_of(Suite::Start) {
+            let took = Running::start(peer, &plan.directory, "start")
                 .map(|broker| json!({"ms": broker.ready_after.as_secs_f64() * 1e3}));
             log.outcome(json!({"test": "start", "peer": peer.name(), "rep": repetition}), took)?;
         }
@@ -30,10 +31,10 @@ pub(super) fn start(plan: &Plan, log: &mut Log) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// RSS and CPU of an idle broker, and RSS with idle connections.
+/// RSS, CPU time and wakeups of an idle broker, and RSS with idle connections.
 pub(super) fn memory(plan: &Plan, log: &mut Log) -> anyhow::Result<()> {
-    for peer in &plan.peers {
-        let found = peer_memory(&**peer, &plan.directory);
+    for peer in plan.peers_of(Suite::Rss) {
+        let found = peer_memory(peer, &plan.directory);
         log.outcome(json!({"test": "rss", "peer": peer.name()}), found)?;
     }
     Ok(())
@@ -43,27 +44,50 @@ fn peer_memory(peer: &dyn Peer, directory: &Path) -> anyhow::Result<Value> {
     let broker = Running::start(peer, directory, "rss")?;
     sleep(SETTLE);
     let (idle_kib, idle_anonymous_kib) = (broker.resident_kib(), broker.anonymous_kib());
-    let cpu_before = broker.cpu_seconds();
+    let (cpu_before, wakeups_before) = (broker.cpu_seconds(), broker.wakeups());
     sleep(IDLE);
     let idle_cpu_seconds = broker.cpu_seconds() - cpu_before;
+    let wakeups = broker.wakeups() - wakeups_before;
     let began = Instant::now();
-    let codec = peer.codec();
-    let connections: Result<Vec<Connection>, _> =
-        (0..IDLE_CONNECTIONS).map(|_| Connection::open(&*codec, &broker.endpoint)).collect();
+    let connections = Idle::open(peer, &broker);
     let mut found = json!({
         "idle_kib": idle_kib,
         "idle_anon_kib": idle_anonymous_kib,
         "idle_cpu_2s": idle_cpu_seconds,
+        "wakeups_2s": wakeups,
     });
     match &connections {
         Ok(_) => {
             found["connect1000_s"] = began.elapsed().as_secs_f64().into();
             sleep(SETTLE);
-            found["conn1000_kib"] = broker.resident_kib().into();
+            let resident_kib = broker.resident_kib();
+            found["conn1000_kib"] = resident_kib.into();
+            let grown_kib = resident_kib.saturating_sub(idle_kib) as f64;
+            found["kib_per_connection"] = (grown_kib / IDLE_CONNECTIONS as f64).into();
             found["conn1000_anon_kib"] = broker.anonymous_kib().into();
             found["detail"] = broker.detail().into();
         }
         Err(error) => found["error"] = format!("{IDLE_CONNECTIONS} connections: {error}").into(),
     }
     Ok(found)
+}
+
+/// Connections that do nothing, but stay.
+enum Idle {
+    Raw { _connections: Vec<Connection> },
+    Program { _client: ClientProgram },
+}
+
+impl Idle {
+    fn open(peer: &dyn Peer, broker: &Running) -> anyhow::Result<Self> {
+        if let Some(program) = peer.client_program() {
+            let mut client = ClientProgram::start(program, &broker.endpoint)?;
+            client.request(&format!("idle {IDLE_CONNECTIONS}"))?;
+            return Ok(Self::Program { _client: client });
+        }
+        let codec = peer.codec();
+        let open = |_| Connection::open(&*codec, &broker.endpoint);
+        let connections = (0..IDLE_CONNECTIONS).map(open).collect::<Result<_, _>>()?;
+        Ok(Self::Raw { _connections: connections })
+    }
 }

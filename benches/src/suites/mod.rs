@@ -6,23 +6,27 @@
 
 mod held;
 mod idle;
+mod latency;
+mod plan;
 mod turns;
+
+pub(crate) use plan::Plan;
 
 use crate::interrupt;
 use crate::machine::{busy_seconds, own_cpu_seconds};
-use crate::peer::Peer;
 use crate::results::Log;
-use anyhow::ensure;
 use serde_json::json;
-use std::fmt;
-use std::path::PathBuf;
 use std::time::Instant;
 
 /// Payloads that are measured unless others are asked for.
 pub(crate) const PAYLOADS_BYTES: [usize; 4] = [16, 128, 1024, 65536];
-/// The same for numbers of subscribers, and of held subscriptions.
+/// The same for `fan`, for numbers of subscribers, and of held subscriptions.
+pub(crate) const FAN_PAYLOADS_BYTES: [usize; 1] = [SMALL_BYTES];
 pub(crate) const FANS: [usize; 2] = [10, 100];
 pub(crate) const HELD: [u64; 4] = [1, 1_000, 100_000, 1_000_000];
+
+/// The payload of `one` and `lat`.
+const SMALL_BYTES: usize = 128;
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Suite {
@@ -32,11 +36,11 @@ pub(crate) enum Suite {
     One,
     /// 1 publisher to many subscribers.
     Fan,
-    /// Unloaded round trips at 128 B.
+    /// Unloaded round trips at 128 B, for each placement.
     Lat,
     /// From exec to the first answered ping.
     Start,
-    /// Memory, idle and with 1000 idle connections.
+    /// Memory and wakeups, idle, and memory with 1000 idle connections.
     Rss,
     /// Many subscriptions held: loading them, and matching.
     Subs,
@@ -55,56 +59,14 @@ impl Suite {
         Self::Subs,
         Self::Limit,
     ];
-}
-
-impl fmt::Display for Suite {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Thr => "thr",
-            Self::One => "one",
-            Self::Fan => "fan",
-            Self::Lat => "lat",
-            Self::Start => "start",
-            Self::Rss => "rss",
-            Self::Subs => "subs",
-            Self::Limit => "limit",
-        })
-    }
-}
-
-/// What to measure.
-pub(crate) struct Plan {
-    pub(crate) peers: Vec<Box<dyn Peer>>,
-    pub(crate) suites: Vec<Suite>,
-    pub(crate) payloads_bytes: Vec<usize>,
-    pub(crate) fans: Vec<usize>,
-    pub(crate) held: Vec<u64>,
-    pub(crate) repetitions: usize,
-    pub(crate) seconds: f64,
-    /// For sockets, logs and states of the brokers.
-    pub(crate) directory: PathBuf,
-}
-
-impl Plan {
-    fn has(&self, suite: Suite) -> bool {
-        self.suites.contains(&suite)
-    }
-
-    /// Refuses what can't be measured, before anything is started.
-    pub(crate) fn check(&self) -> anyhow::Result<()> {
-        let payload_fits = |size: &usize| (2..=16 << 20).contains(size);
-        ensure!(self.payloads_bytes.iter().all(payload_fits), "a payload is 2 B to 16 MiB");
-        ensure!(self.fans.iter().all(|fan| (1..=1000).contains(fan)), "a fan is 1 to 1000");
-        let held_fits = |held: &u64| (1..=10_000_000).contains(held);
-        ensure!(self.held.iter().all(held_fits), "held subscriptions are 1 to 10000000");
-        ensure!((1..=1000).contains(&self.repetitions), "repetitions are 1 to 1000");
-        ensure!((0.1..=60.0).contains(&self.seconds), "a run sends for 0.1 to 60 s");
-        Ok(())
-    }
+    /// Those that compare brokers.
+    pub(crate) const WITH_PEERS: [Self; 7] =
+        [Self::Thr, Self::One, Self::Fan, Self::Lat, Self::Start, Self::Rss, Self::Subs];
 }
 
 pub(crate) fn run(plan: &Plan, log: &mut Log) -> anyhow::Result<()> {
     std::fs::create_dir_all(&plan.directory)?;
+    plan.announce(&mut log.progress);
     if plan.has(Suite::Limit) {
         let watched = Foreign::watch(own_cpu_seconds());
         crate::limit::run(log, plan.repetitions)?;
@@ -113,12 +75,19 @@ pub(crate) fn run(plan: &Plan, log: &mut Log) -> anyhow::Result<()> {
     }
     if plan.has(Suite::Start) {
         idle::start(plan, log)?;
+        log.progress.finish(&["start"]);
     }
     if plan.has(Suite::Rss) {
         idle::memory(plan, log)?;
+        log.progress.finish(&["rss"]);
     }
-    if [Suite::Thr, Suite::One, Suite::Fan, Suite::Lat].into_iter().any(|suite| plan.has(suite)) {
+    if plan.has(Suite::Lat) {
+        latency::run(plan, log)?;
+        log.progress.finish(&["transit", "pingpong"]);
+    }
+    if [Suite::Thr, Suite::One, Suite::Fan].into_iter().any(|suite| plan.has(suite)) {
         turns::run(plan, log)?;
+        log.progress.finish(&["thr", "one", "fan"]);
     }
     if plan.has(Suite::Subs) {
         held::run(plan, log)?;

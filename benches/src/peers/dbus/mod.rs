@@ -16,7 +16,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
 const SESSION_CONFIGURATION: &str = "/usr/share/dbus-1/session.conf";
@@ -50,6 +50,12 @@ impl Peer for DbusBroker {
         Ok(Start { command, endpoint: Endpoint::Unix(path) })
     }
 
+    fn version(&self) -> Option<Command> {
+        let mut command = program("dbus-broker");
+        command.arg("--version");
+        Some(command)
+    }
+
     fn codec(&self) -> Arc<dyn Codec> {
         Arc::new(DbusCodec)
     }
@@ -75,6 +81,12 @@ impl Peer for DbusDaemon {
         Ok(Start { command: dbus_daemon(&path), endpoint: Endpoint::Unix(path) })
     }
 
+    fn version(&self) -> Option<Command> {
+        let mut command = program("dbus-daemon");
+        command.arg("--version");
+        Some(command)
+    }
+
     fn codec(&self) -> Arc<dyn Codec> {
         Arc::new(DbusCodec)
     }
@@ -89,7 +101,7 @@ impl Peer for DbusDaemon {
 }
 
 /// A dbus-daemon in the foreground that listens at `path`.
-fn dbus_daemon(path: &Path) -> std::process::Command {
+fn dbus_daemon(path: &Path) -> Command {
     let mut command = program("dbus-daemon");
     command.arg(format!("--config-file={SESSION_CONFIGURATION}"));
     command.args(["--nofork", "--nopidfile", "--nosyslog"]);

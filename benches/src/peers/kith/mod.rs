@@ -12,6 +12,7 @@ use crate::peer::{Codec, Peer, Start, program};
 use crate::socket::Endpoint;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 
 #[derive(Clone, Copy)]
@@ -48,6 +49,12 @@ impl Peer for Kith {
             command.env_remove(variable);
         }
         Ok(Start { command, endpoint: Endpoint::Unix(socket) })
+    }
+
+    fn version(&self) -> Option<Command> {
+        let mut command = program(&self.program);
+        command.arg("--version");
+        Some(command)
     }
 
     fn codec(&self) -> Arc<dyn Codec> {

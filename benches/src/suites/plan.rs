@@ -1,0 +1,134 @@
+//! What a run measures, of whom, and about how long that will take.
+
+use super::{Suite, idle, latency};
+use crate::peer::Peer;
+use crate::placement::Placement;
+use crate::results::Progress;
+use anyhow::ensure;
+use std::path::PathBuf;
+
+/// What to measure.
+pub(crate) struct Plan {
+    pub(crate) peers: Vec<Box<dyn Peer>>,
+    /// Of each suite only the peers that the aims speak of.
+    pub(crate) aims_only: bool,
+    pub(crate) suites: Vec<Suite>,
+    /// Of `thr`.
+    pub(crate) payloads_bytes: Vec<usize>,
+    /// Of `fan`.
+    pub(crate) fan_payloads_bytes: Vec<usize>,
+    pub(crate) fans: Vec<usize>,
+    pub(crate) held: Vec<u64>,
+    /// Of `lat`.
+    pub(crate) placements: Vec<Placement>,
+    pub(crate) repetitions: usize,
+    pub(crate) seconds: f64,
+    /// For sockets, logs and states of the brokers.
+    pub(crate) directory: PathBuf,
+}
+
+impl Plan {
+    pub(super) fn has(&self, suite: Suite) -> bool {
+        self.suites.contains(&suite)
+    }
+
+    /// Whether a suite measures a peer.
+    pub(super) fn measures(&self, suite: Suite, peer: &str) -> bool {
+        self.has(suite) && (!self.aims_only || is_spoken_of(suite, peer))
+    }
+
+    /// Whether anything measures a peer.
+    pub(crate) fn uses(&self, peer: &str) -> bool {
+        self.suites.iter().any(|suite| self.measures(*suite, peer))
+    }
+
+    /// The peers of a suite.
+    pub(super) fn peers_of(&self, suite: Suite) -> impl Iterator<Item = &dyn Peer> {
+        let peers = self.peers.iter().map(|peer| &**peer);
+        peers.filter(move |peer| self.measures(suite, peer.name()))
+    }
+
+    /// Refuses what can't be measured, before anything is started.
+    pub(crate) fn check(&self) -> anyhow::Result<()> {
+        let payload_fits = |size: &usize| (2..=16 << 20).contains(size);
+        let mut payloads = self.payloads_bytes.iter().chain(&self.fan_payloads_bytes);
+        ensure!(payloads.all(payload_fits), "a payload is 2 B to 16 MiB");
+        ensure!(self.fans.iter().all(|fan| (1..=1000).contains(fan)), "a fan is 1 to 1000");
+        let held_fits = |held: &u64| (1..=10_000_000).contains(held);
+        ensure!(self.held.iter().all(held_fits), "held subscriptions are 1 to 10000000");
+        ensure!((1..=1000).contains(&self.repetitions), "repetitions are 1 to 1000");
+        ensure!((0.1..=60.0).contains(&self.seconds), "a run sends for 0.1 to 60 s");
+        Ok(())
+    }
+
+    /// Tells how many rows of each test will come, and about how long one takes.
+    pub(super) fn announce(&self, progress: &mut Progress) {
+        /// Beside the time of sending: connections, the warm-up, the last deliveries.
+        const LOAD_SECONDS: f64 = 0.35;
+        /// Loading a million subscriptions, the mean of those who can, and of those who are quick.
+        const MILLION_SECONDS: f64 = 25.0;
+        const MILLION_SECONDS_QUICK: f64 = 5.0;
+        let million_seconds = if self.aims_only { MILLION_SECONDS_QUICK } else { MILLION_SECONDS };
+        let peers = |suite| self.peers_of(suite).count();
+        let load_seconds = self.seconds + LOAD_SECONDS;
+        let mut loads = |test, suite, settings: usize| {
+            progress.expect(test, peers(suite) * settings * self.repetitions, load_seconds);
+        };
+        loads("one", Suite::One, 1);
+        loads("thr", Suite::Thr, self.payloads_bytes.len());
+        loads("fan", Suite::Fan, self.fan_payloads_bytes.len() * self.fans.len());
+        for (test, _) in latency::TESTS {
+            let rows = peers(Suite::Lat) * self.placements.len() * self.repetitions;
+            progress.expect(test, rows, 0.4);
+        }
+        let starts = self.repetitions.max(idle::STARTS_MIN);
+        progress.expect("start", peers(Suite::Start) * starts, 0.02);
+        progress.expect("rss", peers(Suite::Rss), 4.0);
+        if self.has(Suite::Limit) {
+            progress.expect("limit_foreign", 1, 8.0 * self.repetitions as f64);
+        }
+        for held in &self.held {
+            let peers = self.peers_of(Suite::Subs);
+            let able = peers.filter(|peer| peer.held_subscriptions_max() >= *held).count();
+            let share = *held as f64 / 1e6;
+            progress.expect("subs_load", able, 0.5 + share * million_seconds);
+            for test in ["subs_hot", "subs_spread"] {
+                progress.expect(test, able * self.repetitions, load_seconds);
+            }
+        }
+    }
+}
+
+/// Whether an aim compares a peer in a suite, so that a quick run can't do without it.
+fn is_spoken_of(suite: Suite, peer: &str) -> bool {
+    let is_ours = peer.starts_with("kith") && peer != "kith-ms";
+    match suite {
+        Suite::Thr | Suite::One | Suite::Fan => {
+            is_ours || matches!(peer, "nats" | "redis" | "zenohd")
+        }
+        Suite::Lat => peer == "kith" || peer == "limit-tokio1" || is_foreign(peer),
+        Suite::Subs => matches!(peer, "kith" | "nats"),
+        Suite::Start | Suite::Rss => peer == "kith" || is_foreign(peer),
+        Suite::Limit => false,
+    }
+}
+
+fn is_foreign(peer: &str) -> bool {
+    !peer.starts_with("kith") && !peer.starts_with("limit-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quick_run_has_whom_the_aims_compare() {
+        assert!(is_spoken_of(Suite::Thr, "kith-json") && is_spoken_of(Suite::Thr, "kith-memfd"));
+        assert!(is_spoken_of(Suite::Fan, "redis") && !is_spoken_of(Suite::Fan, "mosquitto"));
+        assert!(
+            is_spoken_of(Suite::Lat, "dbus-broker") && is_spoken_of(Suite::Lat, "limit-tokio1")
+        );
+        assert!(!is_spoken_of(Suite::Lat, "limit-epoll") && !is_spoken_of(Suite::Lat, "kith-json"));
+        assert!(is_spoken_of(Suite::Subs, "nats") && !is_spoken_of(Suite::Subs, "redis"));
+    }
+}
