@@ -13,7 +13,7 @@ use crate::socket::Endpoint;
 use anyhow::{Context, bail};
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Child, ChildStdin, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
@@ -35,10 +35,14 @@ impl ClientProgram {
             Endpoint::Tcp(port) => format!("tcp/127.0.0.1:{port}"),
         };
         let mut command = program(path);
-        command.arg(locator).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut child = command
-            .spawn()
-            .with_context(|| format!("can't start {}: is it built?", path.display()))?;
+        command.arg(locator);
+        Self::spawn(command)
+            .with_context(|| format!("can't start {}: is it built?", path.display()))
+    }
+
+    fn spawn(mut command: Command) -> anyhow::Result<Self> {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn()?;
         let requests = child.stdin.take().context("its input")?;
         let output = BufReader::new(child.stdout.take().context("its output")?);
         let (sender, answers) = channel();
@@ -152,15 +156,14 @@ mod tests {
         assert!(done_fields("measuring 8").is_err());
     }
 
-    /// `cat` repeats each request, so its answer to an error is one, and it ends with us.
     #[test]
-    fn requests_are_answered_and_errors_are_errors() {
-        let endpoint = Endpoint::Unix("-".into());
-        let directory = tempfile::tempdir().unwrap();
-        let script = directory.path().join("client");
-        std::os::unix::fs::symlink("/bin/sh", &script).unwrap();
-        // The locator is no file that a shell could run, so it ends, and says so by its silence.
-        let mut client = ClientProgram::start(&script, &endpoint).unwrap();
-        assert!(client.request("ping").is_err());
+    fn answers_are_passed_on_errors_are_errors_and_silence_at_the_end_is_one() {
+        let mut command = program("sh");
+        command.args(["-c", "read ask; echo \"ok $ask\"; read ask; echo error no such request"]);
+        let mut client = ClientProgram::spawn(command).unwrap();
+        assert_eq!(client.request("ping").unwrap(), "ok ping");
+        let refused = client.request("dance").unwrap_err();
+        assert_eq!(refused.to_string(), "client: no such request");
+        assert!(client.answer().is_err());
     }
 }

@@ -1,7 +1,7 @@
 //! A panel: groups of horizontal bars with one scale, each labelled with its median, whiskers from
 //! the least to the most.
 //!
-//! The scale is logarithmic where the largest figure is more than twenty times the smallest, since
+//! The scale is logarithmic where the largest median is more than twenty times the smallest, since
 //! the small ones could not be told apart otherwise; it then has a line for each power of ten.
 
 use super::svg::{Anchor, Canvas};
@@ -54,13 +54,16 @@ struct Scale {
 impl Scale {
     /// Nothing where there is no figure.
     fn of(spreads: &[Spread]) -> Option<Self> {
-        let positive = spreads.iter().map(|spread| spread.min).filter(|figure| *figure > 0.0);
-        let least = positive.fold(f64::INFINITY, f64::min);
-        let high = spreads.iter().map(|spread| spread.max).fold(0.0, f64::max);
+        let least_of = |figure: fn(&Spread) -> f64| {
+            spreads.iter().map(figure).filter(|figure| *figure > 0.0).fold(f64::INFINITY, f64::min)
+        };
+        let most_of = |figure: fn(&Spread) -> f64| spreads.iter().map(figure).fold(0.0, f64::max);
         if spreads.is_empty() {
             return None;
         }
-        let is_logarithmic = high > least * LOGARITHMIC_FROM;
+        let median = |spread: &Spread| spread.median;
+        let is_logarithmic = most_of(median) > least_of(median) * LOGARITHMIC_FROM;
+        let (least, high) = (least_of(|spread| spread.min), most_of(|spread| spread.max));
         // A bar for the least, too: its power of ten, or the one below where it is one itself.
         let low = if is_logarithmic { 10_f64.powf((least * 0.7).log10().floor()) } else { 0.0 };
         Some(Self { low, high: if high > 0.0 { high } else { 1.0 }, is_logarithmic })

@@ -23,7 +23,7 @@ const PAYLOAD_BYTES: usize = 16;
 /// Connections over which the held subscriptions are spread.
 const CONNECTIONS_MAX: u64 = 10;
 /// A broker that takes longer to load its subscriptions is not measured with so many.
-const LOADING_MAX: Duration = Duration::from_secs(100);
+const LOADING_MAX: Duration = Duration::from_secs(120);
 /// Subscriptions between two looks at the clock.
 const LOADING_CHUNK: usize = 10_000;
 /// Some brokers answer nothing while they take a chunk of subscriptions.
