@@ -30,8 +30,13 @@ impl Spread {
         } else {
             f64::midpoint(values[middle - 1], values[middle])
         };
-        Some(Self { median, min, max })
+        Some(Self { median: rounded(median), min: rounded(min), max: rounded(max) })
     }
+}
+
+/// Four digits, which is more than such figures are worth, and makes the document readable.
+fn rounded(figure: f64) -> f64 {
+    format!("{figure:.3e}").parse().unwrap_or(figure)
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -163,6 +168,7 @@ mod tests {
         let even = Spread::of(vec![8.0, 1.0, 2.0, 4.0]).unwrap();
         assert_eq!(even, Spread { median: 3.0, min: 1.0, max: 8.0 });
         assert!(Spread::of(vec![]).is_none());
+        assert_eq!(Spread::of(vec![1_234_567.8]).unwrap().median, 1_235_000.0);
     }
 
     #[test]
