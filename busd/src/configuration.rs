@@ -10,6 +10,7 @@
 //!
 //! Deliberately absent: reloading. What can change at run time will be asked over the bus.
 
+mod address;
 mod environment;
 mod fault;
 mod level;
@@ -26,11 +27,12 @@ use kith_core::Limits;
 use crate::arguments::Arguments;
 use crate::exit_code;
 use crate::limits::CONFIGURATION_BYTES_MAX;
+pub use address::AddressError;
 pub use environment::Environment;
 pub use fault::{Fault, Hint, PathError, Problem};
 pub use level::LogLevel;
 pub use quantity::QuantityError;
-pub use settings::Settings;
+pub use settings::{Metrics, Settings};
 
 /// Every key with its meaning, range and default; itself a configuration file that changes nothing.
 pub const DEFAULT: &str = include_str!("default.toml");
@@ -46,6 +48,8 @@ pub struct Configuration {
     pub log_level: LogLevel,
     /// What the broker allows.
     pub limits: Limits,
+    /// Where its counters are served, if they are.
+    pub metrics: Metrics,
     /// The file that was read, if there was one.
     pub file: Option<PathBuf>,
 }
@@ -147,7 +151,7 @@ impl Configuration {
         settings: Settings,
         file: Option<PathBuf>,
     ) -> Result<Self, ConfigurationError> {
-        let Settings { socket, state, log_level, limits } = settings;
+        let Settings { socket, state, log_level, limits, metrics } = settings;
         let variable = environment::set(environment.kith_socket.as_ref()).map(PathBuf::from);
         let socket = arguments.socket.clone().or(variable).or(socket);
         let socket = socket.or_else(|| environment.socket());
@@ -161,7 +165,7 @@ impl Configuration {
             Some(level) => level,
             None => level(environment)?.unwrap_or(log_level),
         };
-        Ok(Self { socket, state, log_level, limits, file })
+        Ok(Self { socket, state, log_level, limits, metrics, file })
     }
 }
 

@@ -12,6 +12,7 @@ use crate::hub::Hub;
 use crate::limits::{FILES_RESERVED, SHUTDOWN_GRACE};
 use crate::listen::{self, Accepting, Listening};
 use crate::log;
+use crate::metrics::{self, Serving, Sockets};
 use crate::state::StateLock;
 use kith_core::{Broker, Limits};
 use rustix::fs::Mode;
@@ -68,6 +69,8 @@ fn start(arguments: &Arguments, environment: &Environment) -> Result<(), Failure
         .map_err(|error| Failure::new(&error, error.exit_code()))?;
     let listening = listen::listen(&configuration.socket)
         .map_err(|error| Failure::new(&error, error.exit_code()))?;
+    let metrics = Sockets::open(&configuration.metrics, listening.path().as_deref())
+        .map_err(|error| Failure::new(&error, error.exit_code()))?;
     fit_to_file_descriptors(&mut configuration.limits);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -75,7 +78,7 @@ fn start(arguments: &Arguments, environment: &Environment) -> Result<(), Failure
         .map_err(|error| Failure::system("can't start the runtime", &error))?;
     let served = LocalSet::new().block_on(&runtime, async {
         let mut signals = Signals::new().map_err(|error| Failure::system("signals", &error))?;
-        let served = serve(&configuration.limits, listening, &mut signals).await;
+        let served = serve(&configuration.limits, listening, metrics, &mut signals).await;
         served.map_err(|error| Failure::system("can't use the socket", &error))
     });
     // Held to the very end, so that the next daemon finds everything done.
@@ -107,18 +110,20 @@ pub(crate) trait Stop {
 pub(crate) async fn serve(
     limits: &Limits,
     listening: Listening,
+    metrics: Sockets,
     stop: &mut impl Stop,
 ) -> io::Result<()> {
     let socket = listening.path().unwrap_or_default();
     let from_systemd = listening.is_passed();
     let accepting = listening.start()?;
+    let serving = metrics.start()?;
     let hub = Rc::new(Hub::new(Broker::new(limits.clone(), seed())));
     let version = env!("CARGO_PKG_VERSION");
     hub.broker().announce_ready(hub.now(), version, std::process::id());
     tracing::info!(socket = %socket.display(), from_systemd, version, "ready");
-    let reason = serve_until_stopped(&hub, &accepting, stop).await;
+    let reason = serve_until_stopped(&hub, &accepting, &serving, stop).await;
     tracing::info!(reason, connections = hub.connections(), "stopping");
-    drop(accepting);
+    drop((accepting, serving));
     say_goodbye(&hub, stop).await;
     tracing::info!("stopped");
     Ok(())
@@ -127,11 +132,13 @@ pub(crate) async fn serve(
 async fn serve_until_stopped(
     hub: &Rc<Hub>,
     accepting: &Accepting,
+    serving: &Serving,
     stop: &mut impl Stop,
 ) -> &'static str {
     tokio::select! {
         () = accept(Rc::clone(hub), accepting) => "no more connections",
         () = hub.run_timer() => "no more timers",
+        () = metrics::serve(Rc::clone(hub), serving) => "no more metrics",
         reason = stop.next() => reason,
     }
 }

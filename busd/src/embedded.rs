@@ -4,10 +4,12 @@
 //! the caller's; so a test needs no daemon on the machine and disturbs none. It says nothing unless
 //! the program has set up `tracing`.
 //!
-//! Deliberately absent: configuration, signals and systemd's socket, which belong to a process.
+//! Deliberately absent: configuration, metrics, signals and systemd's socket, which belong to a
+//! process.
 
 use crate::daemon::{Stop, serve};
 use crate::listen::{self, Listening};
+use crate::metrics::Sockets;
 use kith_core::Limits;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -88,7 +90,8 @@ impl Drop for Embedded {
 
 fn run(runtime: &tokio::runtime::Runtime, listening: Listening, stopped: oneshot::Receiver<()>) {
     let mut stop = Dropped(Some(stopped));
-    let served = LocalSet::new().block_on(runtime, serve(&Limits::default(), listening, &mut stop));
+    let (limits, metrics) = (Limits::default(), Sockets::default());
+    let served = LocalSet::new().block_on(runtime, serve(&limits, listening, metrics, &mut stop));
     if let Err(error) = served {
         tracing::error!(%error, "the embedded daemon could not use its socket");
     }

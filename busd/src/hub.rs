@@ -137,6 +137,11 @@ impl Hub {
         }
     }
 
+    /// All connections.
+    pub(crate) fn clients(&self) -> Vec<ClientId> {
+        self.connections.borrow().keys().copied().collect()
+    }
+
     pub(crate) fn connections(&self) -> usize {
         self.connections.borrow().len()
     }

@@ -8,6 +8,7 @@
 //! - `daemon`: the order of it all, from start to stop;
 //! - `embedded`: the same inside another program, for that program's tests;
 //! - `hub`: the broker and its connections; `door`: the connections;
+//! - `metrics`: the counters, for monitoring systems;
 //! - `clock`, `log`, `limits`.
 //!
 //! `kith-busd` and `kith daemon` are both [`run`].
@@ -26,6 +27,7 @@ mod limits;
 mod listen;
 mod lock_file;
 mod log;
+mod metrics;
 mod state;
 
 pub use daemon::run;

@@ -76,6 +76,28 @@ pub(crate) const LINGER: Duration = Duration::from_secs(10);
 pub(crate) const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
 /// How long to wait when a connection can't be accepted.
 pub(crate) const ACCEPT_RETRY: Duration = Duration::from_millis(100);
-/// File descriptors kept free of connections: the listener, the locks, the log, epoll, the signals,
-/// and one to accept and refuse with.
+/// File descriptors kept free of connections: the listeners, the locks, the log, epoll, the
+/// signals, one to accept and refuse with, and what the metrics are read through: eight connections
+/// and a file.
 pub(crate) const FILES_RESERVED: usize = 32;
+
+/// Connections of one way to the metrics at a time. Two monitoring systems and a person with `curl`
+/// fit; whoever comes beyond that waits until one of them has ended, which takes
+/// twice [`METRICS_TIME_MAX`] at most.
+pub(crate) const METRICS_CONNECTIONS_MAX: usize = 4;
+/// How long a request for the metrics may take to come, and then as long its answer to be read: a
+/// monitoring system gives up about then, and it needs a millisecond.
+pub(crate) const METRICS_TIME_MAX: Duration = Duration::from_secs(5);
+/// Bytes of a request for the metrics: Prometheus and browsers need less than a thousand.
+pub(crate) const METRICS_HEAD_BYTES_MAX: usize = 8 << 10;
+/// Header fields of a request for the metrics.
+pub(crate) const METRICS_HEAD_FIELDS_MAX: usize = 64;
+/// What is read and thrown away behind a request, so that closing does not take the answer from
+/// somebody who is still writing.
+pub(crate) const METRICS_DISCARDED_BYTES_MAX: usize = 64 << 10;
+/// Clients that are named in the metrics, those that lost most: a monitoring system keeps a series
+/// for each name and connection that it ever saw, and who looks for a culprit needs the first.
+pub(crate) const METRICS_CLIENTS_MAX: usize = 10;
+/// The share of its queue, one of so many parts, from which on a client is named although it has
+/// lost nothing yet. Below, each hiccup would make a series.
+pub(crate) const METRICS_QUEUE_PARTS: usize = 4;

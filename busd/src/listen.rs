@@ -66,25 +66,25 @@ pub(crate) enum ListenError {
     Directory(#[from] DirectoryError),
     #[error(
         "another daemon serves {} ({}): use that one, stop it, or give this one a socket of its \
-         own with --socket PATH",
+         own with {option}",
         path.display(),
         Holder(*holder)
     )]
-    Held { path: PathBuf, holder: Option<u32> },
+    Held { path: PathBuf, holder: Option<u32>, option: &'static str },
     #[error(
         "another daemon serves {}: use that one, stop it, or give this one a socket of its own \
-         with --socket PATH",
+         with {option}",
         path.display()
     )]
-    Live { path: PathBuf },
+    Live { path: PathBuf, option: &'static str },
     #[error("the socket: {0}")]
     Lock(LockError),
     #[error(
         "there is {what} at {}, where the socket should be: move it away, or choose another place \
-         with --socket PATH",
+         with {option}",
         path.display()
     )]
-    Kind { path: PathBuf, what: &'static str },
+    Kind { path: PathBuf, what: &'static str, option: &'static str },
     #[error("can't find out who serves {}: {source}", path.display())]
     Probe { path: PathBuf, source: io::Error },
     #[error("can't remove {}, on which nobody listens: {source}", path.display())]
@@ -185,8 +185,13 @@ fn passed(mut passed: ListenFd) -> Result<Option<StdListener>, ListenError> {
     Ok(listener)
 }
 
-/// Makes a socket at `path`, whatever systemd passed.
+/// Makes the bus's socket at `path`, whatever systemd passed.
 pub(crate) fn make(path: &Path) -> Result<Listening, ListenError> {
+    make_by(path, "--socket PATH")
+}
+
+/// Makes a socket at `path`; `option` is how somebody would choose another place for it.
+pub(crate) fn make_by(path: &Path, option: &'static str) -> Result<Listening, ListenError> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     let directory = directory.unwrap_or_else(|| Path::new("."));
     let is_own = directory.file_name() == Some(OsStr::new(OWN_DIRECTORY));
@@ -197,13 +202,13 @@ pub(crate) fn make(path: &Path) -> Result<Listening, ListenError> {
     let lock = match LockFile::acquire(Path::new(&lock)) {
         Ok(lock) => lock,
         Err(LockError::Held { holder, .. }) => {
-            return Err(ListenError::Held { path: path.to_owned(), holder });
+            return Err(ListenError::Held { path: path.to_owned(), holder, option });
         }
         Err(error) => return Err(ListenError::Lock(error)),
     };
-    clear(path)?;
+    clear(path, option)?;
     let listener = bind(path).map_err(|source| match source.kind() {
-        io::ErrorKind::AddrInUse => ListenError::Live { path: path.to_owned() },
+        io::ErrorKind::AddrInUse => ListenError::Live { path: path.to_owned(), option },
         _ => ListenError::Bind { path: path.to_owned(), source },
     })?;
     let file = SocketFile::new(path, lock);
@@ -212,21 +217,20 @@ pub(crate) fn make(path: &Path) -> Result<Listening, ListenError> {
 }
 
 /// Removes a socket on which nobody listens. The lock is held, so none of ours is about to.
-fn clear(path: &Path) -> Result<(), ListenError> {
+fn clear(path: &Path, option: &'static str) -> Result<(), ListenError> {
+    let refuse_kind = |what| Err(ListenError::Kind { path: path.to_owned(), what, option });
     let kind = match fs::symlink_metadata(path) {
         Ok(found) => found.file_type(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(source) => return Err(ListenError::Probe { path: path.to_owned(), source }),
     };
     if !kind.is_socket() {
-        return Err(ListenError::Kind { path: path.to_owned(), what: name_kind(kind) });
+        return refuse_kind(name_kind(kind));
     }
     match probe(path) {
         // The last is a live one whose queue is full: a blocking `connect` would wait.
-        Ok(()) | Err(Errno::AGAIN) => Err(ListenError::Live { path: path.to_owned() }),
-        Err(Errno::PROTOTYPE) => {
-            Err(ListenError::Kind { path: path.to_owned(), what: "a socket of another type" })
-        }
+        Ok(()) | Err(Errno::AGAIN) => Err(ListenError::Live { path: path.to_owned(), option }),
+        Err(Errno::PROTOTYPE) => refuse_kind("a socket of another type"),
         Err(Errno::CONNREFUSED) => match fs::remove_file(path) {
             Err(source) if source.kind() != io::ErrorKind::NotFound => {
                 Err(ListenError::Remove { path: path.to_owned(), source })

@@ -9,6 +9,7 @@ use std::fmt::{self, Display, Formatter, Write as _};
 use std::ops::Range;
 use std::path::Path;
 
+use super::address::AddressError;
 use super::level::LogLevel;
 use super::quantity::QuantityError;
 use crate::limits::{PROBLEMS_SHOWN_MAX, SNIPPET_CHARS_MAX, SOCKET_PATH_BYTES_MAX};
@@ -74,6 +75,14 @@ pub enum Fault {
     Level {
         /// With its table.
         key: String,
+    },
+    /// No address that the daemon would serve.
+    #[error("`{key}`: {source}")]
+    Address {
+        /// With its table.
+        key: String,
+        /// Why not.
+        source: AddressError,
     },
     /// No path that the daemon could use.
     #[error("`{key}`: {source}")]

@@ -8,6 +8,7 @@
 //!
 //! Deliberately absent: includes, variables, and a file for each drop-in. One file, read once.
 
+use std::net::SocketAddr;
 use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 
@@ -16,6 +17,7 @@ use kith_wire::limits::line_bytes_max;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::address::parse_loopback;
 use super::fault::{Fault, Hint, PathError, Problem};
 use super::level::LogLevel;
 use super::quantity::{format_bytes, format_milliseconds, parse_bytes, parse_milliseconds};
@@ -33,6 +35,25 @@ pub struct Settings {
     pub log_level: LogLevel,
     /// `limits.*` and `stats.interval`.
     pub limits: Limits,
+    /// `metrics.*`.
+    pub metrics: Metrics,
+}
+
+/// Whether and where the daemon's counters are served to monitoring systems.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Metrics {
+    /// `metrics.enabled`: whether they are served at all.
+    pub enabled: bool,
+    /// `metrics.path`: the Unix socket. What stands in for it depends on where the bus is.
+    pub path: Option<PathBuf>,
+    /// `metrics.address`: also on this address, which no other machine can reach.
+    pub address: Option<SocketAddr>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self { enabled: true, path: None, address: None }
+    }
 }
 
 /// A key that a file may have.
@@ -47,6 +68,9 @@ pub(super) enum Value {
     Socket,
     State,
     Level,
+    MetricsEnabled,
+    MetricsPath,
+    MetricsAddress,
     Bytes(RangeInclusive<u64>, fn(&mut Limits) -> &mut usize),
     Count(RangeInclusive<u64>, fn(&mut Limits) -> &mut usize),
     Milliseconds(RangeInclusive<u64>, fn(&mut Limits) -> &mut u64),
@@ -79,6 +103,9 @@ pub(super) static KEYS: &[Key] = &[
     limit("retained_bytes_max", Bytes(limits::RETAINED_BYTES, |to| &mut to.retained_bytes_max)),
     limit("clients_max", Count(limits::CLIENTS, |to| &mut to.clients_max)),
     key("stats", "interval", Milliseconds(limits::STATS_INTERVAL, |to| &mut to.stats_interval_ms)),
+    key("metrics", "enabled", Value::MetricsEnabled),
+    key("metrics", "path", Value::MetricsPath),
+    key("metrics", "address", Value::MetricsAddress),
 ];
 
 const fn key(table: &'static str, name: &'static str, value: Value) -> Key {
@@ -183,17 +210,24 @@ impl Reader {
     fn set(&mut self, key: &Key, value: &DeValue<'_>) -> Result<(), Fault> {
         let settings = &mut self.settings;
         match &key.value {
-            Value::Socket => {
-                let path = path(key, value)?;
-                check_socket_path(&path)
-                    .map_err(|source| Fault::Path { key: key.path(), source })?;
-                settings.socket = Some(path);
-            }
+            Value::Socket => settings.socket = Some(socket_path(key, value)?),
             Value::State => settings.state = Some(path(key, value)?),
             Value::Level => {
                 let level = text(key, value, "a text, such as \"info\"")?;
                 let level = LogLevel::from_name(level);
                 settings.log_level = level.ok_or_else(|| Fault::Level { key: key.path() })?;
+            }
+            Value::MetricsEnabled => {
+                let enabled = value.as_bool();
+                settings.metrics.enabled =
+                    enabled.ok_or_else(|| wrong_type(key, value, "true or false"))?;
+            }
+            Value::MetricsPath => settings.metrics.path = Some(socket_path(key, value)?),
+            Value::MetricsAddress => {
+                let written = text(key, value, "an address in quotes, such as \"127.0.0.1:9464\"")?;
+                let address = parse_loopback(written);
+                settings.metrics.address =
+                    Some(address.map_err(|source| Fault::Address { key: key.path(), source })?);
             }
             Bytes(range, field) => {
                 let bytes = bytes(key, value, range)?;
@@ -241,6 +275,12 @@ pub(super) fn check_socket_path(path: &Path) -> Result<(), PathError> {
         return Err(PathError::Length(bytes));
     }
     Ok(())
+}
+
+fn socket_path(key: &Key, value: &DeValue<'_>) -> Result<PathBuf, Fault> {
+    let path = path(key, value)?;
+    check_socket_path(&path).map_err(|source| Fault::Path { key: key.path(), source })?;
+    Ok(path)
 }
 
 fn path(key: &Key, value: &DeValue<'_>) -> Result<PathBuf, Fault> {

@@ -56,7 +56,7 @@ fn every_key_is_documented_with_its_range() {
             Value::Bytes(range, _) => Some((range, format_bytes as fn(u64) -> String)),
             Value::Count(range, _) => Some((range, u64_to_string as fn(u64) -> String)),
             Value::Milliseconds(range, _) => Some((range, format_milliseconds as _)),
-            Value::Socket | Value::State | Value::Level => None,
+            _ => None,
         };
         if let Some((range, format)) = range {
             let line = format!("# Range: {} to {}", format(*range.start()), format(*range.end()));
@@ -74,13 +74,17 @@ fn the_examples_in_the_default_file_are_right() {
     let text: String = DEFAULT
         .lines()
         .map(|line| {
-            line.strip_prefix("# path = ")
-                .map_or_else(|| format!("{line}\n"), |value| format!("path = {value}\n"))
+            let is_example = line.starts_with("# path = ") || line.starts_with("# address = ");
+            let line = if is_example { line.trim_start_matches("# ") } else { line };
+            format!("{line}\n")
         })
         .collect();
     let settings = Settings::parse(&text).unwrap();
     assert_eq!(settings.socket, Some("/run/user/1000/kith/bus.sock".into()));
     assert_eq!(settings.state, Some("/home/me/.local/state/kith".into()));
+    let path = Some("/run/user/1000/kith/metrics.sock".into());
+    let address = Some("127.0.0.1:9464".parse().unwrap());
+    assert_eq!(settings.metrics, Metrics { enabled: true, path, address });
 }
 
 #[test]
@@ -93,7 +97,9 @@ fn every_key_can_be_set_and_both_ends_of_its_range_are_allowed() {
                 if end == "start" { *range.start() } else { *range.end() }
             };
             let value = match &key.value {
-                Value::Socket | Value::State => format!("\"/{end}\""),
+                Value::Socket | Value::State | Value::MetricsPath => format!("\"/{end}\""),
+                Value::MetricsEnabled => "false".to_owned(),
+                Value::MetricsAddress => "\"[::1]:0\"".to_owned(),
                 Value::Level => "\"trace\"".to_owned(),
                 Value::Bytes(range, _) => format!("\"{}\"", format_bytes(number(range))),
                 Value::Count(range, _) => number(range).to_string(),
@@ -107,6 +113,8 @@ fn every_key_can_be_set_and_both_ends_of_its_range_are_allowed() {
         assert_eq!(settings.log_level, LogLevel::Trace);
         assert_eq!(settings.socket, Some(format!("/{end}").into()));
         assert_eq!(settings.state, settings.socket);
+        assert_eq!((settings.metrics.enabled, &settings.metrics.path), (false, &settings.state));
+        assert_eq!(settings.metrics.address, Some("[::1]:0".parse().unwrap()));
         for key in KEYS {
             let (range, found) = match &key.value {
                 Value::Bytes(range, field) | Value::Count(range, field) => {

@@ -4,10 +4,13 @@
 //! - `stopping.rs`: signals, and what clients are told;
 //! - `activation.rs`: a socket that systemd passes;
 //! - `logging.rs`: what is on standard error, and what never is;
-//! - `configuring.rs`: the questions that it answers without running.
+//! - `configuring.rs`: the questions that it answers without running;
+//! - `metrics.rs`: its counters for monitoring systems, which `openmetrics.rs` reads.
 
 mod activation;
 mod configuring;
 mod logging;
+mod metrics;
+mod openmetrics;
 mod starting;
 mod stopping;

@@ -146,18 +146,23 @@ fn another_user_is_refused_where_the_modes_let_them_in() {
     for path in [place.path(), &folder] {
         fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
     }
-    let program = |place: &Place| {
+    let program = |socket: &Path| {
         let mut command = Place::bare("python3");
-        command.arg("-c").arg(OTHER_USER).arg(place.socket());
+        command.arg("-c").arg(OTHER_USER).arg(socket);
         Process::run(&mut command)
     };
-    let ended = program(&place);
+    let ended = program(&place.socket());
     assert!(ended.stderr.contains("PermissionError"), "the socket has mode 0600: {ended:?}");
     fs::set_permissions(place.socket(), Permissions::from_mode(0o666)).unwrap();
-    let ended = program(&place);
+    let ended = program(&place.socket());
     let start = "{\"op\":\"err\",\"code\":\"not-allowed\",\"text\":\"";
     assert!(ended.stdout.starts_with(start), "{ended:?}");
     assert!(ended.stdout.ends_with("\"fatal\":true}\n"), "{ended:?}");
+    let metrics = place.socket().with_file_name("metrics.sock");
+    assert!(program(&metrics).stderr.contains("PermissionError"));
+    fs::set_permissions(&metrics, Permissions::from_mode(0o666)).unwrap();
+    let ended = program(&metrics);
+    assert!(ended.stdout.starts_with("HTTP/1.1 403 Forbidden"), "{ended:?}");
     let mut own = JsonLines::new(daemon.dial());
     own.say("{\"op\":\"unsub\",\"sub\":1}\n");
     let code = Code::UnknownSubscription;

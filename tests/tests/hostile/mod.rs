@@ -6,10 +6,12 @@
 //!
 //! - `garbage.rs`: what is no protocol, or breaks off;
 //! - `crowd.rs`: many connections;
-//! - `stubborn.rs`: connections that go on and on without reading, or byte by byte.
+//! - `stubborn.rs`: connections that go on and on without reading, or byte by byte;
+//! - `metrics.rs`: all of that at the socket of the metrics.
 
 mod crowd;
 mod garbage;
+mod metrics;
 mod stubborn;
 
 use crate::door::{BOTH_IN_TURN, Client, Event, Operation};
