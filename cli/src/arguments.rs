@@ -8,7 +8,9 @@
 pub(crate) mod values;
 
 use crate::exit_code;
-use crate::limits::JOBS_MAX;
+use crate::limits::{
+    BENCH_PAYLOAD_BYTES_MAX, BENCH_PAYLOAD_BYTES_MIN, BENCH_SUBSCRIBERS_MAX, JOBS_MAX,
+};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use kith_wire::{MessageId, Pattern, Priority, Protocol, Topic};
 use std::path::PathBuf;
@@ -64,6 +66,9 @@ pub(crate) enum Command {
     Tap(TapArguments),
     /// Show the daemon, its counters and its clients
     Status(StatusArguments),
+    /// Measure what a running daemon gives to programs, and that nothing is lost on the way
+    #[command(after_help = BENCH_EXAMPLES)]
+    Bench(BenchArguments),
     /// Run the daemon
     #[command(after_help = DAEMON_EXIT_CODES)]
     Daemon(kith_busd::arguments::Arguments),
@@ -270,6 +275,28 @@ pub(crate) struct StatusArguments {
 }
 
 #[derive(Args, Debug)]
+pub(crate) struct BenchArguments {
+    /// Measure each thing for so many seconds
+    #[arg(long, value_name = "SECONDS", value_parser = values::seconds, default_value = "1")]
+    pub(crate) secs: Duration,
+    /// Payloads of so many bytes, quotation marks included
+    #[arg(long, value_name = "BYTES", value_delimiter = ',', default_value = "128,4096,65536",
+        value_parser = clap::value_parser!(u32).range(
+            i64::from(BENCH_PAYLOAD_BYTES_MIN)..=i64::from(BENCH_PAYLOAD_BYTES_MAX)))]
+    pub(crate) payload: Vec<u32>,
+    /// Subscribers of the fan-out
+    #[arg(long, value_name = "N", default_value_t = 10,
+        value_parser = clap::value_parser!(u16).range(1..=i64::from(BENCH_SUBSCRIBERS_MAX)))]
+    pub(crate) fan: u16,
+    /// The same as --secs 0.2 --payload 128
+    #[arg(long, conflicts_with_all = ["secs", "payload"])]
+    pub(crate) quick: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
 pub(crate) struct DemoArguments {
     /// Print one JSON object for each step
     #[arg(long)]
@@ -326,6 +353,19 @@ a reply, says so on standard error, and lets `kith reply` end with 1.
 Examples:
   kith reply self.clock.now --text --exec date
   kith reply 'self.shop.>' --group shop --exec ./shop.py";
+
+const BENCH_EXAMPLES: &str = "\
+It publishes below kith-bench., where nobody else listens, and through the client library: what it
+measures is what your programs would get. One publisher sends to one subscriber and to N of them, no
+faster than they read; the fan-out uses the first payload. A round trip is measured one at a time.
+
+Every message has to arrive or to be reported as missed. If one is missing without a word, it ends
+with 1.
+
+Examples:
+  kith bench
+  kith bench --quick
+  kith bench --secs 5 --payload 16,1024,1048576 --fan 100 --json";
 
 const DAEMON_EXIT_CODES: &str = "\
 Exit codes: 0 stopped as asked, 64 wrong command line, 69 another daemon runs, 71 the system
@@ -385,6 +425,10 @@ mod tests {
             "kith reply self.a 1 --exec x",
             "kith req a --raw --json",
             "kith tap a",
+            "kith bench --secs 0",
+            "kith bench --payload 1",
+            "kith bench --fan 0",
+            "kith bench --quick --secs 2",
         ] {
             let error = parse(line).unwrap_err();
             assert_eq!(exit_code::of_usage(&error), exit_code::USAGE, "{line}");

@@ -7,7 +7,9 @@
 use crate::exit_code;
 use crate::show::harmless::harmless;
 use crate::show::paint::{Paint, Style};
-use kith_client::{InvalidMessage, PublishError, ReplyError, RequestError, SubscribeError};
+use kith_client::{
+    InvalidMessage, PingError, PostError, PublishError, ReplyError, RequestError, SubscribeError,
+};
 use std::error::Error;
 use std::io;
 
@@ -120,6 +122,21 @@ impl From<PublishError> for Failure {
             PublishError::Disconnected(_) => Self::of(exit_code::UNAVAILABLE, &error),
             error => Self::of(exit_code::FAILED, &error),
         }
+    }
+}
+
+impl From<PostError> for Failure {
+    fn from(error: PostError) -> Self {
+        match error {
+            PostError::Invalid(error) => error.into(),
+            error => Self::of(exit_code::UNAVAILABLE, &error),
+        }
+    }
+}
+
+impl From<PingError> for Failure {
+    fn from(error: PingError) -> Self {
+        Self::of(exit_code::UNAVAILABLE, &error)
     }
 }
 

@@ -8,12 +8,13 @@
 //! - `payload`, `show`: from text to payload and from message to line, without I/O;
 //! - `connection`, `listen`, `input`, `output`, `execute`, `workers`, `stop`, `terminal`: the parts
 //!   that commands share;
-//! - `demo`: the tour, which is also the shortest test of everything;
+//! - `demo`: the tour, which is also the shortest test of everything; `bench`: measuring;
 //! - `failure`, `exit_code`, `limits`.
 //!
 //! Deliberately absent: anything that a program in another language could not do over the socket.
 
 mod arguments;
+mod bench;
 mod command;
 mod connection;
 mod demo;

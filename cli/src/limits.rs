@@ -35,3 +35,25 @@ pub(crate) const DEMO_STEP_MS: u64 = 15_000;
 pub(crate) const DEMO_LOG_LINES_MAX: usize = 20;
 /// Columns after which the demo breaks a line, however wide the terminal: it is prose.
 pub(crate) const DEMO_COLUMNS_MAX: usize = 110;
+
+/// The shortest that `bench` measures one thing: a round trip on a slow machine, a hundred times.
+pub(crate) const BENCH_MS_MIN: u64 = 10;
+/// The longest: it keeps two processors busy for so long, several times over.
+pub(crate) const BENCH_MS_MAX: u64 = 60_000;
+/// The smallest payload of `bench`, in bytes: an empty JSON string.
+pub(crate) const BENCH_PAYLOAD_BYTES_MIN: u32 = 2;
+/// The largest: what a daemon takes unless configured otherwise.
+pub(crate) const BENCH_PAYLOAD_BYTES_MAX: u32 = 16 << 20;
+/// Subscribers of the fan-out: each is a connection, of which a daemon has 4,096.
+pub(crate) const BENCH_SUBSCRIBERS_MAX: u16 = 1_000;
+/// Messages that are on their way at once: a quarter of what the client library holds for one
+/// subscription, so that nothing is missed by those who read at all.
+pub(crate) const BENCH_WINDOW_MESSAGES_MAX: u64 = 1 << 15;
+/// Their bytes, likewise: a quarter of a daemon's queue for one connection.
+pub(crate) const BENCH_WINDOW_BYTES_MAX: u64 = 8 << 20;
+/// Messages published between two looks at the clock.
+pub(crate) const BENCH_BATCH_MESSAGES_MAX: u64 = 64;
+/// Round trips that are measured: 8 MiB of numbers.
+pub(crate) const BENCH_SAMPLES_MAX: usize = 1 << 20;
+/// How long a message may take before it counts as missing.
+pub(crate) const BENCH_PATIENCE_MS: u64 = 5_000;

@@ -2,6 +2,7 @@
 //!
 //! Nothing sleeps: what a test waits for is asked of the daemon until it is so, for a limited time.
 
+mod bench;
 mod bus;
 mod demo;
 mod failures;
@@ -12,3 +13,4 @@ mod request;
 mod status;
 mod subscribe;
 mod tap;
+mod thief;

@@ -31,7 +31,7 @@ fn manual_pages_are_written() -> Result<()> {
         assert!(entry.metadata()?.len() > 200, "{entry:?}");
         names.push(entry.file_name().to_string_lossy().into_owned());
     }
-    for name in ["kith.1", "kith-pub.1", "kith-daemon.1", "kith-busd.1"] {
+    for name in ["kith.1", "kith-pub.1", "kith-bench.1", "kith-daemon.1", "kith-busd.1"] {
         assert!(names.iter().any(|found| found == name), "{names:?}");
     }
     assert_eq!(std::fs::read_to_string(pages.join("kith.1"))?, first);

@@ -3,6 +3,7 @@
 //! What the protocol defines is parsed by `kith-wire`, so the command line knows no rule of its
 //! own; here stands only what to say to somebody who got it wrong.
 
+use crate::limits::{BENCH_MS_MAX, BENCH_MS_MIN};
 use kith_wire::limits::{EXPIRE_AFTER_MS_MAX, REQUEST_TIMEOUT_MS_MAX};
 use kith_wire::{Headers, Pattern, PatternError, Protocol, ProtocolError, Topic, TopicError};
 use std::time::Duration;
@@ -78,6 +79,19 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// A number of seconds, with a fraction or without.
+pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    let seconds = seconds.ok_or("write a number of seconds, such as 0.5")?;
+    let range = Duration::from_millis(BENCH_MS_MIN)..=Duration::from_millis(BENCH_MS_MAX);
+    if range.contains(&seconds) {
+        Ok(seconds)
+    } else {
+        let (min, max) = (range.start().as_secs_f64(), range.end().as_secs_f64());
+        Err(format!("it has to be from {min} to {max} seconds"))
+    }
+}
+
 /// How long a message may be of use.
 pub(crate) fn expiry(text: &str) -> Result<Duration, String> {
     at_most(text, EXPIRE_AFTER_MS_MAX, "a message can be of use for at most 30d")
@@ -117,6 +131,15 @@ pub(crate) fn separator(text: &str) -> Result<Separator, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn seconds_may_have_a_fraction() {
+        assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
+        assert_eq!(seconds("60"), Ok(Duration::from_secs(60)));
+        for wrong in ["", "0", "-1", "61", "1s", "nan", "inf", "1e300", "0.001"] {
+            assert!(seconds(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn a_pattern_without_scope_is_told_what_was_meant() {

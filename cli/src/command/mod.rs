@@ -3,13 +3,14 @@
 //! Commands that talk to the daemon share one shape: everything that can be wrong without it is
 //! found first, then they connect, work until they are done or stopped, and say goodbye.
 
+mod bench;
 mod completions;
 mod manual;
 mod printing;
 mod publish;
 mod reply;
 mod request;
-mod status;
+pub(crate) mod status;
 mod subscribe;
 mod tap;
 
@@ -35,6 +36,7 @@ pub(crate) fn run(line: CommandLine) -> Result<ExitCode, Failure> {
         Command::Completions(arguments) => completions::run(&arguments)?,
         Command::Man(arguments) => manual::run(&arguments)?,
         Command::Demo(arguments) => wait_for(demo::run(&arguments, everywhere.color))?,
+        Command::Bench(arguments) => wait_for(bench::run(&arguments, &everywhere))?,
         Command::Pub(arguments) => publish::run(&arguments, &everywhere)?,
         Command::Sub(arguments) => wait_for(subscribe::run(&arguments, &everywhere))?,
         Command::Req(arguments) => request::run(&arguments, &everywhere)?,

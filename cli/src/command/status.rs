@@ -41,13 +41,14 @@ pub(super) async fn run(
     print_result(text.map_err(|error| unreadable(&error))?.as_bytes())
 }
 
-async fn ask(client: &Client, topic: &str) -> Result<Message, Failure> {
+/// Asks the daemon for what it says of itself on a topic of its own.
+pub(crate) async fn ask(client: &Client, topic: &str) -> Result<Message, Failure> {
     let request = Request::json(topic, "null").timeout(Duration::from_millis(STATUS_MS));
     Ok(client.request_with(request).await?)
 }
 
 /// `bus.ready`, which the daemon keeps. It comes right after the subscription, if it comes.
-async fn ready(client: &Client) -> Result<Option<Message>, Failure> {
+pub(crate) async fn ready(client: &Client) -> Result<Option<Message>, Failure> {
     let mut kept = client.subscribe_with(Subscribe::new("self.bus.ready").retained()).await?;
     match timeout(Duration::from_millis(STATUS_MS), kept.next()).await {
         Ok(Some(Incoming::Message(message))) => Ok(Some(message)),

@@ -6,9 +6,10 @@
 //!
 //! - [`harmless`], [`columns`]: text that a terminal can't be tricked with, cut and padded;
 //! - [`paint`], [`quantity`], [`preview`]: colours, numbers, payloads;
-//! - [`line`](mod@line), [`tap`], [`status`], [`json`]: what the commands print; [`form`]: which
-//!   of it.
+//! - [`line`](mod@line), [`tap`], [`status`], [`bench`], [`json`]: what the commands print;
+//!   [`form`]: which of it.
 
+pub(crate) mod bench;
 pub(crate) mod columns;
 pub(crate) mod form;
 pub(crate) mod harmless;

@@ -53,6 +53,22 @@ pub(crate) fn span(ms: u64) -> String {
     }
 }
 
+/// A measured time: `850 ns`, `45 µs`, `1.2 ms`, `3.4 s`.
+pub(crate) fn nanoseconds(ns: u64) -> String {
+    const UNITS: [(&str, u64); 3] = [("s", 1_000_000_000), ("ms", 1_000_000), ("µs", 1_000)];
+    for (unit, size) in UNITS {
+        if ns >= size {
+            let tenths = ns / (size / 10);
+            return if tenths < 100 {
+                format!("{}.{} {unit}", tenths / 10, tenths % 10)
+            } else {
+                format!("{} {unit}", tenths / 10)
+            };
+        }
+    }
+    format!("{ns} ns")
+}
+
 /// How long something has been running: `42 s`, `3 min 7 s`, `2 h 13 min`, `5 d 4 h`.
 pub(crate) fn age(ms: u64) -> String {
     let seconds = ms / 1000;
@@ -90,6 +106,13 @@ mod tests {
         let shown = [0, 999, 1000, 12_345, 1_234_567].map(count);
         assert_eq!(shown, ["0", "999", "1,000", "12,345", "1,234,567"]);
         assert_eq!((messages(1), messages(1000)), ("1 message".into(), "1,000 messages".into()));
+    }
+
+    #[test]
+    fn measured_times_have_two_digits_or_more() {
+        let shown = [0, 999, 1_000, 45_678, 1_250_000, 99_999_999, 3_400_000_000].map(nanoseconds);
+        let expected = ["0 ns", "999 ns", "1.0 µs", "45 µs", "1.2 ms", "99 ms", "3.4 s"];
+        assert_eq!(shown, expected);
     }
 
     #[test]
