@@ -109,6 +109,12 @@ fn gauges(text: &mut Text, stats: &Stats) {
         stats.queued_bytes,
     );
     text.gauge(
+        "kith_waiting_bytes",
+        "bytes",
+        "Memory that waits for all clients: queues, answers, unfinished frames, wills.",
+        stats.waiting_bytes,
+    );
+    text.gauge(
         "kith_remembered_ids",
         "",
         "Message ids that are remembered against publishing twice.",
@@ -148,6 +154,12 @@ fn limits(text: &mut Text, limits: &Limits) {
             "bytes",
             "Bytes that may wait for one client.",
             limits.queue_bytes_max,
+        ),
+        (
+            "kith_limit_waiting_bytes",
+            "bytes",
+            "Memory that may wait for all clients.",
+            limits.waiting_bytes_total_max,
         ),
         (
             "kith_limit_retained_messages",
