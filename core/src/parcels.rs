@@ -24,6 +24,8 @@ pub(crate) struct Run<'a> {
     pub(crate) count: u32,
     /// Their PUB frames.
     pub(crate) entries: Body<'a>,
+    /// What stands in each of those before the payload, behind the header: topic and protocol.
+    prefix_bytes: usize,
     /// Where each of those ends, once somebody wants to cut them.
     ends: Vec<usize>,
     /// The tails of their `msg` lines, and where each ends, once somebody wants them.
@@ -39,8 +41,22 @@ impl<'a> Run<'a> {
         count: u32,
         entries: Body<'a>,
     ) -> Self {
+        // The protocol `ms` may stand there or be left out; the frames say which.
+        let entry = frame::split(entries.bytes(), entries.bytes().len()).ok().flatten();
+        let prefix_bytes = entry.map_or(0, |entry| usize::from(entry.a) + usize::from(entry.b));
         let (scope, ends, lines) = (Scope::Own, Vec::new(), None);
-        Self { scope, topic, protocol, first, sent_at_ms, count, entries, ends, lines }
+        Self {
+            scope,
+            topic,
+            protocol,
+            first,
+            sent_at_ms,
+            count,
+            entries,
+            prefix_bytes,
+            ends,
+            lines,
+        }
     }
 
     /// Where these of its frames stand.
@@ -107,8 +123,6 @@ impl<'a> Run<'a> {
     }
 
     fn write_lines(&self, tails: &mut Vec<u8>, ends: &mut Vec<usize>) {
-        let prefix = self.topic.as_str().len()
-            + if self.protocol.is_ms() { 0 } else { self.protocol.as_str().len() };
         let mut delivery = Delivery {
             message_id: self.first,
             sender: SENDER_LOCAL,
@@ -126,7 +140,7 @@ impl<'a> Run<'a> {
         };
         let mut rest = self.entries.bytes();
         while let Ok(Some(entry)) = frame::split(rest, rest.len()) {
-            delivery.payload = entry.body.get(prefix..).unwrap_or_default();
+            delivery.payload = entry.body.get(self.prefix_bytes..).unwrap_or_default();
             json::deliver::tail(tails, &delivery);
             ends.push(tails.len());
             delivery.message_id = delivery.message_id.advance(1);

@@ -160,3 +160,22 @@ fn comparable(heard: Heard) -> Heard {
         other => other,
     }
 }
+
+/// In binary frames the protocol `ms` may be named or left out; who reads lines sees no difference.
+#[test]
+fn a_protocol_that_need_not_be_named_may_be() {
+    let mut bus = Bus::new(limits());
+    let (speaker, json, binary) = (bus.binary(), bus.json(), bus.binary());
+    for who in [json, binary] {
+        bus.subscribed(who, 1, "self.a");
+    }
+    let mut frame = 16_u32.to_le_bytes().to_vec();
+    frame.extend([4, 0, 1, 2, 0, 0, 0, 0]);
+    frame.extend(b"amstrue ");
+    bus.feed(speaker, &frame.repeat(2));
+    for who in [json, binary] {
+        let heard = bus.hear(who);
+        let payloads = heard.iter().map(|one| one.message().payload.trim_ascii().to_vec());
+        assert_eq!(payloads.collect::<Vec<_>>(), [b"true", b"true"]);
+    }
+}
