@@ -157,6 +157,13 @@ pub(crate) fn peer_uid(stream: &UnixStream) -> io::Result<u32> {
     stream.peer_cred().map(|credentials| credentials.uid())
 }
 
+/// The process at the other end, as the kernel noted when it connected; nothing where it is none
+/// that this process could see.
+pub(crate) fn peer_pid(stream: &UnixStream) -> Option<u32> {
+    let pid = stream.peer_cred().ok()?.pid()?;
+    u32::try_from(pid).ok().filter(|pid| *pid > 0)
+}
+
 /// Lets this process open as many files as it may at all, and returns how many that is.
 pub(crate) fn raise_file_descriptor_limit() -> u64 {
     let limit = getrlimit(Resource::Nofile);

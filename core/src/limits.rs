@@ -118,6 +118,8 @@ pub(crate) const RUN_BYTES_MAX: usize = 256 << 10;
 /// tells the sum, or one client with very many subscriptions could have the bus talk of nothing
 /// else.
 pub(crate) const LAGS_ANNOUNCED_MAX: usize = 16;
+/// Rows of one page of `bus.clients` or `bus.subscriptions`: about one turn's work.
+pub(crate) const PAGE_ROWS_MAX: u64 = 1024;
 /// What a kept header takes beside its text: two strings of their own.
 pub(crate) const HEADER_OVERHEAD_BYTES: usize = 80;
 /// Message ids remembered for one client, against publishing twice.

@@ -7,7 +7,7 @@
 use crate::buffers::{Body, Buffers};
 use crate::outbox::{Lost, Parcel};
 use kith_wire::binary::deliver::{self, RUN_HEAD_BYTES};
-use kith_wire::binary::{Kind, frame};
+use kith_wire::binary::{HEADER_BYTES, Kind, frame};
 use kith_wire::{
     Delivery, Headers, MessageId, Priority, Protocol, SENDER_LOCAL, Scope, Topic, json,
 };
@@ -57,6 +57,12 @@ impl<'a> Run<'a> {
             ends,
             lines,
         }
+    }
+
+    /// Bytes of the payloads of these messages.
+    pub(crate) fn payload_bytes(&mut self, part: Range<u32>) -> u64 {
+        let head_bytes = part.len() * (HEADER_BYTES + self.prefix_bytes);
+        self.entries_range(part).len().saturating_sub(head_bytes) as u64
     }
 
     /// Where these of its frames stand.

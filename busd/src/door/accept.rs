@@ -7,7 +7,7 @@
 use super::connection::serve;
 use crate::hub::Hub;
 use crate::limits::ACCEPT_RETRY;
-use crate::listen::{Accepting, peer_uid};
+use crate::listen::{Accepting, peer_pid, peer_uid};
 use kith_wire::{Code, Event, Refusal, json};
 use rustix::net::SendFlags;
 use rustix::process::geteuid;
@@ -37,6 +37,9 @@ fn take(hub: &Rc<Hub>, stream: UnixStream) -> Result<(), Refusal> {
     let connected = may_enter(&stream).and_then(|()| hub.broker().connect(hub.now()));
     match connected {
         Ok(client) => {
+            if let Some(pid) = peer_pid(&stream) {
+                hub.broker().set_pid(client, pid);
+            }
             hub.perform();
             tokio::task::spawn_local(serve(Rc::clone(hub), stream, client));
             Ok(())

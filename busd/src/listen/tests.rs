@@ -33,13 +33,14 @@ fn a_socket_is_made_for_its_owner_alone_and_removed_at_the_end() {
 }
 
 #[tokio::test]
-async fn connections_come_with_the_user_who_made_them() {
+async fn connections_come_with_the_user_and_the_process_that_made_them() {
     let (_base, path) = place();
     let accepting = listen(&path).unwrap().start().unwrap();
     let mut client = StdStream::connect(&path).unwrap();
     client.write_all(b"hi").unwrap();
     let (stream, _) = accepting.listener().accept().await.unwrap();
     assert_eq!(peer_uid(&stream).unwrap(), rustix::process::geteuid().as_raw());
+    assert_eq!(peer_pid(&stream), Some(std::process::id()));
     stream.readable().await.unwrap();
     let mut bytes = [0; 8];
     assert_eq!(stream.try_read(&mut bytes).unwrap(), 2);

@@ -1,12 +1,12 @@
-//! The topics of the daemon itself: `bus.ready`, `bus.client`, `bus.lag`, `bus.stats`,
-//! `bus.clients`.
+//! The topics of the daemon itself: `bus.ready`, `bus.client`, `bus.lag`, `bus.stats`. The lists of
+//! `bus.clients` and `bus.subscriptions` are in `lists.rs`.
 //!
 //! Ordinary messages of scope `self`, delivered like all others. Where nobody subscribes nothing is
 //! even written, so a bus that nobody watches does no work for it, and `bus.stats` has no timer.
 
+use super::Broker;
 use super::client::ClientId;
 use super::will::Kept;
-use super::{Broker, Client};
 use crate::clock::Now;
 use crate::limits::LAGS_ANNOUNCED_MAX;
 use crate::outbox::Lag;
@@ -22,8 +22,12 @@ use super::publish::delivery;
 pub struct Totals {
     /// Messages that clients published.
     pub published: u64,
+    /// Bytes of their payloads.
+    pub published_bytes: u64,
     /// Messages queued for subscribers, each counted.
     pub delivered: u64,
+    /// Bytes of their payloads.
+    pub delivered_bytes: u64,
     /// Messages dropped because a subscriber's queue was full, each counted.
     pub dropped: u64,
     /// Messages that expired in a queue.
@@ -169,13 +173,21 @@ impl Broker {
         }
     }
 
-    pub(super) fn stats_json(&self, now: Now) -> String {
+    /// The counters, for whoever asks. Finding them takes a look at each client.
+    pub(super) fn stats_answer(&mut self, now: Now) -> String {
+        self.work += self.queues.clients.len() as u64 / 16;
+        self.stats_json(now)
+    }
+
+    fn stats_json(&self, now: Now) -> String {
         let stats = self.stats();
         let totals = stats.totals;
         json!({
             "at": now.unix_ms,
             "published": totals.published,
+            "published_bytes": totals.published_bytes,
             "delivered": totals.delivered,
+            "delivered_bytes": totals.delivered_bytes,
             "dropped": totals.dropped,
             "expired": totals.expired,
             "requests": totals.requests,
@@ -193,11 +205,6 @@ impl Broker {
             "remembered_ids": stats.remembered_ids,
         })
         .to_string()
-    }
-
-    pub(super) fn clients_json(&self) -> String {
-        let clients = self.queues.clients.iter().map(|(_, client)| client_json(client));
-        Value::Array(clients.collect()).to_string()
     }
 
     fn announce_lag(&mut self, now: Now, id: ClientId, subscription: Option<u32>, count: u64) {
@@ -228,21 +235,4 @@ fn publication(topic: &str, payload: String) -> Option<Publication<'_>> {
     let topic = Topic::new(topic).ok()?;
     let payload = payload.into_bytes().into();
     Some(Publication { topic, protocol: Protocol::MS, payload, options: Options::default() })
-}
-
-fn client_json(client: &Client) -> Value {
-    let usage = client.usage();
-    json!({
-        "client": client.id.serial(),
-        "name": client.name,
-        "framing": client.framing_name(),
-        "subscriptions": usage.subscriptions,
-        "requests_waiting": usage.requests,
-        "queued_messages": usage.queued_messages,
-        "queued_bytes": usage.queued_bytes,
-        "published": usage.published,
-        "delivered": usage.delivered,
-        "dropped": usage.dropped,
-        "lagging": client.outbox.is_lagging(),
-    })
 }

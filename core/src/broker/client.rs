@@ -69,8 +69,12 @@ pub(crate) struct Client {
     pub(crate) said_goodbye: bool,
     /// Stands in the list of clients to be flushed.
     pub(crate) flush_due: bool,
+    /// The process at the other end, if it is known.
+    pub(crate) pid: Option<u32>,
     pub(crate) published: u64,
+    pub(crate) published_bytes: u64,
     pub(crate) delivered: u64,
+    pub(crate) delivered_bytes: u64,
     pub(crate) dropped: u64,
 }
 
@@ -91,8 +95,11 @@ impl Client {
             closing: false,
             said_goodbye: false,
             flush_due: false,
+            pid: None,
             published: 0,
+            published_bytes: 0,
             delivered: 0,
+            delivered_bytes: 0,
             dropped: 0,
         }
     }
@@ -109,7 +116,9 @@ impl Client {
             subscriptions: self.subscriptions.len(),
             requests: self.requests.len(),
             published: self.published,
+            published_bytes: self.published_bytes,
             delivered: self.delivered,
+            delivered_bytes: self.delivered_bytes,
             dropped: self.dropped,
         }
     }
@@ -128,8 +137,12 @@ pub struct Usage {
     pub requests: usize,
     /// Messages it published.
     pub published: u64,
+    /// Bytes of their payloads.
+    pub published_bytes: u64,
     /// Messages queued for it.
     pub delivered: u64,
+    /// Bytes of their payloads.
+    pub delivered_bytes: u64,
     /// Messages dropped because its queue was full.
     pub dropped: u64,
 }

@@ -12,10 +12,11 @@
 //! - `publish.rs`: from a publication to those who want it;
 //! - `requests.rs`, `request.rs`: request and reply;
 //! - `retained.rs`, `remembered.rs`, `will.rs`: kept values, repeated publishes, wills;
-//! - `announce.rs`: the topics of the daemon itself.
+//! - `announce.rs`: the topics of the daemon itself; `lists.rs`: its lists, page by page.
 
 mod announce;
 mod client;
+mod lists;
 mod operations;
 mod publish;
 mod remembered;
@@ -39,6 +40,7 @@ use kith_wire::{Code, Event, Refusal, RequestNumber, Scope};
 use remembered::{Publisher, Remembered};
 use requests::Requests;
 use retained::Retained;
+use std::collections::BTreeMap;
 
 /// The broker. See the crate's documentation for the loop around it.
 #[derive(Debug)]
@@ -51,10 +53,13 @@ pub struct Broker {
     requests: Requests,
     remembered: Remembered,
     next_serial: u64,
+    /// The places of all clients, in the order in which they came.
+    order: BTreeMap<u64, u32>,
     /// When `bus.stats` is published next, while somebody subscribes to it.
     stats_due_ms: Option<u64>,
     shutting_down: bool,
-    /// How much has been done: a count of targets and of kept values that were looked at.
+    /// How much has been done: a count of targets, and of kept values and rows of lists that were
+    /// looked at.
     work: u64,
 }
 
@@ -95,6 +100,7 @@ impl Broker {
             requests: Requests::default(),
             remembered: Remembered::default(),
             next_serial: 0,
+            order: BTreeMap::new(),
             stats_due_ms: None,
             shutting_down: false,
             work: 0,
@@ -127,6 +133,7 @@ impl Broker {
         let place = u32::try_from(vacant.key()).unwrap_or(u32::MAX);
         let id = ClientId { place, serial };
         vacant.insert(Client::new(id));
+        self.order.insert(serial, place);
         self.remembered.attach(Publisher::new(id, None));
         if let Some(event) = self.client_event(id, "connected", None) {
             self.announce(now, "bus.client", event);
@@ -147,6 +154,7 @@ impl Broker {
         }
         self.queues.give_back(id);
         let Some(client) = self.queues.clients.try_remove(id.place as usize) else { return };
+        self.order.remove(&id.serial);
         self.retained.disown(id);
         if let Some(event) = event {
             self.announce(now, "bus.client", event);
@@ -204,6 +212,13 @@ impl Broker {
     #[must_use]
     pub fn name(&self, id: ClientId) -> Option<&str> {
         self.client(id).and_then(|client| client.name.as_deref())
+    }
+
+    /// Takes note of which process is at the other end, for whoever asks `bus.clients`.
+    pub fn set_pid(&mut self, id: ClientId, pid: u32) {
+        if let Some(client) = self.queues.get(id) {
+            client.pid = Some(pid);
+        }
     }
 
     /// What is to be done. Ask until there is nothing.

@@ -67,9 +67,10 @@ impl Broker {
         count: u32,
     ) {
         let first = self.identifiers.message_ids(now.unix_ms, count);
-        self.count_published(id, count);
         let body = Body::borrowed(entries);
-        let run = Run::new(topic.borrow(), protocol.borrow(), first, now.unix_ms, count, body);
+        let mut run = Run::new(topic.borrow(), protocol.borrow(), first, now.unix_ms, count, body);
+        let payload_bytes = run.payload_bytes(0..count);
+        self.count_published(id, count, payload_bytes);
         self.deliver_run(now, run);
     }
 
@@ -99,7 +100,7 @@ impl Broker {
         if let Some(message_id) = given {
             self.remembered.remember(publisher, message_id, now.monotonic_ms);
         }
-        self.count_published(id, 1);
+        self.count_published(id, 1, publication.payload.len() as u64);
         self.answer_published(id, number, message_id, false);
         Ok(())
     }
@@ -139,6 +140,7 @@ impl Broker {
         }
         if self.publish_now(now, None, will.publication()).is_ok() {
             self.queues.totals.published += 1;
+            self.queues.totals.published_bytes += will.publication().payload.len() as u64;
             if let Some(message_id) = given {
                 self.remembered.remember(publisher, message_id, now.monotonic_ms);
             }
@@ -190,10 +192,12 @@ impl Broker {
         }
     }
 
-    pub(super) fn count_published(&mut self, id: ClientId, count: u32) {
+    pub(super) fn count_published(&mut self, id: ClientId, count: u32, payload_bytes: u64) {
         self.queues.totals.published += u64::from(count);
+        self.queues.totals.published_bytes += payload_bytes;
         if let Some(client) = self.queues.get(id) {
             client.published += u64::from(count);
+            client.published_bytes += payload_bytes;
         }
     }
 

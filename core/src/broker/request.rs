@@ -1,10 +1,10 @@
 //! Request and reply.
 
-use super::Broker;
 use super::client::ClientId;
 use super::operations::reserved;
 use super::publish::delivery;
 use super::requests::{Waiting, reply_topic};
+use super::{Broker, lists};
 use crate::clock::Now;
 use crate::parcels::Single;
 use kith_wire::{Code, Delivery, Event, MessageId, Publication, Refusal, RequestNumber, Topic};
@@ -47,7 +47,7 @@ impl Broker {
             let text = format!("the queue of every subscriber to `{}` is full", publication.topic);
             return Err(Refusal::new(Code::Busy, text));
         }
-        self.count_published(id, 1);
+        self.count_published(id, 1, publication.payload.len() as u64);
         let deadline_ms = now.monotonic_ms.saturating_add(timeout_ms.into());
         self.requests.insert(token, Waiting { client: id, number }, deadline_ms);
         if let Some(client) = self.queues.get(id) {
@@ -107,11 +107,12 @@ impl Broker {
         publication: &Publication<'_>,
     ) -> Result<(), Refusal> {
         let payload = match publication.topic.as_str() {
-            "bus.stats" => self.stats_json(now),
-            "bus.clients" => self.clients_json(),
+            "bus.stats" => self.stats_answer(now),
+            "bus.clients" => self.clients_page(&lists::asked(publication)?),
+            "bus.subscriptions" => self.subscriptions_page(&lists::asked(publication)?),
             other => return Err(reserved(other)),
         };
-        self.count_published(id, 1);
+        self.count_published(id, 1, publication.payload.len() as u64);
         let message_id = self.identifiers.message_ids(now.unix_ms, 1);
         let answer = Publication {
             topic: publication.topic.borrow(),

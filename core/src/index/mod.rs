@@ -267,6 +267,15 @@ impl Index {
         Some(format!("{protocol}{scope}.{topic}"))
     }
 
+    /// What a subscription is to the others.
+    pub(crate) fn role(&self, key: SubscriptionKey) -> Option<Role<'_>> {
+        Some(match self.slots.target(key)?.group {
+            NONE => Role::Each,
+            MONITOR => Role::Monitor,
+            group => Role::Member(self.groups.name(group)?),
+        })
+    }
+
     /// What would leak if removal forgot something: nodes, entries, names and realms still held.
     #[cfg(test)]
     pub(crate) fn residue(&self) -> usize {

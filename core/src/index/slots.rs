@@ -98,6 +98,10 @@ impl Slots {
         Some((slot.target, slot.place, new_head))
     }
 
+    pub(super) fn target(&self, key: SubscriptionKey) -> Option<Target> {
+        self.slots.get(key.0 as usize).map(|slot| slot.target)
+    }
+
     pub(super) fn place(&self, key: SubscriptionKey) -> Option<Place> {
         self.slots.get(key.0 as usize).map(|slot| slot.place)
     }

@@ -104,6 +104,7 @@ impl Queues {
         if queued == 0 {
             return 0;
         }
+        let payload_bytes = run.payload_bytes(part.clone());
         if lag_bytes > 0
             && let Some(lag) = client.outbox.take_lag(target.number, Priority::Normal)
         {
@@ -114,7 +115,9 @@ impl Queues {
             Framing::JsonLines => push_lines(client, buffers, number, run, part, bytes.len()),
         }
         client.delivered += u64::from(queued);
+        client.delivered_bytes += payload_bytes;
         totals.delivered += u64::from(queued);
+        totals.delivered_bytes += payload_bytes;
         note_flush(client, flush);
         queued
     }
@@ -123,8 +126,11 @@ impl Queues {
         let number = NonZeroU32::new(target.number).unwrap_or(NonZeroU32::MIN);
         let queued = self.push_single(target.client, number, Kind::Msg, single);
         if queued && let Some(client) = self.clients.get_mut(target.client as usize) {
+            let payload_bytes = single.delivery.payload.len() as u64;
             client.delivered += 1;
+            client.delivered_bytes += payload_bytes;
             self.totals.delivered += 1;
+            self.totals.delivered_bytes += payload_bytes;
         }
         queued
     }

@@ -1,10 +1,11 @@
-//! The topics of the daemon itself: `bus.ready`, `bus.client`, `bus.stats`, `bus.clients`.
+//! The topics of the daemon itself: `bus.ready`, `bus.client`, `bus.stats`, `bus.clients`,
+//! `bus.subscriptions`.
 //!
 //! `bus.lag` is in `lag.rs`.
 
 use crate::door::{Client, Door, Event, Operation, Publication};
 use kith_wire::Code;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 on_every_door! {
     ready_is_kept_and_says_what_runs,
@@ -13,10 +14,17 @@ on_every_door! {
     counters_are_published_while_somebody_subscribes,
     counters_answer_a_request,
     the_list_of_clients_says_what_each_uses,
+    the_list_of_clients_comes_in_pages,
+    the_list_of_subscriptions_comes_in_pages,
+    a_list_that_is_asked_for_wrongly_is_refused,
 }
 
 fn ask(client: &mut Client, topic: &str) -> Value {
-    let number = client.request(topic, "null", 5_000);
+    ask_for(client, topic, &Value::Null)
+}
+
+fn ask_for(client: &mut Client, topic: &str, asked: &Value) -> Value {
+    let number = client.request(topic, &asked.to_string(), 5_000);
     match client.answer(number) {
         Event::Reply { delivery, .. } => delivery.value(),
         other => panic!("{other:?}"),
@@ -106,7 +114,7 @@ fn counters_answer_a_request(door: &dyn Door) {
     client.subscribe(1, "self.a");
     other.subscribe(1, "self.a");
     for _ in 0..3 {
-        client.publish("a", "1");
+        client.publish("a", "10");
     }
     client.publish_it(Publication::json("kept", "1").retained());
     client.refused(&Operation::Unsubscribe(9));
@@ -117,10 +125,12 @@ fn counters_answer_a_request(door: &dyn Door) {
     for (counter, expected) in [
         ("clients", 2),
         ("delivered", 6),
+        ("delivered_bytes", 12),
         ("dropped", 0),
         ("expired", 0),
         ("no_responders", 1),
         ("published", 4),
+        ("published_bytes", 7),
         ("requests", 2),
         ("requests_waiting", 0),
         ("retained_messages", 2),
@@ -151,4 +161,75 @@ fn the_list_of_clients_says_what_each_uses(door: &dyn Door) {
     assert_eq!((&other["subscriptions"], &other["delivered"]), (&3.into(), &3.into()));
     assert_eq!((&other["dropped"], &other["lagging"]), (&0.into(), &false.into()));
     assert_eq!((&other["queued_bytes"], &other["queued_messages"]), (&0.into(), &0.into()));
+    assert_eq!(looker["pid"], std::process::id());
+    // Two messages of one byte each.
+    assert_eq!(looker["published_bytes"], 2);
+    assert!(other["delivered_bytes"].as_u64().unwrap() >= 2, "{other}");
+}
+
+fn the_list_of_clients_comes_in_pages(door: &dyn Door) {
+    let bus = door.open("");
+    let mut all: Vec<_> = (0..5).map(|_| bus.connect()).collect();
+    for client in &mut all {
+        client.done(&Operation::Ping);
+    }
+    let asker = &mut all[3];
+    let whole = ask(asker, "bus.clients");
+    let whole = whole.as_array().unwrap();
+    assert_eq!(whole.len(), 5);
+    let serial = |row: &Value| row["client"].as_u64().unwrap();
+    assert!(whole.windows(2).all(|pair| serial(&pair[0]) < serial(&pair[1])), "{whole:?}");
+    let (mut seen, mut asked) = (Vec::new(), json!({ "limit": 2 }));
+    loop {
+        let page = ask_for(asker, "bus.clients", &asked);
+        let page = page.as_array().unwrap();
+        let Some(last) = page.last() else { break };
+        asked = json!({ "limit": 2, "after": serial(last) });
+        assert!(page.len() <= 2);
+        seen.extend(page.iter().map(serial));
+    }
+    assert_eq!(seen, whole.iter().map(serial).collect::<Vec<_>>());
+}
+
+fn the_list_of_subscriptions_comes_in_pages(door: &dyn Door) {
+    let bus = door.open("");
+    let (mut one, mut other) = (bus.connect(), bus.connect());
+    one.done(&Operation::Ping);
+    other.done(&Operation::Ping);
+    for (number, pattern) in [(3, "self.a"), (7, "*/*.b.>"), (12, "bt/friends.*")] {
+        one.subscribe(number, pattern);
+    }
+    other.subscribe(1, "self.other");
+    let whole = ask(&mut other, "bus.subscriptions");
+    let whole = whole.as_array().unwrap();
+    let patterns = |rows: &[Value]| -> Vec<String> {
+        rows.iter().map(|row| row["pattern"].as_str().unwrap().to_owned()).collect()
+    };
+    let mut sorted = patterns(whole);
+    sorted.sort();
+    assert_eq!(sorted, ["*/*.b.>", "bt/friends.*", "self.a", "self.other"]);
+    let first = whole.iter().find(|row| row["pattern"] == "self.a").unwrap();
+    assert_eq!((&first["group"], &first["monitor"]), (&Value::Null, &false.into()));
+    let client = &first["client"];
+    let of_one = json!({ "client": client, "limit": 2 });
+    let page = ask_for(&mut other, "bus.subscriptions", &of_one);
+    assert_eq!(patterns(page.as_array().unwrap()), ["self.a", "*/*.b.>"]);
+    let rest = json!({ "client": client, "after": [client, 7] });
+    let page = ask_for(&mut other, "bus.subscriptions", &rest);
+    assert_eq!(patterns(page.as_array().unwrap()), ["bt/friends.*"]);
+    let rest = json!({ "client": client, "after": [client, 12] });
+    assert_eq!(ask_for(&mut other, "bus.subscriptions", &rest), json!([]));
+}
+
+fn a_list_that_is_asked_for_wrongly_is_refused(door: &dyn Door) {
+    let bus = door.open("");
+    let mut client = bus.connect();
+    for topic in ["bus.clients", "bus.subscriptions"] {
+        for asked in ["7", "[]", "\"all\"", r#"{"limit":0}"#, r#"{"befor":1}"#] {
+            let number = client.request(topic, asked, 5_000);
+            let code = Code::BadField;
+            let expected = Event::Err { number: Some(number), code, fatal: false };
+            assert_eq!(client.answer(number), expected, "{topic} {asked}");
+        }
+    }
 }

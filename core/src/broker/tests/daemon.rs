@@ -144,7 +144,7 @@ fn bus_stats_and_bus_clients_answer_a_request() {
         bus.publish(alice, "a", "1");
         bus.publish(alice, "a", "2");
         bus.ask(alice, 5, "bus.stats", 1_000);
-        bus.ask(alice, 6, "bus.clients", 1_000);
+        bus.ask_with(alice, 6, publication("bus.clients", "null"), 1_000);
         let heard = bus.hear(alice);
         let [
             Heard::Reply { number: 5, message: stats },

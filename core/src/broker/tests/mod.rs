@@ -43,6 +43,7 @@ impl Broker {
     /// What is left once every client is gone, kept values are forgotten and time has passed.
     pub(crate) fn residue(&mut self) -> usize {
         self.queues.clients.len()
+            + self.order.len()
             + self.index.len()
             + self.index.residue()
             + self.requests.len()
@@ -62,6 +63,7 @@ mod expiry;
 mod groups;
 mod inbound;
 mod lag;
+mod lists;
 mod memory;
 mod order;
 mod quotas;
