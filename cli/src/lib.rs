@@ -6,8 +6,8 @@
 //!
 //! - `arguments`: the command line; `command`: what each command does;
 //! - `payload`, `show`: from text to payload and from message to line, without I/O;
-//! - `connection`, `listen`, `input`, `output`, `execute`, `workers`, `stop`, `terminal`: the parts
-//!   that commands share;
+//! - `connection`, `inquiry`, `listen`, `input`, `output`, `execute`, `workers`, `stop`, `terminal`:
+//!   the parts that commands share;
 //! - `demo`: the tour, which is also the shortest test of everything; `bench`: measuring;
 //! - `failure`, `exit_code`, `limits`.
 //!
@@ -22,6 +22,7 @@ mod execute;
 mod exit_code;
 mod failure;
 mod input;
+mod inquiry;
 mod limits;
 mod listen;
 mod output;

@@ -26,8 +26,8 @@ pub(crate) const PREVIEW_BYTES_MAX: usize = 4096;
 pub(crate) const HEXADECIMAL_BYTES_MAX: usize = 32;
 /// How long a command that was stopped waits for whoever reads its output, who may never.
 pub(crate) const LEAVE_MS: u64 = 500;
-/// How long `status` waits for each of its answers.
-pub(crate) const STATUS_MS: u64 = 5_000;
+/// How long `status` and `top` wait for each answer of the daemon's.
+pub(crate) const ANSWER_MS: u64 = 5_000;
 
 /// How long each step of the demo may take: on a busy machine it takes milliseconds.
 pub(crate) const DEMO_STEP_MS: u64 = 15_000;

@@ -42,3 +42,22 @@ fn a_client_that_lags_is_marked() -> Result<()> {
     assert!(row.ends_with("  lagging"), "{text}");
     Ok(())
 }
+
+#[test]
+fn a_client_that_has_said_nothing_is_listed() -> Result<()> {
+    let bus = Bus::start()?;
+    let _silent = Line::connect(&bus)?;
+    let text = bus.run(&["status"])?.ok()?;
+    let row = text.lines().find(|line| line.contains(" -  ")).unwrap_or_default();
+    assert!(row.contains(" -       "), "{text}");
+    Ok(())
+}
+
+#[test]
+fn more_clients_than_one_answer_holds_are_all_listed() -> Result<()> {
+    let bus = Bus::start()?;
+    let clients = (0..1_100).map(|_| Line::connect(&bus)).collect::<Result<Vec<_>>>()?;
+    let status = bus.run(&["status", "--json"])?.json()?.remove(0);
+    assert_eq!(status["clients"].as_array().map(Vec::len), Some(clients.len() + 1));
+    Ok(())
+}

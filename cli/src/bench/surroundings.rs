@@ -3,7 +3,7 @@
 //! A number is worth little without that. What others did is the difference of the daemon's
 //! counters, less what was our own.
 
-use crate::command::status::{ask, ready};
+use crate::inquiry;
 use crate::exit_code;
 use crate::failure::Failure;
 use kith_client::{Client, Message};
@@ -40,7 +40,7 @@ struct Ready {
 
 /// The daemon's version, if it says.
 pub(super) async fn version(client: &Client) -> Result<Option<String>, Failure> {
-    let ready = ready(client).await?;
+    let ready = inquiry::ready(client).await?;
     let version = ready.as_ref().map(parse::<Ready>).transpose()?;
     Ok(version.map(|ready| ready.version))
 }
@@ -68,7 +68,7 @@ impl Before {
 }
 
 async fn stats(client: &Client) -> Result<Stats, Failure> {
-    parse(&ask(client, "bus.stats").await?)
+    parse(&inquiry::stats(client).await?)
 }
 
 fn parse<T: DeserializeOwned>(message: &Message) -> Result<T, Failure> {

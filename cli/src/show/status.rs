@@ -19,8 +19,8 @@ pub(crate) struct Answers<'a> {
     pub(crate) ready: Option<&'a RawValue>,
     /// `bus.stats`.
     pub(crate) stats: &'a RawValue,
-    /// `bus.clients`.
-    pub(crate) clients: &'a RawValue,
+    /// All of `bus.clients`.
+    pub(crate) clients: &'a [Box<RawValue>],
 }
 
 #[derive(Default, Deserialize)]
@@ -56,7 +56,7 @@ struct Stats {
 struct Client {
     client: u64,
     name: Option<String>,
-    framing: String,
+    framing: Option<String>,
     subscriptions: u64,
     queued_messages: u64,
     queued_bytes: u64,
@@ -78,8 +78,8 @@ pub(crate) fn tables(
     let ready =
         answers.ready.map(|ready| serde_json::from_str::<Ready>(ready.get())).transpose()?;
     let stats: Stats = serde_json::from_str(answers.stats.get())?;
-    let mut clients: Vec<Client> = serde_json::from_str(answers.clients.get())?;
-    clients.sort_by_key(|client| client.client);
+    let clients = answers.clients.iter().map(|row| serde_json::from_str(row.get()));
+    let clients = clients.collect::<Result<Vec<Client>, _>>()?;
     let head = head(answers.socket, ready.as_ref(), now_ms, paint);
     Ok(format!("{head}\n{}\n{}", counters(&stats, paint), rows(&clients, paint)))
 }
@@ -162,10 +162,11 @@ fn cells(client: &Client) -> [String; 8] {
         n => format!("{} ({})", quantity::count(n), quantity::bytes(client.queued_bytes)),
     };
     let name = client.name.as_deref().map_or(Cow::Borrowed("-"), harmless);
+    let framing = client.framing.as_deref().map_or(Cow::Borrowed("-"), harmless);
     [
         client.client.to_string(),
         columns::cut(&name, 32),
-        columns::cut(&harmless(&client.framing), 12),
+        columns::cut(&framing, 12),
         quantity::count(client.subscriptions),
         queued,
         quantity::count(client.published),
@@ -183,18 +184,19 @@ mod tests {
         let raw = |text: &str| RawValue::from_string(text.to_owned()).unwrap();
         let ready = raw(r#"{"version":"0.1.0","pid":7,"started_at":1000,"protocol":1}"#);
         let stats = raw(r#"{"published":12345,"dropped":2,"queued_messages":3,"queued_bytes":99}"#);
-        let clients = raw(clients);
-        let (ready, stats, clients) = (Some(&*ready), &*stats, &*clients);
-        let answers = Answers { socket: "/run/bus.sock", ready, stats, clients };
+        let clients: Vec<Box<RawValue>> = serde_json::from_str(clients).unwrap();
+        let (ready, stats) = (Some(&*ready), &*stats);
+        let answers = Answers { socket: "/run/bus.sock", ready, stats, clients: &clients };
         tables(&answers, 62_000, Paint::plain()).unwrap()
     }
 
     #[test]
     fn the_tables_are_aligned() {
         let clients = r#"[
+            {"client":3,"name":"kith sub","framing":"binary","delivered":1000,"new":1},
+            {"client":4,"name":null,"framing":null},
             {"client":12,"name":null,"framing":"json","subscriptions":1,"lagging":true,
-             "queued_messages":5,"queued_bytes":2048,"dropped":4588},
-            {"client":3,"name":"kith sub","framing":"binary","delivered":1000,"new":1}]"#;
+             "queued_messages":5,"queued_bytes":2048,"dropped":4588}]"#;
         let expected = "\
 Kith 0.1.0, process 7, up 1 min 1 s
 /run/bus.sock
@@ -209,6 +211,7 @@ Kith 0.1.0, process 7, up 1 min 1 s
 
   ID  NAME      FRAMING  SUBS     QUEUED  PUBLISHED  DELIVERED  DROPPED
    3  kith sub  binary      0          0          0      1,000        0
+   4  -         -           0          0          0          0        0
   12  -         json        1  5 (2 KiB)          0          0    4,588  lagging
 ";
         assert_eq!(shown(clients), expected);
@@ -225,10 +228,12 @@ Kith 0.1.0, process 7, up 1 min 1 s
     #[test]
     fn answers_that_are_none_are_errors() {
         let raw = |text: &str| RawValue::from_string(text.to_owned()).unwrap();
-        let (stats, clients) = (raw("[]"), raw("[]"));
-        let answers = Answers { socket: "", ready: None, stats: &stats, clients: &clients };
-        // A list is no record of counters, unless it is read as one by position.
-        let wrong = Answers { stats: &clients, clients: &raw("7"), ..answers };
-        assert!(tables(&wrong, 0, Paint::plain()).is_err());
+        let (right, wrong) = (raw("{}"), raw("7"));
+        let fits = |stats: &RawValue, client: &RawValue| {
+            let answers = Answers { socket: "", ready: None, stats, clients: &[client.to_owned()] };
+            tables(&answers, 0, Paint::plain()).is_ok()
+        };
+        assert!(fits(&right, &right));
+        assert!(!fits(&wrong, &right) && !fits(&right, &wrong));
     }
 }
