@@ -10,7 +10,10 @@ pub(crate) mod values;
 use crate::exit_code;
 use crate::limits::{
     BENCH_PAYLOAD_BYTES_MAX, BENCH_PAYLOAD_BYTES_MIN, BENCH_SUBSCRIBERS_MAX, JOBS_MAX,
+    SNAPSHOTS_MAX,
 };
+use crate::top::state::FIRST_COLUMN;
+use crate::top::table::Column;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use kith_wire::{MessageId, Pattern, Priority, Protocol, Topic};
 use std::path::PathBuf;
@@ -69,6 +72,9 @@ pub(crate) enum Command {
     /// Measure what a running daemon gives to programs, and that nothing is lost on the way
     #[command(after_help = BENCH_EXAMPLES)]
     Bench(BenchArguments),
+    /// Watch the bus at work: rates, queues, and who does what
+    #[command(after_help = TOP_NOTES)]
+    Top(TopArguments),
     /// Run the daemon
     #[command(after_help = DAEMON_EXIT_CODES)]
     Daemon(kith_busd::arguments::Arguments),
@@ -297,6 +303,29 @@ pub(crate) struct BenchArguments {
 }
 
 #[derive(Args, Debug)]
+pub(crate) struct TopArguments {
+    /// Look so often, from 100ms to 1h; + and - change it
+    #[arg(long, value_name = "DURATION", value_parser = values::interval, default_value = "1s")]
+    pub(crate) interval: Duration,
+    /// Sort the clients by this column
+    #[arg(long, value_name = "COLUMN", value_enum, default_value_t = FIRST_COLUMN)]
+    pub(crate) sort: Column,
+    /// Sort the other way round
+    #[arg(long)]
+    pub(crate) reverse: bool,
+    /// Show only clients with this in their name, their process or its number
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) filter: Option<String>,
+    /// Print a snapshot as one JSON object, with rates over one interval, and end
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Print so many snapshots, one a line
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "json",
+        value_parser = clap::value_parser!(u32).range(1..=i64::from(SNAPSHOTS_MAX)))]
+    pub(crate) count: u32,
+}
+
+#[derive(Args, Debug)]
 pub(crate) struct DemoArguments {
     /// Print one JSON object for each step
     #[arg(long)]
@@ -367,6 +396,17 @@ Examples:
   kith bench --quick
   kith bench --secs 5 --payload 16,1024,1048576 --fan 100 --json";
 
+const TOP_NOTES: &str = "\
+Keys: ? shows all of them. q quits, / filters, < and > sort by another column, r the other way
+round, space pauses, + and - change the interval, enter shows or hides the chosen client.
+
+Rates leave out what `kith top` asks itself. If the daemon goes, what was seen last stays, and
+`kith top` waits for it to come back.
+
+Examples:
+  kith top --sort queued
+  kith top --json --interval 10s | jq '.rates, (.clients[] | select(.lagging) | .name)'";
+
 const DAEMON_EXIT_CODES: &str = "\
 Exit codes: 0 stopped as asked, 64 wrong command line, 69 another daemon runs, 71 the system
 refused something, 74 a file could not be read or written, 78 wrong configuration.";
@@ -429,6 +469,11 @@ mod tests {
             "kith bench --payload 1",
             "kith bench --fan 0",
             "kith bench --quick --secs 2",
+            "kith top --interval 10ms",
+            "kith top --interval 2h",
+            "kith top --count 3",
+            "kith top --json --count 0",
+            "kith top --sort colour",
         ] {
             let error = parse(line).unwrap_err();
             assert_eq!(exit_code::of_usage(&error), exit_code::USAGE, "{line}");

@@ -18,6 +18,8 @@ pub(crate) const NO_INPUT: u8 = 66;
 pub(crate) const NOBODY: u8 = 68;
 /// It took too long; trying again later may help.
 pub(crate) const TRY_AGAIN: u8 = 75;
+/// The terminal has gone.
+pub(crate) const HUNG_UP: u8 = 129;
 /// Ctrl-C.
 pub(crate) const INTERRUPTED: u8 = 130;
 /// SIGTERM.
@@ -35,7 +37,7 @@ pub(crate) const TABLE: &[(u8, &str)] = &[
     (INPUT_OUTPUT, "reading, writing or the socket failed"),
     (TRY_AGAIN, "no reply in time, not as many messages in time, or everybody is busy"),
     (CONFIGURATION, "no path to the socket is known, or a configuration is wrong"),
-    (INTERRUPTED, "ended by Ctrl-C (143: by SIGTERM)"),
+    (INTERRUPTED, "ended by Ctrl-C (143: by SIGTERM; 129: its terminal has gone)"),
 ];
 
 /// The table as `--help` shows it.

@@ -45,6 +45,11 @@ impl Failure {
         self
     }
 
+    /// The sentence, as it came.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
     pub(crate) fn exit_code(&self) -> u8 {
         self.exit_code
     }

@@ -8,6 +8,7 @@
 //! - `payload`, `show`: from text to payload and from message to line, without I/O;
 //! - `connection`, `inquiry`, `listen`, `input`, `output`, `execute`, `workers`, `stop`, `terminal`:
 //!   the parts that commands share;
+//! - `top`: the bus as it works, on the whole terminal;
 //! - `demo`: the tour, which is also the shortest test of everything; `bench`: measuring;
 //! - `failure`, `exit_code`, `limits`.
 //!
@@ -30,6 +31,7 @@ mod payload;
 mod show;
 mod stop;
 mod terminal;
+mod top;
 mod workers;
 
 use arguments::CommandLine;

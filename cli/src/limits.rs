@@ -29,6 +29,29 @@ pub(crate) const LEAVE_MS: u64 = 500;
 /// How long `status` and `top` wait for each answer of the daemon's.
 pub(crate) const ANSWER_MS: u64 = 5_000;
 
+/// How often `top` may ask, in milliseconds: a screen that changes faster can't be read, and one
+/// that changes less often is better made of `--json`.
+pub(crate) const INTERVAL_MS_MIN: u64 = 100;
+/// The longest interval of `top`.
+pub(crate) const INTERVAL_MS_MAX: u64 = 3_600_000;
+/// The intervals between which `+` and `-` choose.
+pub(crate) const INTERVALS_MS: [u64; 9] =
+    [INTERVAL_MS_MIN, 250, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000];
+/// How soon `top` tries again to reach a daemon that has gone, whatever the interval.
+pub(crate) const AGAIN_MS: u64 = 1_000;
+/// Snapshots of `top --json` in one run: a day of them, ten a second.
+pub(crate) const SNAPSHOTS_MAX: u32 = 864_000;
+/// What `top` remembers of a number: more columns than any terminal gives to it.
+pub(crate) const HISTORY_MAX: usize = 512;
+/// Patterns of a client that `top` asks for: more than fit on a screen.
+pub(crate) const PATTERNS_SHOWN_MAX: usize = 128;
+/// What can be typed as a filter of `top`: the longest name.
+pub(crate) const FILTER_CHARS_MAX: usize = 64;
+/// Below this `top` says that it needs more room: there would be no row of a client.
+pub(crate) const TOP_COLUMNS_MIN: u16 = 40;
+/// The same for lines.
+pub(crate) const TOP_LINES_MIN: u16 = 9;
+
 /// How long each step of the demo may take: on a busy machine it takes milliseconds.
 pub(crate) const DEMO_STEP_MS: u64 = 15_000;
 /// Lines of the demo's daemon that are kept, to be shown if it fails.

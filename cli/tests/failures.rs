@@ -14,6 +14,7 @@ fn that_no_daemon_runs_is_told_with_the_way_out() -> Result<()> {
         &["reply", "self.a", "1"],
         &["tap"],
         &["status"],
+        &["top", "--json"],
     ] {
         let output = kith().args(arguments).env("KITH_SOCKET", &socket).output()?;
         assert_eq!(output.status.code(), Some(69), "{arguments:?}");
@@ -54,7 +55,9 @@ fn help_and_version_are_no_errors() -> Result<()> {
     let output = kith().arg("--help").output()?;
     assert_eq!(output.status.code(), Some(0));
     let help = String::from_utf8(output.stdout)?;
-    for word in ["pub", "sub", "req", "reply", "tap", "status", "daemon", "demo", "completions"] {
+    for word in
+        ["pub", "sub", "req", "reply", "tap", "status", "top", "daemon", "demo", "completions"]
+    {
         assert!(help.contains(&format!("\n  {word} ")), "{help}");
     }
     assert!(help.contains("Exit codes:\n    0  done"), "{help}");

@@ -14,3 +14,4 @@ mod status;
 mod subscribe;
 mod tap;
 mod thief;
+mod top;

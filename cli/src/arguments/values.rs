@@ -3,7 +3,7 @@
 //! What the protocol defines is parsed by `kith-wire`, so the command line knows no rule of its
 //! own; here stands only what to say to somebody who got it wrong.
 
-use crate::limits::{BENCH_MS_MAX, BENCH_MS_MIN};
+use crate::limits::{BENCH_MS_MAX, BENCH_MS_MIN, INTERVAL_MS_MAX, INTERVAL_MS_MIN};
 use kith_wire::limits::{EXPIRE_AFTER_MS_MAX, REQUEST_TIMEOUT_MS_MAX};
 use kith_wire::{Headers, Pattern, PatternError, Protocol, ProtocolError, Topic, TopicError};
 use std::time::Duration;
@@ -100,6 +100,13 @@ pub(crate) fn expiry(text: &str) -> Result<Duration, String> {
 /// How long a reply may take.
 pub(crate) fn patience(text: &str) -> Result<Duration, String> {
     at_most(text, REQUEST_TIMEOUT_MS_MAX.into(), "a request can wait for at most 1h")
+}
+
+/// How often `kith top` looks.
+pub(crate) fn interval(text: &str) -> Result<Duration, String> {
+    let interval = at_most(text, INTERVAL_MS_MAX, "it looks at least once in 1h")?;
+    let is_within = interval >= Duration::from_millis(INTERVAL_MS_MIN);
+    if is_within { Ok(interval) } else { Err("it looks at most once in 100ms".to_owned()) }
 }
 
 fn at_most(text: &str, limit_ms: u64, otherwise: &str) -> Result<Duration, String> {

@@ -3,9 +3,9 @@
 //! A number is worth little without that. What others did is the difference of the daemon's
 //! counters, less what was our own.
 
-use crate::inquiry;
 use crate::exit_code;
 use crate::failure::Failure;
+use crate::inquiry;
 use kith_client::{Client, Message};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;

@@ -144,6 +144,7 @@ mod tests {
             "kith-tap.1",
             "kith-status.1",
             "kith-bench.1",
+            "kith-top.1",
             "kith-daemon.1",
             "kith-demo.1",
             "kith-completions.1",

@@ -13,6 +13,7 @@ mod request;
 pub(crate) mod status;
 mod subscribe;
 mod tap;
+mod top;
 
 use crate::arguments::{Command, CommandLine, Everywhere};
 use crate::connection::Address;
@@ -43,6 +44,7 @@ pub(crate) fn run(line: CommandLine) -> Result<ExitCode, Failure> {
         Command::Reply(arguments) => reply::run(&arguments, &everywhere)?,
         Command::Tap(arguments) => wait_for(tap::run(&arguments, &everywhere))?,
         Command::Status(arguments) => wait_for(status::run(&arguments, &everywhere))?,
+        Command::Top(arguments) => wait_for(top::run(&arguments, &everywhere))?,
     };
     Ok(ExitCode::from(code))
 }

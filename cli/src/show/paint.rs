@@ -41,6 +41,10 @@ impl Paint {
         Self::new(false)
     }
 
+    pub(crate) fn is_colored(self) -> bool {
+        self.is_colored
+    }
+
     pub(crate) fn paint(self, style: Style, text: &str) -> String {
         if !self.is_colored || text.is_empty() {
             return text.to_owned();

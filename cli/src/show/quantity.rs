@@ -40,6 +40,31 @@ pub(crate) fn messages(number: u64) -> String {
     format!("{} message{plural}", count(number))
 }
 
+/// So much a second, given in thousandths, in at most 6 columns: `0`, `0.3`, `12`, `9,999`,
+/// `12.3k`, `1.2M`, `45G`.
+pub(crate) fn rate(thousandths: u64) -> String {
+    const UNITS: [(&str, u64); 3] = [("G", 1_000_000_000), ("M", 1_000_000), ("k", 1_000)];
+    let whole = thousandths / 1000;
+    if thousandths < 9_950 {
+        // What is there at all is not nothing.
+        let tenths = if thousandths == 0 { 0 } else { ((thousandths + 50) / 100).max(1) };
+        let (whole, rest) = (tenths / 10, tenths % 10);
+        return if rest == 0 { whole.to_string() } else { format!("{whole}.{rest}") };
+    }
+    if whole >= 10_000 {
+        for (unit, size) in UNITS {
+            if whole >= size {
+                let tenths = u128::from(whole) * 10 / u128::from(size);
+                return match tenths {
+                    0..1000 => format!("{}.{}{unit}", tenths / 10, tenths % 10),
+                    _ => format!("{}{unit}", tenths / 10),
+                };
+            }
+        }
+    }
+    count((thousandths + 500) / 1000)
+}
+
 /// A span in at most 5 columns: `0ms`, `12ms`, `1.2s`, `42s`, `3m`, `5h`, `2d`.
 pub(crate) fn span(ms: u64) -> String {
     let (seconds, minutes, hours) = (ms / 1000, ms / 60_000, ms / 3_600_000);
@@ -99,6 +124,27 @@ mod tests {
             assert_eq!(bytes(size), shown);
         }
         assert_eq!(length(7), "7 B");
+    }
+
+    #[test]
+    fn rates_are_short() {
+        for (thousandths, shown) in [
+            (0, "0"),
+            (1, "0.1"),
+            (300, "0.3"),
+            (1_000, "1"),
+            (9_949, "9.9"),
+            (9_951, "10"),
+            (12_400, "12"),
+            (9_999_000, "9,999"),
+            (12_345_000, "12.3k"),
+            (999_999_000, "999k"),
+            (1_250_000_000, "1.2M"),
+            (45_600_000_000_000, "45.6G"),
+        ] {
+            assert_eq!(rate(thousandths), shown, "{thousandths}");
+        }
+        assert!(rate(u64::MAX).len() <= 12);
     }
 
     #[test]
