@@ -138,7 +138,7 @@ impl Configuration {
         environment: &Environment,
     ) -> Result<Self, ConfigurationError> {
         let (file, settings) = match read(arguments, environment)? {
-            Found::File(file, settings) => (Some(file), settings),
+            Found::File(file, settings) => (Some(file), *settings),
             Found::Absent(_) => (None, Settings::default()),
         };
         Self::resolve(arguments, environment, settings, file)
@@ -195,7 +195,7 @@ fn level(environment: &Environment) -> Result<Option<LogLevel>, ConfigurationErr
 /// What became of looking for the file.
 enum Found {
     /// The file and what it says.
-    File(PathBuf, Settings),
+    File(PathBuf, Box<Settings>),
     /// None was named, and there is none at the usual place, if there is such a place.
     Absent(Option<PathBuf>),
 }
@@ -216,7 +216,7 @@ fn read(arguments: &Arguments, environment: &Environment) -> Result<Found, Confi
         return Err(ConfigurationError::Length { file });
     }
     match parse(&bytes) {
-        Ok(settings) => Ok(Found::File(file, settings)),
+        Ok(settings) => Ok(Found::File(file, Box::new(settings))),
         Err(problems) => Err(ConfigurationError::Invalid { file, problems }),
     }
 }
