@@ -48,12 +48,14 @@ impl<W, S: Clone> Session<W, S> {
                 self.deliver(subscription, |_| Incoming::Lag { count });
             }
             Event::Ok { number, message_id, duplicate } => {
+                self.expect(number, |kind| !matches!(kind, Kind::Request(_) | Kind::Hello))?;
                 if let Some(pending) = self.answered(now, number) {
                     let published = message_id.map(|id| Published { id, duplicate });
                     self.succeed(number, pending, published, duplicate);
                 }
             }
             Event::Reply { number, delivery } => {
+                self.expect(number, |kind| matches!(kind, Kind::Request(_)))?;
                 let pending = self.answered(now, number);
                 if let Some(Pending { kind: Kind::Request(waiter), .. }) = pending {
                     let message = Message::from_delivery(delivery, &mut None);
@@ -61,6 +63,7 @@ impl<W, S: Clone> Session<W, S> {
                 }
             }
             Event::Welcome { number, payload_bytes_max, .. } => {
+                self.expect(number, |kind| matches!(kind, Kind::Hello))?;
                 let pending = self.answered(now, number);
                 if matches!(pending, Some(Pending { kind: Kind::Hello, .. })) {
                     self.welcome(now, payload_bytes_max);
@@ -89,6 +92,22 @@ impl<W, S: Clone> Session<W, S> {
         if self.farewell != Some(Loss::Closed) {
             self.farewell = Some(reason);
         }
+    }
+
+    /// Holds that what is answered, if it waits, is something that can be answered so.
+    ///
+    /// # Errors
+    /// If it is something else: one side has lost count, and whoever waits would never be answered.
+    fn expect(
+        &self,
+        number: NonZeroU32,
+        fits: impl FnOnce(&Kind<W>) -> bool,
+    ) -> Result<(), Refusal> {
+        if self.pending.get(&number.get()).is_none_or(|pending| fits(&pending.kind)) {
+            return Ok(());
+        }
+        let text = format!("the answer {number} is none to what was asked under that number");
+        Err(Refusal::fatal(Code::BadFrame, text))
     }
 
     /// The operation that is answered; so everything before it has arrived too.
@@ -131,8 +150,8 @@ impl<W, S: Clone> Session<W, S> {
                 self.deliver(number, |_| Incoming::Gap);
                 return;
             }
-            // A request is answered by a reply, and a greeting by a welcome; the others by nobody
-            // who would want to know.
+            // The first two are answered by a reply and a welcome, or not at all; nobody would want
+            // to know of the others.
             Kind::Request(_)
             | Kind::Hello
             | Kind::Checkpoint

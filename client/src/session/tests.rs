@@ -381,3 +381,25 @@ fn nonsense_ends_the_connection() {
     bytes[..4].copy_from_slice(&u32::MAX.to_le_bytes());
     assert!(matches!(pair.session.receive(pair.now, &bytes), Err(Loss::Unreadable(_))));
 }
+
+#[test]
+fn an_answer_to_something_else_ends_the_connection() {
+    let mut pair = Pair::connected();
+    pair.request("request");
+    pair.publish("1");
+    let heard = pair.hear();
+    let [request, publish] = [0, 1].map(|at: usize| NonZeroU32::new(heard[at].0).unwrap());
+    let ok = Event::Ok { number: request, message_id: None, duplicate: false };
+    let reply = Event::Reply { number: publish, delivery: delivery("a", "1") };
+    let welcome = Event::Welcome { number: publish, version: "1", payload_bytes_max: 9 };
+    for wrong in [ok, reply, welcome] {
+        let mut bytes = Vec::new();
+        deliver::event(&mut bytes, &wrong);
+        let received = pair.session.receive(pair.now, &bytes);
+        assert!(matches!(received, Err(Loss::Unreadable(_))), "{received:?}");
+        assert_eq!(pair.outputs(), []);
+    }
+    // Who waits still does, and learns of the loss.
+    pair.session.finish(&Loss::Silent);
+    assert_eq!(pair.outputs(), [lost("request", Loss::Silent), lost("1", Loss::Silent)]);
+}
