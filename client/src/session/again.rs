@@ -108,9 +108,7 @@ impl<W, S: Clone> Session<W, S> {
     /// What was sent whole.
     fn publish_again(&mut self, waiting: &HashSet<u32>, kept: &mut Vec<u8>) {
         let mut again = Vec::new();
-        for (number, pending) in &mut self.pending {
-            // Whatever was posted before it belonged to another connection.
-            pending.posts = 0;
+        for (number, pending) in &self.pending {
             if let Kind::Publish(publish) = &pending.kind
                 && !waiting.contains(number)
             {

@@ -27,7 +27,8 @@ impl<W, S: Clone> Session<W, S> {
         for (number, pending) in self.take_pending() {
             match pending.kind {
                 Kind::Publish(_) | Kind::Subscribe(_) | Kind::Will { .. } => {
-                    self.pending.insert(number, pending);
+                    // Whatever was posted before it belonged to the connection that is gone.
+                    self.pending.insert(number, Pending { posts: 0, ..pending });
                 }
                 kind => self.fail(kind, loss),
             }

@@ -293,3 +293,21 @@ fn posts_in_doubt_are_counted_when_the_connection_is_lost() {
     let in_doubt = Output::Background(BackgroundError::Lost { count: 2 });
     assert_eq!(pair.outputs(), [in_doubt], "nothing is sent any more");
 }
+
+#[test]
+fn an_answer_before_the_welcome_confirms_no_post() {
+    let mut pair = Pair::connected();
+    pair.post("1");
+    let id = pair.publish("22");
+    let heard = pair.hear();
+    pair.session.lost(&Loss::HungUp);
+    assert_eq!(pair.outputs(), [Output::Background(BackgroundError::Lost { count: 1 })]);
+
+    pair.session.connected();
+    pair.hear_greeting();
+    pair.receive(&MAGIC);
+    pair.ok(heard[1].0);
+    assert_eq!(pair.outputs(), [published("22", id, false)]);
+    pair.session.lost(&Loss::HungUp);
+    assert_eq!(pair.outputs(), [], "nothing was posted on this connection");
+}
