@@ -118,14 +118,14 @@ fn too_large(name: &str) -> Failure {
 }
 
 /// Payloads, one a line. Empty lines are no JSON and are passed over; otherwise they count.
-struct Lines<R> {
+pub(crate) struct Lines<R> {
     reader: R,
     format: Format,
     number: u64,
 }
 
 impl<R: BufRead> Lines<R> {
-    fn new(reader: R, format: Format) -> Self {
+    pub(crate) fn new(reader: R, format: Format) -> Self {
         Self { reader, format, number: 0 }
     }
 

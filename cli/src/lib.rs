@@ -10,7 +10,7 @@
 //!   the parts that commands share;
 //! - `top`: the bus as it works, on the whole terminal;
 //! - `demo`: the tour, which is also the shortest test of everything; `bench`: measuring;
-//! - `failure`, `exit_code`, `limits`.
+//! - `failure`, `exit_code`, `limits`; `fuzzing` lets `fuzz/` at what takes text from outside.
 //!
 //! Deliberately absent: anything that a program in another language could not do over the socket.
 
@@ -22,6 +22,8 @@ mod demo;
 mod execute;
 mod exit_code;
 mod failure;
+#[doc(hidden)]
+pub mod fuzzing;
 mod input;
 mod inquiry;
 mod limits;

@@ -117,6 +117,8 @@ mod connect;
 mod error;
 mod errors;
 mod feed;
+#[doc(hidden)]
+pub mod fuzzing;
 mod inbox;
 pub mod limits;
 mod mailbox;
