@@ -9,7 +9,7 @@
 //! - `embedded`: the same inside another program, for that program's tests;
 //! - `hub`: the broker and its connections; `door`: the connections;
 //! - `metrics`: the counters, for monitoring systems;
-//! - `clock`, `log`, `limits`.
+//! - `clock`, `log`, `limits`; `fuzzing` lets `fuzz/` at what takes text from outside.
 //!
 //! `kith-busd` and `kith daemon` are both [`run`].
 
@@ -22,6 +22,8 @@ mod daemon;
 mod directory;
 mod door;
 mod embedded;
+#[doc(hidden)]
+pub mod fuzzing;
 mod hub;
 mod limits;
 mod listen;

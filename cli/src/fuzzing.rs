@@ -70,7 +70,8 @@ pub fn failure(text: &str, hint: &str) -> String {
 #[must_use]
 pub fn status(ready: &str, stats: &str, clients: &str, now_ms: u64) -> Option<String> {
     let raw = |text: &str| RawValue::from_string(text.to_owned()).ok();
-    let (ready, stats, clients) = (raw(ready), raw(stats)?, raw(clients)?);
+    let (ready, stats) = (raw(ready), raw(stats)?);
+    let clients: Vec<Box<RawValue>> = serde_json::from_str(clients).ok()?;
     let answers =
         Answers { socket: "bus.sock", ready: ready.as_deref(), stats: &stats, clients: &clients };
     tables(&answers, now_ms, Paint::new(false)).ok()

@@ -6,8 +6,8 @@
 //!
 //! - `arguments`: the command line; `command`: what each command does;
 //! - `payload`, `show`: from text to payload and from message to line, without I/O;
-//! - `connection`, `inquiry`, `listen`, `input`, `output`, `execute`, `workers`, `stop`, `terminal`:
-//!   the parts that commands share;
+//! - `connection`, `inquiry`, `listen`, `input`, `output`, `execute`, `workers`, `stop`,
+//!   `terminal`: the parts that commands share;
 //! - `top`: the bus as it works, on the whole terminal;
 //! - `demo`: the tour, which is also the shortest test of everything; `bench`: measuring;
 //! - `failure`, `exit_code`, `limits`; `fuzzing` lets `fuzz/` at what takes text from outside.

@@ -13,7 +13,7 @@ use std::net::IpAddr;
 
 /// By which way somebody asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Way {
+pub(crate) enum Way {
     /// A Unix socket, whose peer the kernel has named.
     Socket,
     /// A loopback address, on which a browser might be sent by anybody.
@@ -22,7 +22,7 @@ pub(super) enum Way {
 
 /// What is to be answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     /// The metrics; only the head of that answer if `is_head`.
     Metrics { is_head: bool },
     /// Something else, and why.
@@ -31,12 +31,12 @@ pub(super) enum Verdict {
 
 /// A request that does not get the metrics.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Refused {
-    pub(super) status: &'static str,
+pub(crate) struct Refused {
+    pub(crate) status: &'static str,
     /// What to do instead.
     pub(super) text: &'static str,
     /// Whether only the head of this answer is wanted.
-    pub(super) is_head: bool,
+    pub(crate) is_head: bool,
 }
 
 impl Refused {
@@ -70,7 +70,7 @@ const NOT_ALLOWED: Refused =
     Refused::new("405 Method Not Allowed", "The metrics can only be read: GET /metrics, or HEAD.");
 
 /// Looks at what has come so far. Nothing if more has to come.
-pub(super) fn judge(bytes: &[u8], way: Way) -> Option<Verdict> {
+pub(crate) fn judge(bytes: &[u8], way: Way) -> Option<Verdict> {
     let mut fields = [EMPTY_HEADER; METRICS_HEAD_FIELDS_MAX];
     let mut request = Request::new(&mut fields);
     let refused = match request.parse(bytes) {

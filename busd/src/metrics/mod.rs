@@ -20,7 +20,7 @@
 
 mod answer;
 mod door;
-mod head;
+pub(crate) mod head;
 mod process;
 mod snapshot;
 mod sockets;

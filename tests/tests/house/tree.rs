@@ -49,6 +49,11 @@ impl Tree {
         Ok(Self { rust, other, workspace, members, excluded })
     }
 
+    /// All packages, members or not.
+    pub(super) fn packages(&self) -> Vec<&Manifest> {
+        self.members.iter().chain(&self.excluded).collect()
+    }
+
     /// The names in `[workspace.dependencies]`, sorted.
     pub(super) fn workspace_dependencies(&self) -> Vec<String> {
         let workspace = self.workspace.get("workspace");
@@ -228,6 +233,7 @@ fn the_tree_is_read() -> anyhow::Result<()> {
     assert!(tree.rust.iter().any(|file| file.path == "tests/tests/house/tree.rs"));
     assert!(tree.other.iter().any(|(path, _)| path == ".ci/run"));
     assert!(tree.members.iter().any(|member| member.package == "kith-tests"));
+    assert!(tree.excluded.iter().any(|one| one.package == "kith-fuzz-harness"));
     assert!(tree.workspace_dependencies().contains(&"toml".to_owned()));
     Ok(())
 }
