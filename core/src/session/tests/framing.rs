@@ -3,7 +3,7 @@
 use crate::broker::Framing;
 use crate::session::Fed;
 use crate::tests::{Bus, Heard, publication, publish, small};
-use kith_wire::binary::MAGIC;
+use kith_wire::binary::{Kind, MAGIC};
 
 #[test]
 fn the_first_byte_decides_the_framing() {
@@ -125,4 +125,15 @@ fn a_frame_and_a_run_of_the_largest_size_are_taken() {
     }
     assert!(rest.is_empty());
     assert!((2..=8).contains(&frames), "{frames}");
+}
+
+#[test]
+fn a_frame_may_name_the_default_protocol() {
+    let mut bus = Bus::new(small());
+    let (alice, bob) = (bus.json(), bus.binary());
+    bus.subscribed(alice, 1, "self.a");
+    // PUB with a topic of one byte and a protocol of two.
+    let frame = [12, 0, 0, 0, Kind::Pub.byte(), 0, 1, 2, 0, 0, 0, 0, b'a', b'm', b's', b'4'];
+    bus.feed(bob, &frame.repeat(2));
+    assert_eq!(bus.hears(alice), ["msg 1 a 4", "msg 1 a 4"]);
 }
