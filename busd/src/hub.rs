@@ -29,6 +29,7 @@ pub(crate) struct Hub {
     timer: Notify,
     /// Told when a connection has ended.
     ended: Notify,
+    has_warned_of_cut_off: Cell<bool>,
 }
 
 impl Hub {
@@ -41,6 +42,7 @@ impl Hub {
             timer_due_ms: Cell::new(None),
             timer: Notify::new(),
             ended: Notify::new(),
+            has_warned_of_cut_off: Cell::new(false),
         }
     }
 
@@ -97,13 +99,30 @@ impl Hub {
     /// while nobody reads that. `bus.lag` and `kith status` tell the rest.
     fn warn_of_overflow(&self, client: ClientId) {
         let connection = self.connections.borrow().get(&client).cloned();
-        if connection.is_some_and(|connection| connection.is_first_overflow()) {
+        let is_first = |connection: &Rc<Connection>| connection.is_first_overflow();
+        if let Some(connection) = connection.filter(is_first) {
+            let pid = connection.pid();
             let broker = self.broker();
             tracing::warn!(
                 client = client.serial(),
                 name = broker.name(client).unwrap_or("unnamed"),
+                pid,
                 "does not read fast enough: its queue is full, messages for it are dropped"
             );
+        }
+    }
+
+    /// Says who was cut off for what it said, if it was: the first at level warn, since whoever
+    /// does it again and again would fill the log. `bus.stats` counts all.
+    pub(crate) fn warn_of_cut_off(&self, connection: &Connection) {
+        let (broker, id) = (self.broker(), connection.client());
+        let Some(code) = broker.cut_off(id) else { return };
+        let (client, code, pid) = (id.serial(), code.name(), connection.pid());
+        let name = broker.name(id).unwrap_or("unnamed");
+        if self.has_warned_of_cut_off.replace(true) {
+            tracing::debug!(client, name, pid, code, "cut off");
+        } else {
+            tracing::warn!(client, name, pid, code, "cut off; further ones at level debug");
         }
     }
 

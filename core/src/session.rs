@@ -80,6 +80,25 @@ impl Session {
         fed
     }
 
+    /// Takes note that nothing follows these bytes, which are what was left of the last time. A
+    /// line or frame that is not whole is not carried out, and whoever still reads is told.
+    pub fn end(&mut self, broker: &mut Broker, bytes: &[u8]) {
+        let is_empty_line = self.framing == Some(Framing::JsonLines) && bytes == b"\r";
+        if bytes.is_empty() || is_empty_line || broker.is_closing(self.client) {
+            return;
+        }
+        let text = match self.framing {
+            None => "the connection ended before its framing could be told",
+            Some(Framing::JsonLines) => {
+                "the connection ended within a line; without its line feed it is not carried out"
+            }
+            Some(Framing::Binary) => {
+                "the connection ended within a frame, which is not carried out"
+            }
+        };
+        self.refuse(broker, None, &Refusal::new(Code::BadFrame, text).at(bytes.len()));
+    }
+
     /// A frame's whole length, once its length field is there and if it is within the limit.
     fn wanted(&self, broker: &Broker, rest: &[u8]) -> usize {
         let max = frame_bytes_max(broker.limits().payload_bytes_max) + binary::LENGTH_BYTES;

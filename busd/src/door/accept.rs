@@ -20,8 +20,9 @@ pub(crate) async fn accept(hub: Rc<Hub>, listener: &Accepting) {
     loop {
         match listener.listener().accept().await {
             Ok((stream, _)) => {
-                if let Err(refusal) = take(&hub, stream) {
-                    log_refusal(&refusal, &mut has_warned);
+                if let Err((stream, refusal)) = take(&hub, stream) {
+                    refuse(&stream, &refusal);
+                    log_refusal(&stream, &refusal, &mut has_warned);
                 }
             }
             Err(error) => {
@@ -33,8 +34,14 @@ pub(crate) async fn accept(hub: Rc<Hub>, listener: &Accepting) {
     }
 }
 
-fn take(hub: &Rc<Hub>, stream: UnixStream) -> Result<(), Refusal> {
-    let connected = may_enter(&stream).and_then(|()| hub.broker().connect(hub.now()));
+fn take(hub: &Rc<Hub>, stream: UnixStream) -> Result<(), (UnixStream, Refusal)> {
+    let connected = match may_enter(&stream) {
+        Ok(()) => hub.broker().connect(hub.now()),
+        Err(refusal) => {
+            hub.broker().count_refused_connection();
+            Err(refusal)
+        }
+    };
     match connected {
         Ok(client) => {
             if let Some(pid) = peer_pid(&stream) {
@@ -44,20 +51,19 @@ fn take(hub: &Rc<Hub>, stream: UnixStream) -> Result<(), Refusal> {
             tokio::task::spawn_local(serve(Rc::clone(hub), stream, client));
             Ok(())
         }
-        Err(refusal) => {
-            refuse(&stream, &refusal);
-            Err(refusal)
-        }
+        Err(refusal) => Err((stream, refusal)),
     }
 }
 
 /// The first is worth a warning. Whoever connects again and again would fill the log, and a log
 /// that nobody reads would stop the bus.
-fn log_refusal(refusal: &Refusal, has_warned: &mut bool) {
+fn log_refusal(stream: &UnixStream, refusal: &Refusal, has_warned: &mut bool) {
+    let (uid, pid) = (peer_uid(stream).ok(), peer_pid(stream));
+    let reason = &refusal.text;
     if std::mem::replace(has_warned, true) {
-        tracing::debug!(reason = refusal.text, "refused a connection");
+        tracing::debug!(reason, uid, pid, "refused a connection");
     } else {
-        tracing::warn!(reason = refusal.text, "refused a connection; further ones at level debug");
+        tracing::warn!(reason, uid, pid, "refused a connection; further ones at level debug");
     }
 }
 

@@ -12,6 +12,7 @@
 
 use crate::hub::Hub;
 use crate::limits::{LINGER, READ_BYTES, READS_PER_TURN_MAX, WRITE_SLICES_MAX};
+use crate::listen::peer_pid;
 use kith_core::{ClientId, Fed, Now, Session};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use std::cell::{Cell, RefCell};
@@ -64,7 +65,7 @@ const FAILED: &str = "failed";
 pub(crate) async fn serve(hub: Rc<Hub>, stream: UnixStream, client: ClientId) {
     let connection = Rc::new(Connection::new(stream, client));
     hub.add(Rc::clone(&connection));
-    tracing::debug!(client = client.serial(), "connected");
+    tracing::debug!(client = client.serial(), pid = connection.pid(), "connected");
     let mut reader = Reader::new(client);
     let mut reason = loop {
         match poll_fn(|cx| connection.turn(&hub, &mut reader, cx)).await {
@@ -74,6 +75,10 @@ pub(crate) async fn serve(hub: Rc<Hub>, stream: UnixStream, client: ClientId) {
             Turn::Over => tokio::task::yield_now().await,
         }
     };
+    if reason == GONE {
+        reader.end(&hub);
+    }
+    hub.warn_of_cut_off(&connection);
     // Who has said all may still wait for replies, and what is queued is still sent to whoever
     // reads it; but nobody is waited for without end.
     connection.lingers.set(true);
@@ -107,6 +112,11 @@ impl Connection {
 
     pub(crate) fn client(&self) -> ClientId {
         self.client
+    }
+
+    /// The process at the other end, as far as it is known.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        peer_pid(&self.stream)
     }
 
     /// Whether its queue is full for the first time; from now on it isn't any more.
@@ -328,6 +338,14 @@ impl Reader {
     /// Tells the broker what is kept. It may be more than there is memory for.
     fn note_kept(&self, hub: &Hub) {
         hub.broker().hold_unfinished(self.session.client(), self.rest.len(), self.stopped);
+    }
+
+    /// Nothing comes any more.
+    fn end(&mut self, hub: &Hub) {
+        self.session.end(&mut hub.broker(), &self.rest);
+        self.rest = Vec::new();
+        self.note_kept(hub);
+        hub.perform();
     }
 
     fn note_stop(&mut self, hub: &Hub) {

@@ -40,6 +40,10 @@ pub struct Totals {
     pub no_responders: u64,
     /// Operations and connections that were refused.
     pub refused: u64,
+    /// Of these, connections that were not let in.
+    pub refused_connections: u64,
+    /// Connections that were closed because of what they said.
+    pub cut_off: u64,
 }
 
 /// What happened, and what there is now.
@@ -194,6 +198,8 @@ impl Broker {
             "replies": totals.replies,
             "no_responders": totals.no_responders,
             "refused": totals.refused,
+            "refused_connections": totals.refused_connections,
+            "cut_off": totals.cut_off,
             "clients": stats.clients,
             "subscriptions": stats.subscriptions,
             "requests_waiting": stats.requests_waiting,

@@ -3,6 +3,7 @@
 use super::will::Will;
 use crate::index::SubscriptionKey;
 use crate::outbox::Outbox;
+use kith_wire::Code;
 use std::collections::BTreeMap;
 
 /// Names one connection. Never used again, even when its place is.
@@ -67,6 +68,8 @@ pub(crate) struct Client {
     pub(crate) closing: bool,
     /// It said goodbye, and is closed for that.
     pub(crate) said_goodbye: bool,
+    /// It is closed for what it said, with this code.
+    pub(crate) cut_off: Option<Code>,
     /// Stands in the list of clients to be flushed.
     pub(crate) flush_due: bool,
     /// The process at the other end, if it is known.
@@ -94,6 +97,7 @@ impl Client {
             unfinished_bytes: 0,
             closing: false,
             said_goodbye: false,
+            cut_off: None,
             flush_due: false,
             pid: None,
             published: 0,

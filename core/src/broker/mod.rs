@@ -123,7 +123,7 @@ impl Broker {
         }
         let clients_max = self.queues.limits.clients_max;
         if clients_max <= self.queues.clients.len() {
-            self.queues.totals.refused += 1;
+            self.count_refused_connection();
             let text = format!("the bus has {clients_max} connections, as many as it may");
             return Err(Refusal::fatal(Code::QuotaClients, text));
         }
@@ -141,11 +141,19 @@ impl Broker {
         Ok(id)
     }
 
+    /// Takes note that a connection was not let in.
+    pub fn count_refused_connection(&mut self) {
+        self.queues.totals.refused += 1;
+        self.queues.totals.refused_connections += 1;
+    }
+
     /// Ends a connection; its will is published, unless it said goodbye. `reason` is for
     /// `bus.client`.
     pub fn disconnect(&mut self, now: Now, id: ClientId, reason: &str) {
         let said_goodbye = self.client(id).is_some_and(|client| client.said_goodbye);
+        let cut_off = self.cut_off(id).map(|code| format!("cut off: {code}"));
         let reason = if said_goodbye { "said goodbye" } else { reason };
+        let reason = cut_off.as_deref().unwrap_or(reason);
         let event = self.client_event(id, "disconnected", Some(reason));
         self.announce_lags(now);
         self.release(id);
@@ -189,6 +197,12 @@ impl Broker {
     #[must_use]
     pub fn is_closing(&self, id: ClientId) -> bool {
         self.client(id).is_none_or(|client| client.closing)
+    }
+
+    /// Why a client was cut off, if it said something after which nothing can be understood.
+    #[must_use]
+    pub fn cut_off(&self, id: ClientId) -> Option<Code> {
+        self.client(id).and_then(|client| client.cut_off)
     }
 
     /// How much has been done since the start: what a session measures its turn by.
@@ -302,6 +316,10 @@ impl Broker {
         let Refusal { code, text, fatal, .. } = refusal;
         if *fatal {
             self.close(id);
+            self.queues.totals.cut_off += 1;
+            if let Some(client) = self.queues.get(id) {
+                client.cut_off = Some(*code);
+            }
         }
         let event = Event::Err { number, code: Some(*code), text, at, fatal: *fatal };
         self.queues.answer(id, &event);

@@ -120,6 +120,12 @@ impl Bus {
         }
     }
 
+    /// Says no more: what was said and not taken is all there will be.
+    pub(crate) fn finish(&mut self, who: Who) {
+        let client = &mut self.clients[who.0];
+        client.session.end(&mut self.broker, &client.unsaid);
+    }
+
     /// Feeds one line.
     pub(crate) fn line(&mut self, who: Who, line: &str) {
         self.feed(who, format!("{line}\n").as_bytes());

@@ -1,7 +1,8 @@
 //! What is on standard error, and what never is: what people say to each other.
 
-use crate::door::{BOTH_IN_TURN, Client, Operation, Publication};
+use crate::door::{BOTH_IN_TURN, BinaryFrames, Client, Connection, Event, Operation, Publication};
 use crate::process::{Daemon, Place};
+use kith_wire::Code;
 
 const CANARY: &str = "canary-7f3a";
 
@@ -72,4 +73,34 @@ fn what_a_client_calls_itself_stays_on_its_line() {
     let is_harmful = |c: char| c.is_control() || "\u{2028}\u{202e}".contains(c);
     assert!(!line.contains(is_harmful), "{line:?}");
     assert_eq!(lines.lines().count(), 2, "{lines}");
+}
+
+#[test]
+fn who_is_turned_away_or_cut_off_is_named_once() {
+    let daemon = Daemon::with("limits.clients_max = 4");
+    let mut watcher = BOTH_IN_TURN.connect(&daemon, 0);
+    let own = format!("pid={}", std::process::id());
+    for _ in 0..3 {
+        let mut noisy = BinaryFrames::new(daemon.dial());
+        noisy.send(None, &Operation::Hello { name: Some("noisy".to_owned()), client: None });
+        noisy.say([0xFF; 4]);
+        let expected = Event::Err { number: None, code: Code::TooLarge, fatal: true };
+        assert_eq!(noisy.receive(), Some(expected));
+    }
+    watcher.wait_for_count("cut_off", 3);
+    watcher.wait_for_count("clients", 1);
+    let text = daemon.process().wait_for_stderr(|text| text.contains("cut off"));
+    let line = text.lines().find(|line| line.contains("cut off")).unwrap();
+    for word in [" WARN ", own.as_str(), "name=\"noisy\"", "code=\"too-large\""] {
+        assert!(line.contains(word), "{word}: {line}");
+    }
+    let _crowd: Vec<_> = (0..10).map(|_| daemon.dial()).collect();
+    watcher.wait_for_count("refused_connections", 7);
+    let text = daemon.process().wait_for_stderr(|text| text.contains("refused a connection"));
+    let line = text.lines().find(|line| line.contains("refused a connection")).unwrap();
+    let uid = format!("uid={}", rustix::process::geteuid().as_raw());
+    for word in [" WARN ", own.as_str(), uid.as_str(), "as many as it may"] {
+        assert!(line.contains(word), "{word}: {line}");
+    }
+    assert_eq!(text.lines().count(), 3, "{text}");
 }

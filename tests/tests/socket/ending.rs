@@ -101,13 +101,24 @@ fn what_was_said_before_leaving_is_carried_out() {
 }
 
 #[test]
-fn a_line_that_is_not_whole_is_not_carried_out() {
+fn a_line_or_frame_that_is_not_whole_is_not_carried_out_and_that_is_told() {
     let daemon = Daemon::start();
     let mut subscriber = Client::new(JsonLines::new(daemon.dial()));
     subscriber.subscribe(1, "self.a");
     let lines = b"{\"op\":\"ping\",\"id\":1}\n{\"op\":\"pub\",\"topic\":\"a\",\"payload\":1}";
     let answers = String::from_utf8(say_all(daemon.dial(), lines)).unwrap();
-    assert!(answers.starts_with("{\"op\":\"ok\",\"id\":1}\n"), "{answers}");
+    let (ok, err) = answers.split_once('\n').unwrap();
+    assert_eq!(ok, "{\"op\":\"ok\",\"id\":1}");
+    assert!(err.starts_with("{\"op\":\"err\",\"code\":\"bad-frame\",\"text\":\""), "{err}");
+    assert!(err.ends_with(&format!(",\"at\":{}}}\n", lines.len())), "{err}");
+    let frames = [b"KTH\x01".as_slice(), &frame(0x04, 0, [1, 0], 7, b"a1")[..13]].concat();
+    let mut stream = daemon.dial();
+    stream.write_all(&frames).unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+    let mut client = BinaryFrames::silent(stream);
+    let expected = Event::Err { number: None, code: Code::BadFrame, fatal: false };
+    assert_eq!(client.receive(), Some(expected));
+    assert_eq!(client.receive(), None);
     assert_eq!(subscriber.pending(), []);
 }
 

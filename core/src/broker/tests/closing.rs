@@ -142,3 +142,57 @@ fn more_written_than_was_staged_confuses_nothing() {
     bus.line(alice, "{\"op\":\"ping\",\"id\":2}");
     assert_eq!(bus.hears(alice), ["ok 2"]);
 }
+
+#[test]
+fn who_is_cut_off_is_named_with_the_reason() {
+    let mut bus = Bus::new(small());
+    let (alice, bob) = (bus.json(), bus.json());
+    bus.subscribed(bob, 1, "self.bus.client");
+    assert_eq!(bus.broker.cut_off(bus.id(alice)), None);
+    let max = kith_wire::limits::line_bytes_max(bus.broker.limits().payload_bytes_max);
+    bus.feed(alice, &vec![b'{'; max + 1]);
+    assert_eq!(bus.broker.cut_off(bus.id(alice)), Some(Code::TooLarge));
+    bus.cut(alice);
+    let heard = bus.hear(bob);
+    let payload = String::from_utf8_lossy(&heard.last().unwrap().message().payload);
+    assert!(payload.contains("\"reason\":\"cut off: too-large\""), "{payload}");
+    let totals = bus.broker.stats().totals;
+    assert_eq!((totals.refused, totals.cut_off, totals.refused_connections), (1, 1, 0));
+    assert_eq!(bus.broker.cut_off(bus.id(alice)), None);
+}
+
+#[test]
+fn what_waits_for_who_is_gone_is_forgotten_and_what_it_said_counts() {
+    for framing in FRAMINGS {
+        let mut bus = Bus::new(small_queue(3));
+        let (alice, bob) = (bus.join(framing), bus.json());
+        bus.subscribed(alice, 1, "self.a");
+        bus.subscribed(bob, 1, "self.b");
+        bus.subscribed(bob, 2, "self.gone");
+        bus.say(alice, 0, Operation::Will(publication("gone", "1")));
+        for _ in 0..5 {
+            bus.publish(bob, "a", "1");
+        }
+        // It asks until it has to wait for somebody to read the answers.
+        let ping = bus.encode(alice, 7, Operation::Ping);
+        let last = bus.encode(alice, 0, publish(publication("b", "2")));
+        let waiting = bus.feed(alice, &[ping.repeat(40_000), last].concat());
+        let id = bus.id(alice);
+        assert!(waiting > 0 && bus.broker.is_choked(id));
+        assert_eq!(bus.broker.stats().queued_messages, 3);
+        // Its socket turns out to be broken; what it said is read to its end all the same.
+        while bus.broker.is_choked(id) {
+            bus.broker.discard_output(id);
+            assert!(!bus.broker.has_output(id) && !bus.broker.is_choked(id));
+            bus.feed(alice, b"");
+        }
+        assert_eq!(bus.broker.usage(id).unwrap().queued_bytes, 0);
+        assert_eq!(bus.hears(bob), ["msg 1 b 2"]);
+        bus.cut(alice);
+        assert_eq!(bus.hears(bob), ["msg 2 gone 1"]);
+        let stats = bus.broker.stats();
+        assert_eq!((stats.clients, stats.queued_messages, stats.queued_bytes), (1, 0, 0));
+        bus.cut(bob);
+        assert_eq!(bus.broker.residue(), 0);
+    }
+}

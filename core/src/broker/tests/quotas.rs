@@ -65,7 +65,8 @@ fn the_bus_has_so_many_connections() {
     let (alice, _bob) = (bus.json(), bus.json());
     let refusal = bus.broker.connect(bus.now).unwrap_err();
     assert_eq!((refusal.code, refusal.fatal), (Code::QuotaClients, true));
-    assert_eq!(bus.broker.stats().totals.refused, 1);
+    let totals = bus.broker.stats().totals;
+    assert_eq!((totals.refused, totals.refused_connections, totals.cut_off), (1, 1, 0));
     bus.cut(alice);
     assert!(bus.broker.connect(bus.now).is_ok());
 }

@@ -137,3 +137,51 @@ fn a_frame_may_name_the_default_protocol() {
     bus.feed(bob, &frame.repeat(2));
     assert_eq!(bus.hears(alice), ["msg 1 a 4", "msg 1 a 4"]);
 }
+
+#[test]
+fn what_is_not_whole_at_the_end_is_told() {
+    let line: &[u8] = b"{\"op\":\"ping\",\"id\":1}\n";
+    let frame: &[u8] = b"KTH\x01\x08\0\0\0\x08\0\0\0\x01\0\0\0";
+    for (framing, session, first) in [(Framing::JsonLines, line, 1), (Framing::Binary, frame, 4)] {
+        for end in 0..=session.len() {
+            // Until it is told, the answer is a line.
+            let answered = if end < first { Framing::JsonLines } else { framing };
+            let mut bus = Bus::new(small());
+            let alice = bus.raw(answered);
+            bus.feed(alice, &session[..end]);
+            bus.finish(alice);
+            let heard = bus.hear(alice);
+            match &heard[..] {
+                [] => assert!(end == 0 || (framing == Framing::Binary && end == first)),
+                [Heard::Ok { number: 1, .. }] => assert_eq!(end, session.len()),
+                [Heard::Err { number: None, code, at: Some(at), fatal: false, text }] => {
+                    assert!(0 < end && end < session.len() && text.contains("ended"), "{text}");
+                    assert_eq!((code.as_str(), *at), ("bad-frame", end as u64));
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn the_end_of_an_empty_line_or_of_who_is_cut_off_is_no_error() {
+    let mut bus = Bus::new(small());
+    let alice = bus.json();
+    bus.feed(alice, b"{\"op\":\"ping\",\"id\":1}\n\r");
+    bus.finish(alice);
+    assert_eq!(bus.hears(alice), ["ok 1"]);
+    // The first byte of a frame's length is no CR.
+    let dave = bus.binary();
+    bus.feed(dave, b"\r");
+    bus.finish(dave);
+    assert_eq!(bus.hears(dave), ["err - bad-frame"]);
+    let bob = bus.json();
+    bus.feed(bob, b"what");
+    bus.finish(bob);
+    assert_eq!(bus.hears(bob), ["err - bad-frame fatal"]);
+    let carol = bus.json();
+    bus.feed(carol, b"{\"op\":\"bye\",\"id\":1}\n{\"op\"");
+    bus.finish(carol);
+    assert_eq!(bus.hears(carol), ["ok 1"]);
+}
