@@ -91,7 +91,7 @@ pub(crate) fn frame(kind: u8, flags: u8, [a, b]: [u8; 2], number: u32, body: &[u
     bytes
 }
 
-fn operation_frame(number: u32, operation: &Operation) -> Vec<u8> {
+pub(super) fn operation_frame(number: u32, operation: &Operation) -> Vec<u8> {
     let byte = |text: &str| u8::try_from(text.len()).unwrap();
     match operation {
         Operation::Bye => frame(0x09, 0, [0, 0], number, &[]),

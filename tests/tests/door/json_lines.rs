@@ -84,7 +84,7 @@ impl Connection for JsonLines {
 }
 
 /// The line of an operation, with its line feed.
-fn line(number: Option<u32>, operation: &Operation) -> String {
+pub(super) fn line(number: Option<u32>, operation: &Operation) -> String {
     let mut fields = match operation {
         Operation::Bye => json!({"op": "bye"}),
         Operation::Hello { name, client } => {

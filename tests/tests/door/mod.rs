@@ -18,7 +18,7 @@ mod words;
 pub(crate) use binary_frames::{BinaryFrames, Frame, frame};
 pub(crate) use client::Client;
 pub(crate) use json_lines::JsonLines;
-pub(crate) use socket::{BINARY_FRAMES, BOTH_IN_TURN, JSON_LINES};
+pub(crate) use socket::{BINARY_FRAMES, BOTH_IN_TURN, FRAMINGS, Framing, JSON_LINES};
 pub(crate) use words::{Delivery, Event, Operation, Publication, Subscription, new_id};
 
 /// A way into a bus.

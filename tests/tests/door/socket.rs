@@ -3,7 +3,7 @@
 //! The last has one connection speak JSON lines, the next binary frames, and so on; so whatever one
 //! client of a test says in one framing, another hears in the other.
 
-use super::{BinaryFrames, Bus, Client, Door, JsonLines};
+use super::{BinaryFrames, Bus, Client, Door, JsonLines, Operation, binary_frames, json_lines};
 use crate::process::{Daemon, PATIENCE};
 use std::cell::Cell;
 use std::io::{ErrorKind, Read, Write};
@@ -15,11 +15,14 @@ pub(crate) struct SocketDoor {
     framings: &'static [Framing],
 }
 
-#[derive(Clone, Copy)]
-enum Framing {
+/// One of the two ways to speak to the socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Framing {
     JsonLines,
     BinaryFrames,
 }
+
+pub(crate) const FRAMINGS: [Framing; 2] = [Framing::JsonLines, Framing::BinaryFrames];
 
 pub(crate) const JSON_LINES: SocketDoor = SocketDoor { framings: &[Framing::JsonLines] };
 pub(crate) const BINARY_FRAMES: SocketDoor = SocketDoor { framings: &[Framing::BinaryFrames] };
@@ -32,13 +35,44 @@ struct SocketBus {
     connections: Cell<usize>,
 }
 
+impl Framing {
+    /// What is said before the first operation.
+    pub(crate) fn greeting(self) -> &'static [u8] {
+        match self {
+            Self::JsonLines => b"",
+            Self::BinaryFrames => b"KTH\x01",
+        }
+    }
+
+    /// The bytes of an operation.
+    pub(crate) fn bytes(self, number: Option<u32>, operation: &Operation) -> Vec<u8> {
+        match self {
+            Self::JsonLines => json_lines::line(number, operation).into_bytes(),
+            Self::BinaryFrames => binary_frames::operation_frame(number.unwrap_or(0), operation),
+        }
+    }
+
+    /// A client on a connection that has been greeted already.
+    pub(crate) fn client(self, stream: UnixStream) -> Client {
+        match self {
+            Self::JsonLines => Client::new(JsonLines::new(stream)),
+            Self::BinaryFrames => Client::new(BinaryFrames::silent(stream)),
+        }
+    }
+
+    /// A client on a new connection.
+    pub(crate) fn connect(self, daemon: &Daemon) -> Client {
+        match self {
+            Self::JsonLines => Client::new(JsonLines::new(daemon.dial())),
+            Self::BinaryFrames => Client::new(BinaryFrames::new(daemon.dial())),
+        }
+    }
+}
+
 impl SocketDoor {
     /// A connection to a daemon that runs already: the `nth`.
     pub(crate) fn connect(self, daemon: &Daemon, nth: usize) -> Client {
-        match self.framings[nth % self.framings.len()] {
-            Framing::JsonLines => Client::new(JsonLines::new(daemon.dial())),
-            Framing::BinaryFrames => Client::new(BinaryFrames::new(daemon.dial())),
-        }
+        self.framings[nth % self.framings.len()].connect(daemon)
     }
 }
 

@@ -31,7 +31,7 @@ fn a_thousand_that_come_and_go_leave_nothing_behind() {
         }
     }
     scene.wait_until_alone();
-    assert_eq!(scene.count("subscriptions"), 1);
+    assert_eq!(scene.count("subscriptions"), 2);
     assert_eq!(files(&scene), before);
     scene.end(8 << 10);
 }

@@ -1,25 +1,10 @@
 //! What is no protocol at all, is too long, or breaks off.
 
-use super::Scene;
-use crate::door::{BOTH_IN_TURN, frame};
-use std::io::{ErrorKind, Read, Write};
+use super::{Scene, say};
+use crate::door::{BOTH_IN_TURN, Event, FRAMINGS, Framing, Operation, frame};
+use kith_wire::Code;
+use std::io::Write;
 use std::net::Shutdown;
-use std::os::unix::net::UnixStream;
-
-/// Says this, as far as the daemon listens, and returns what it says to the end. `ends` is whether
-/// to say that nothing more comes: else the daemon has to end the connection by itself.
-fn say(mut stream: UnixStream, bytes: &[u8], ends: bool) -> Vec<u8> {
-    // It may have been cut off already.
-    let _ = stream.write_all(bytes);
-    if ends {
-        let _ = stream.shutdown(Shutdown::Write);
-    }
-    let mut heard = Vec::new();
-    match stream.read_to_end(&mut heard) {
-        Err(error) if error.kind() != ErrorKind::ConnectionReset => panic!("{error}"),
-        _ => heard,
-    }
-}
 
 /// Numbers that look random and are the same each time (xorshift64, Marsaglia 2003).
 struct Noise(u64);
@@ -87,61 +72,6 @@ fn noise_ends_in_an_error() {
 }
 
 #[test]
-fn an_endless_line_is_cut_off_at_the_limit() {
-    let mut scene = Scene::new("limits.payload_bytes_max = '64 KiB'");
-    let limit = 65_536 + 65_536 / 3 + 16_384;
-    for (length, is_cut_off) in [(limit, false), (limit + 1, true), (50 << 20, true)] {
-        let mut line = b"{\"op\":\"ping\",\"id\":1}".to_vec();
-        line.resize(length, b' ');
-        if !is_cut_off {
-            line.push(b'\n');
-        }
-        let heard = say(scene.daemon.dial(), &line, !is_cut_off);
-        let heard = String::from_utf8(heard).unwrap();
-        if is_cut_off {
-            let is_named = heard.contains("\"code\":\"too-large\"") && heard.contains(",\"at\":0,");
-            assert!(is_named && heard.contains("\"fatal\":true"), "{length}: {heard}");
-        } else {
-            assert_eq!(heard, "{\"op\":\"ok\",\"id\":1}\n");
-        }
-        scene.talk();
-    }
-    scene.end(4 << 10);
-}
-
-#[test]
-fn a_frame_over_the_limit_is_not_waited_for() {
-    let mut scene = Scene::new("");
-    for length in [16_777_216_u32 + 16_384 + 1, 1 << 30, u32::MAX] {
-        let bytes = [b"KTH\x01".as_slice(), &length.to_le_bytes()].concat();
-        let heard = say(scene.daemon.dial(), &bytes, false);
-        // The magic, then ERR (0x82), fatal, with the offset of the length, `too-large` (12).
-        assert_eq!(&heard[..4], b"KTH\x01");
-        assert_eq!((heard[8], heard[9] & 0x03), (0x82, 0x03), "{heard:?}");
-        assert_eq!((heard[16], heard[18]), (12, 4), "{heard:?}");
-        scene.talk();
-    }
-    scene.end(0);
-}
-
-#[test]
-fn a_frame_that_only_promises_takes_no_memory() {
-    let mut scene = Scene::new("");
-    let promises: Vec<_> = (0..200)
-        .map(|_| {
-            let mut stream = scene.daemon.dial();
-            let length = 16_777_216_u32.to_le_bytes();
-            stream.write_all(&[b"KTH\x01".as_slice(), &length, &[4]].concat()).unwrap();
-            stream
-        })
-        .collect();
-    scene.publisher.wait_for_count("clients", 202);
-    scene.talk();
-    drop(promises);
-    scene.end(8 << 10);
-}
-
-#[test]
 fn nesting_is_no_way_to_the_end_of_the_stack() {
     let mut scene = Scene::new("");
     for open in ["[", "{\"a\":", "[[],"] {
@@ -161,26 +91,40 @@ fn nesting_is_no_way_to_the_end_of_the_stack() {
     scene.end(16 << 10);
 }
 
-/// Everything that a short session says, and what is answered.
-fn sessions() -> [Vec<u8>; 2] {
-    let lines = concat!(
+/// What a short session says, piece by piece: after each, all that was said is whole.
+fn session(framing: Framing) -> Vec<Vec<u8>> {
+    let lines = [
         "{\"op\":\"hello\",\"id\":1,\"name\":\"short\"}\r\n",
         "{\"op\":\"sub\",\"id\":2,\"pattern\":\"self.short\"}\n",
         "{\"op\":\"pub\",\"id\":3,\"topic\":\"short\",\"payload\":{\"ä\":[1,\"\\n\"]}}\n",
         "{\"op\":\"will\",\"id\":4,\"topic\":\"will\",\"payload_b64\":\"MQ==\"}\n",
         "{\"op\":\"req\",\"id\":5,\"topic\":\"nobody\",\"payload\":1}\n",
         "{\"op\":\"bye\",\"id\":6}\n",
-    );
-    let frames = [
-        b"KTH\x01".to_vec(),
-        frame(0x01, 0, [5, 16], 1, b"short0123456789abcdef"),
-        frame(0x02, 0, [0, 0], 2, b"self.short"),
-        frame(0x04, 1, [5, 5], 3, b"shortx-raw\x04\0\x06\x01\0\0\0\xff"),
-        frame(0x06, 0, [4, 0], 4, b"will1"),
-        frame(0x05, 0, [6, 0], 5, b"nobody1"),
-        frame(0x09, 0, [0, 0], 6, b""),
     ];
-    [lines.as_bytes().to_vec(), frames.concat()]
+    match framing {
+        Framing::JsonLines => lines.map(Vec::from).to_vec(),
+        Framing::BinaryFrames => vec![
+            b"KTH\x01".to_vec(),
+            frame(0x01, 0, [5, 16], 1, b"short0123456789abcdef"),
+            frame(0x02, 0, [0, 0], 2, b"*/self.short"),
+            frame(0x04, 1, [5, 5], 3, b"shortx-raw\x04\0\x06\x01\0\0\0\xff"),
+            frame(0x06, 0, [4, 0], 4, b"will1"),
+            frame(0x05, 0, [6, 0], 5, b"nobody1"),
+            frame(0x09, 0, [0, 0], 6, b""),
+        ],
+    }
+}
+
+/// What is heard to the end by who says this and shuts down its writing side.
+fn heard_by(scene: &Scene, framing: Framing, bytes: &[u8]) -> Vec<Event> {
+    let mut stream = scene.daemon.dial();
+    stream.write_all(bytes).unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+    // Before the magic is whole, what is answered is a line.
+    let is_known = framing.greeting().len() <= bytes.len();
+    let framing = if is_known { framing } else { Framing::JsonLines };
+    let mut client = framing.client(stream);
+    std::iter::from_fn(|| client.next_or_end()).collect()
 }
 
 #[test]
@@ -188,11 +132,18 @@ fn a_session_may_break_off_at_every_byte() {
     let mut scene = Scene::new("");
     let mut heir = BOTH_IN_TURN.connect(&scene.daemon, 0);
     heir.subscribe(1, "self.will");
-    for session in sessions() {
+    for framing in FRAMINGS {
+        let pieces = session(framing);
+        let session = pieces.concat();
+        let length = |count: usize| pieces[..count].concat().len();
+        let whole: Vec<usize> = (0..=pieces.len()).map(length).collect();
         let mut before = 0;
         for end in 0..=session.len() {
             // Once with a half that stays open for the answers, once without a word.
-            let heard = say(scene.daemon.dial(), &session[..end], true);
+            let mut heard = heard_by(&scene, framing, &session[..end]);
+            let told = Event::Err { number: None, code: Code::BadFrame, fatal: false };
+            let was_told = heard.pop_if(|last| *last == told).is_some();
+            assert_eq!(was_told, !whole.contains(&end), "{framing:?}, {end}: {heard:?}");
             assert!(heard.len() >= before, "more that was said is no less that is answered");
             before = heard.len();
             let mut stream = scene.daemon.dial();
@@ -202,6 +153,8 @@ fn a_session_may_break_off_at_every_byte() {
                 scene.talk();
             }
         }
+        // An answer to each, and the message.
+        assert_eq!(before, 7);
         scene.publisher.wait_for_count("clients", 3);
         let wills = heir.pending_payloads(1);
         assert!(wills.len() > 10, "who ends after its will and before its goodbye leaves it");
@@ -209,4 +162,32 @@ fn a_session_may_break_off_at_every_byte() {
     }
     drop(heir);
     scene.end(4 << 10);
+}
+
+#[test]
+fn a_name_that_would_harm_who_reads_it_is_refused() {
+    let mut scene = Scene::new("");
+    let long = "x".repeat(1 << 20);
+    let names = ["", "a\nb", "a\r{\"op\":\"msg\"}", "\0", "\x1b[2J", "\u{7f}", "\u{9b}2J"];
+    for framing in FRAMINGS {
+        let mut culprit = scene.culprit(framing);
+        let longest = [&long[..65], &long[..255], &long];
+        for name in names.iter().chain(&longest) {
+            // A binary frame has no room to say that much, nor a way to say nothing at all.
+            let is_sayable = (1..256).contains(&name.len());
+            if is_sayable || framing == Framing::JsonLines {
+                let hello = Operation::Hello { name: Some((*name).to_owned()), client: None };
+                assert_eq!(culprit.refused(&hello), Code::BadField, "{framing:?}, {name:.99?}");
+            }
+        }
+        assert_eq!(scene.culprits().len(), 1, "it keeps the name that it had");
+        scene.talk();
+    }
+    // In a frame, the lengths of name and id are what lies.
+    for [a, b] in [[255, 0], [5, 16], [0, 15], [3, 1]] {
+        let bytes = [b"KTH\x01".as_slice(), &frame(0x01, 0, [a, b], 1, b"name")].concat();
+        let heard = heard_by(&scene, Framing::BinaryFrames, &bytes);
+        assert!(matches!(heard[..], [Event::Err { fatal: false, .. }]), "{a}, {b}: {heard:?}");
+    }
+    scene.end(16 << 10);
 }

@@ -1,77 +1,16 @@
-//! Connections that don't read, don't end, or say one byte at a time.
+//! Connections that don't read: answers, messages, replies, kept values.
 
-use super::Scene;
-use crate::door::{BinaryFrames, Client, Connection, Event, JsonLines, frame};
-use std::io::{ErrorKind, Write};
+use super::{CULPRIT, SMALL_QUEUE, Scene};
+use crate::door::{
+    Client, Event, FRAMINGS, Framing, JsonLines, Operation, Publication, Subscription,
+};
 use std::os::unix::net::UnixStream;
-
-/// A queue in which a few messages fit.
-const SMALL_QUEUE: &str =
-    "[limits]\npayload_bytes_max = '64 KiB'\nqueue_bytes_max = '256 KiB'\nclients_max = 100\n";
-
-#[test]
-fn one_byte_at_a_time_is_slow_and_nothing_else() {
-    let mut scene = Scene::new("");
-    let session = b"{\"op\":\"sub\",\"id\":1,\"pattern\":\"self.slow\"}\n\
-                    {\"op\":\"pub\",\"id\":2,\"topic\":\"slow\",\"payload\":\"1\"}\n";
-    let mut lines = JsonLines::new(scene.daemon.dial());
-    let frames = [frame(0x02, 0, [0, 0], 1, b"self.slow"), frame(0x04, 0, [4, 0], 2, b"slow\"2\"")];
-    let frames = [b"KTH\x01".as_slice(), &frames.concat()].concat();
-    let mut binary = BinaryFrames::silent(scene.daemon.dial());
-    for at in 0..session.len().max(frames.len()) {
-        if let Some(byte) = session.get(at) {
-            lines.say([*byte]);
-        }
-        if let Some(byte) = frames.get(at) {
-            binary.say([*byte]);
-        }
-        scene.talk();
-    }
-    for client in [&mut lines as &mut dyn Connection, &mut binary] {
-        assert!(matches!(client.receive(), Some(Event::Ok { number: 1, .. })));
-        let next_two = [client.receive().unwrap(), client.receive().unwrap()];
-        assert!(next_two.iter().any(|event| event.answers() == Some(2)), "{next_two:?}");
-    }
-    drop((lines, binary));
-    scene.end(4 << 10);
-}
-
-/// Writes this over and over until the daemon reads no more, with the neighbour talking whenever
-/// it has to wait. Returns how many times it was written whole.
-fn flood(scene: &mut Scene, stream: &UnixStream, bytes: &[u8], times_max: usize) -> usize {
-    /// So many turns of everybody else without any progress are no accident.
-    const TURNS: usize = 50;
-    let mut stream = stream;
-    stream.set_nonblocking(true).unwrap();
-    let mut written = 0;
-    let mut turns = 0;
-    while turns < TURNS && written < times_max * bytes.len() {
-        match stream.write(&bytes[written % bytes.len()..]) {
-            Ok(some) => {
-                written += some;
-                turns = 0;
-            }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                scene.talk();
-                turns += 1;
-            }
-            Err(error) => panic!("{error}"),
-        }
-    }
-    stream.set_nonblocking(false).unwrap();
-    // What was begun is ended, so that the answers can be counted; for that somebody has to read.
-    let rest = (bytes.len() - written % bytes.len()) % bytes.len();
-    let mut writer = stream.try_clone().unwrap();
-    let tail = bytes[bytes.len() - rest..].to_vec();
-    std::thread::spawn(move || writer.write_all(&tail));
-    written.div_ceil(bytes.len())
-}
 
 #[test]
 fn who_does_not_read_its_answers_is_not_read_from() {
     let mut scene = Scene::new("");
     let stream = scene.daemon.dial();
-    let asked = flood(&mut scene, &stream, b"{\"op\":\"ping\",\"id\":1}\n", 10_000_000);
+    let asked = scene.flood(&stream, b"{\"op\":\"ping\",\"id\":1}\n", 10_000_000);
     assert!(asked < 200_000, "the daemon goes on reading: {asked} pings");
     scene.talk();
     // It gets every single answer as soon as it reads, and is a client like any other.
@@ -85,63 +24,147 @@ fn who_does_not_read_its_answers_is_not_read_from() {
     scene.end(8 << 10);
 }
 
+/// Reads until so many messages have come or are known to be lost, and returns how many were lost.
+fn missed(client: &mut Client, total: u64) -> u64 {
+    let (mut received, mut missed) = (0, 0);
+    while received + missed < total {
+        match client.next() {
+            Event::Message { .. } => received += 1,
+            Event::Lag { count, .. } => missed += count,
+            Event::Welcome { .. } | Event::Ok { .. } => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(received + missed, total);
+    missed
+}
+
+fn subscribe(pattern: &str) -> Operation {
+    Operation::Subscribe(Subscription::to(pattern))
+}
+
+/// A JSON string of so many bytes.
+fn text(bytes: usize) -> String {
+    format!("\"{}\"", "x".repeat(bytes - 2))
+}
+
 #[test]
 fn who_does_not_read_its_messages_costs_its_queue_and_no_more() {
     let mut scene = Scene::new(SMALL_QUEUE);
-    let mut deaf: Vec<Client> = (0..10)
-        .map(|nth| {
-            let mut client = crate::door::BOTH_IN_TURN.connect(&scene.daemon, nth);
-            client.subscribe(1, "self.flood");
-            client
-        })
+    let asked = [(1, subscribe("self.flood"))];
+    let deaf: Vec<(Framing, UnixStream)> = FRAMINGS
+        .repeat(5)
+        .into_iter()
+        .map(|framing| (framing, scene.silent_culprit(framing, &asked)))
         .collect();
     // It hears itself as well, and never reads.
-    let stream = scene.daemon.dial();
-    (&stream).write_all(b"{\"op\":\"sub\",\"id\":1,\"pattern\":\"self.flood\"}\n").unwrap();
-    let line =
-        format!("{{\"op\":\"pub\",\"topic\":\"flood\",\"payload\":\"{}\"}}\n", "x".repeat(10_000));
-    let published = flood(&mut scene, &stream, line.as_bytes(), 3_000);
+    let own = scene.silent_culprit(Framing::JsonLines, &asked);
+    scene.publisher.wait_for_count("subscriptions", 2 + 11);
+    let publish = Operation::Publish(Publication::json("flood", &text(10_000)));
+    let published = scene.flood(&own, &Framing::JsonLines.bytes(None, &publish), 3_000);
     assert_eq!(published, 3_000, "a publisher is not held up by those who don't read");
-    scene.talk();
-    let missed = |client: &mut Client| {
-        let (mut received, mut missed) = (0, 0);
-        while received + missed < 3_000 {
-            match client.next() {
-                Event::Message { .. } => received += 1,
-                Event::Lag { count, .. } => missed += count,
-                other => panic!("{other:?}"),
-            }
-        }
-        assert_eq!(received + missed, 3_000);
-        missed
-    };
-    for client in &mut deaf {
-        assert!(missed(client) > 2_000, "30 MB do not fit into 256 KiB");
+    let is_done = |one: &serde_json::Value| one["published"] == 3_000;
+    scene.wait_for_culprits(|culprits| culprits.iter().any(is_done));
+    // Whoever looks sees who it is, and the log says so once for each.
+    let culprits = scene.culprits();
+    assert_eq!(culprits.len(), 11);
+    for culprit in culprits {
+        assert!(culprit["dropped"].as_u64() > Some(2_000), "{culprit}");
+        assert_eq!(culprit["lagging"], true);
     }
-    drop((deaf, stream));
+    let log = scene.daemon.process().stderr();
+    let named = log.lines().filter(|line| line.contains("fast enough"));
+    assert_eq!(named.filter(|line| line.contains(&format!("name=\"{CULPRIT}\""))).count(), 11);
+    // As soon as one reads, it is told what it lost, and so is who asks about lag.
+    scene.subscriber.subscribe(9, "self.bus.lag");
+    for (framing, stream) in deaf {
+        assert!(missed(&mut framing.client(stream), 3_000) > 2_000, "it does not fit into 256 KiB");
+        let lag = scene.subscriber.message_on(9).value();
+        assert_eq!((&lag["name"], &lag["pattern"]), (&CULPRIT.into(), &"self.flood".into()));
+        assert!(lag["count"].as_u64() > Some(2_000), "{lag}");
+        scene.talk();
+    }
+    scene.subscriber.done(&Operation::Unsubscribe(9));
+    drop(own);
     // Eleven queues, each doubled by its growth, and what is on its way.
     scene.end(11 * 2 * 256 + (4 << 10));
 }
 
 #[test]
-fn who_asks_without_end_is_told_no_and_others_are_not() {
-    let mut scene = Scene::new("[limits]\nsubscriptions_max = 1000\nrequests_max = 100\n");
-    let mut greedy = JsonLines::new(scene.daemon.dial());
-    let mut refused = 0;
-    for id in 1..=3_000 {
-        greedy.say(format!("{{\"op\":\"sub\",\"id\":{id},\"pattern\":\"self.greedy.{id}\"}}\n"));
-        match greedy.receive() {
-            Some(Event::Ok { .. }) => assert!(id <= 1_000),
-            Some(Event::Err { fatal: false, .. }) => refused += 1,
-            other => panic!("{other:?}"),
+fn who_does_not_read_its_replies_gets_some_and_for_the_others_an_error() {
+    let mut scene = Scene::new(SMALL_QUEUE);
+    let mut responder = Framing::BinaryFrames.connect(&scene.daemon);
+    responder.subscribe(1, "self.what");
+    for framing in FRAMINGS {
+        let request = |_| Operation::Request {
+            publication: Publication::json("what", "1"),
+            timeout_ms: Some(60_000),
+        };
+        let asked: Vec<(u32, Operation)> = (1..=500).map(|id| (id, request(id))).collect();
+        let stream = scene.silent_culprit(framing, &asked);
+        for _ in 0..500 {
+            let question = responder.message_on(1);
+            let answer = responder.reply(&question, &text(10_000));
+            assert!(matches!(answer, Event::Ok { .. }), "who answers is not to blame: {answer:?}");
         }
-        if id % 500 == 0 {
-            scene.talk();
+        scene.talk();
+        let mut culprit = framing.client(stream);
+        let (mut replied, mut busy) = (0, 0);
+        for id in 1..=500 {
+            match culprit.answer(id) {
+                Event::Reply { .. } => replied += 1,
+                Event::Err { code: kith_wire::Code::Busy, fatal: false, .. } => busy += 1,
+                other => panic!("{other:?}"),
+            }
         }
+        assert!(replied > 20 && busy > 400, "{framing:?}: {replied} replies, {busy} errors");
     }
-    assert_eq!(refused, 2_000);
-    drop(greedy);
-    scene.wait_until_alone();
-    assert_eq!(scene.count("subscriptions"), 1);
-    scene.end(4 << 10);
+    drop(responder);
+    scene.end(8 << 10);
+}
+
+#[test]
+fn who_does_not_read_kept_values_is_told_how_many_it_missed() {
+    let mut scene = Scene::new(SMALL_QUEUE);
+    let mut keeper = Framing::JsonLines.connect(&scene.daemon);
+    for topic in 0..200 {
+        let value = Publication::json(&format!("kept.{topic}"), &text(1_000));
+        keeper.publish_it(value.retained());
+    }
+    for framing in FRAMINGS {
+        let all = || Operation::Subscribe(Subscription::to("self.kept.*").with_retained());
+        let asked: Vec<(u32, Operation)> = (1..=50).map(|id| (id, all())).collect();
+        let stream = scene.silent_culprit(framing, &asked);
+        scene.publisher.wait_for_count("subscriptions", 2 + 50);
+        scene.talk();
+        let lost = missed(&mut framing.client(stream), 50 * 200);
+        assert!(lost > 9_000, "10 MB do not fit into 256 KiB: {lost}");
+        scene.wait_until_others(1);
+    }
+    drop(keeper);
+    scene.end(8 << 10);
+}
+
+/// Many queues that nobody reads, filled with the largest messages: so much memory and no more.
+fn fill_queues(deaf: usize, budget_kib: u64) {
+    let mut scene = Scene::new(SMALL_QUEUE);
+    let asked = [(1, subscribe("self.flood"))];
+    let streams: Vec<UnixStream> =
+        (0..deaf).map(|nth| scene.silent_culprit(FRAMINGS[nth % FRAMINGS.len()], &asked)).collect();
+    scene.publisher.wait_for_count("subscriptions", 2 + deaf as u64);
+    let mut loud = scene.culprit(Framing::BinaryFrames);
+    for round in 0..40 {
+        // Each with a body of its own, so that no two messages share it.
+        let size = 60_000 + round;
+        loud.publish("flood", &text(size));
+        scene.talk();
+    }
+    drop((streams, loud));
+    scene.end(budget_kib);
+}
+
+#[test]
+fn many_queues_that_nobody_reads_have_a_bound() {
+    // Today: as many queues as there are connections, each with its growth.
+    fill_queues(90, 90 * 2 * 256 + (8 << 10));
 }

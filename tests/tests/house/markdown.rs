@@ -2,22 +2,22 @@
 
 /// One table.
 #[derive(Debug)]
-pub(super) struct Table {
+pub(crate) struct Table {
     /// What stands in its first row, cell by cell.
-    pub(super) header: Vec<String>,
+    pub(crate) header: Vec<String>,
     /// The other rows: line in the document, counted from 1, and cells.
-    pub(super) rows: Vec<(usize, Vec<String>)>,
+    pub(crate) rows: Vec<(usize, Vec<String>)>,
 }
 
 impl Table {
     /// Whether its first columns are called `names`.
-    pub(super) fn begins_with(&self, names: &[&str]) -> bool {
+    pub(crate) fn begins_with(&self, names: &[&str]) -> bool {
         self.header.iter().zip(names).filter(|(cell, name)| cell == name).count() == names.len()
     }
 }
 
 /// All tables of `document`, from top to bottom.
-pub(super) fn tables(document: &str) -> Vec<Table> {
+pub(crate) fn tables(document: &str) -> Vec<Table> {
     let mut found: Vec<Table> = Vec::new();
     let mut is_inside = false;
     for (at, line) in document.lines().enumerate() {

@@ -15,7 +15,7 @@ mod essay;
 mod leftovers;
 mod length;
 mod limits;
-mod markdown;
+pub(crate) mod markdown;
 mod orphans;
 mod programs;
 mod protocol;
