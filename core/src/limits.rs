@@ -135,6 +135,9 @@ pub(crate) const ERRORS_IN_A_ROW_MAX: u32 = 64;
 /// Targets of publishes, and kept values looked at, after which a session lets others have their
 /// turn: some two milliseconds.
 pub(crate) const WORK_PER_FEED_MAX: u64 = 4096;
+/// What an operation counts for itself: to decode one and to answer it takes as long as to queue
+/// a message for two.
+pub(crate) const OPERATION_WORK: u64 = 2;
 /// Bytes of a will's payload: it says that somebody is gone, and waits in memory until then.
 pub(crate) const WILL_BYTES_MAX: usize = 64 << 10;
 /// Subscriptions from which the index is worth looking ahead in: fewer fit the processor's caches.

@@ -57,8 +57,20 @@ impl Session {
 
     /// Takes in what was read: what was left of the last time, and what came since.
     pub fn feed(&mut self, broker: &mut Broker, now: Now, bytes: &[u8]) -> Fed {
+        self.feed_within(broker, now, bytes, WORK_PER_FEED_MAX)
+    }
+
+    /// The same, with no more work than this before others have their turn: a publish counts its
+    /// targets, a subscription the kept values that it looks at, and each operation something.
+    pub fn feed_within(
+        &mut self,
+        broker: &mut Broker,
+        now: Now,
+        bytes: &[u8],
+        work_max: u64,
+    ) -> Fed {
         let mut fed = Fed::default();
-        let work_max = broker.work().saturating_add(WORK_PER_FEED_MAX);
+        let work_max = broker.work().saturating_add(work_max.min(WORK_PER_FEED_MAX));
         while !broker.is_choked(self.client) {
             if work_max < broker.work() {
                 fed.unfinished = fed.consumed < bytes.len();
@@ -215,6 +227,7 @@ impl Session {
     fn operate(&mut self, broker: &mut Broker, now: Now, request: Request<'_>) {
         // Whether it can be carried out or not: whoever says it speaks the language.
         self.errors_in_a_row = 0;
+        broker.count_operation();
         let number = request.number;
         if let Err(refusal) = broker.operate(now, self.client, request) {
             broker.refuse(self.client, number, &refusal, Some(self.offset));
@@ -223,6 +236,7 @@ impl Session {
 
     /// Answers what is no operation.
     fn refuse(&mut self, broker: &mut Broker, number: Option<RequestNumber>, refusal: &Refusal) {
+        broker.count_operation();
         broker.refuse(self.client, number, refusal, Some(self.offset));
         self.errors_in_a_row += 1;
         if ERRORS_IN_A_ROW_MAX <= self.errors_in_a_row && !refusal.fatal {

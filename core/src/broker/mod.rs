@@ -34,7 +34,7 @@ pub(crate) use will::Will;
 use crate::clock::Now;
 use crate::identifiers::Identifiers;
 use crate::index::{Index, Matches};
-use crate::limits::{Limits, WAITING_BYTES_MIN};
+use crate::limits::{Limits, OPERATION_WORK, WAITING_BYTES_MIN};
 use crate::queues::Queues;
 use kith_wire::{Code, Event, Refusal, RequestNumber, Scope};
 use remembered::{Publisher, Remembered};
@@ -58,8 +58,8 @@ pub struct Broker {
     /// When `bus.stats` is published next, while somebody subscribes to it.
     stats_due_ms: Option<u64>,
     shutting_down: bool,
-    /// How much has been done: a count of targets, and of kept values and rows of lists that were
-    /// looked at.
+    /// How much has been done: a count of targets, of kept values and rows of lists that were
+    /// looked at, and of operations.
     work: u64,
 }
 
@@ -208,6 +208,11 @@ impl Broker {
     /// How much has been done since the start: what a session measures its turn by.
     pub(crate) fn work(&self) -> u64 {
         self.work
+    }
+
+    /// Takes note that an operation was read: to do so is work, whatever comes of it.
+    pub(crate) fn count_operation(&mut self) {
+        self.work += OPERATION_WORK;
     }
 
     /// Whether something waits to be sent to a client.

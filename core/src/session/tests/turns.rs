@@ -1,6 +1,7 @@
 //! A client that makes the bus work hard lets others have their turn.
 
-use crate::limits::{AHEAD_SUBSCRIPTIONS_MIN, Limits, WORK_PER_FEED_MAX};
+use crate::limits::{AHEAD_SUBSCRIPTIONS_MIN, Limits, OPERATION_WORK, WORK_PER_FEED_MAX};
+use crate::session::Session;
 use crate::tests::{Bus, FRAMINGS, kept, publication, publish, small};
 use kith_wire::{Operation, Protocol};
 
@@ -117,5 +118,23 @@ fn a_run_to_a_group_without_room_is_lost_at_once_and_counted() {
             }
         }
         assert_eq!((got, lost), (3, 9_997));
+    }
+}
+
+#[test]
+fn each_operation_is_work_whatever_comes_of_it_and_a_turn_may_be_shorter() {
+    let ping = "{\"op\":\"ping\",\"id\":1}\n";
+    let refused = "{\"op\":\"req\",\"id\":1,\"topic\":\"nobody\",\"payload\":1}\n";
+    for line in [ping, refused] {
+        let mut bus = Bus::new(small());
+        let alice = bus.json();
+        let mut session = Session::new(bus.id(alice));
+        let lines = line.repeat(1_000);
+        for work_max in [1, 100, 256] {
+            let fed = session.feed_within(&mut bus.broker, bus.now, lines.as_bytes(), work_max);
+            assert!(fed.unfinished);
+            let done = fed.consumed / line.len();
+            assert_eq!(done as u64, work_max / OPERATION_WORK + 1, "{work_max}");
+        }
     }
 }
