@@ -10,7 +10,7 @@
 
 use crate::clock::Clock;
 use crate::door::Connection;
-use crate::limits::READ_BYTES;
+use crate::limits::{READ_BYTES, SHARED_MS};
 use kith_core::{Broker, ClientId, Now, Output};
 use std::cell::{Cell, RefCell, RefMut};
 use std::collections::HashMap;
@@ -30,6 +30,10 @@ pub(crate) struct Hub {
     /// Told when a connection has ended.
     ended: Notify,
     has_warned_of_cut_off: Cell<bool>,
+    /// Whose turn was the last.
+    turn_of: Cell<Option<ClientId>>,
+    /// Until then turns are short.
+    shared_until_ms: Cell<u64>,
 }
 
 impl Hub {
@@ -43,6 +47,8 @@ impl Hub {
             timer: Notify::new(),
             ended: Notify::new(),
             has_warned_of_cut_off: Cell::new(false),
+            turn_of: Cell::new(None),
+            shared_until_ms: Cell::new(0),
         }
     }
 
@@ -61,6 +67,16 @@ impl Hub {
             buffer.resize(READ_BYTES, 0);
         }
         buffer
+    }
+
+    /// Begins a turn of this client. Whether it has to be a short one, because others speak too:
+    /// whoever is alone may do much at once, which is faster.
+    pub(crate) fn is_shared_turn(&self, client: ClientId) -> bool {
+        let now_ms = self.now().monotonic_ms;
+        if self.turn_of.replace(Some(client)) != Some(client) {
+            self.shared_until_ms.set(now_ms.saturating_add(SHARED_MS));
+        }
+        now_ms < self.shared_until_ms.get()
     }
 
     pub(crate) fn add(&self, connection: Rc<Connection>) {

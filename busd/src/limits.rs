@@ -68,6 +68,18 @@ pub(crate) const PROCESS_ID_BYTES_MAX: u64 = 16;
 pub(crate) const READ_BYTES: usize = 256 << 10;
 /// Reads of one connection in a row before the others have their turn.
 pub(crate) const READS_PER_TURN_MAX: usize = 4;
+/// The same while others speak too: about 50 µs of a flood, so that nobody waits for long. Half of
+/// what a read brings at least, for one that has to read behind something.
+pub(crate) const SHARED_READ_BYTES: usize = 64 << 10;
+/// Work of one turn while others speak too, in the broker's measure: some 100 µs.
+pub(crate) const SHARED_WORK_MAX: u64 = 256;
+/// How long after the turn of another the bus counts as shared, in milliseconds: longer than the
+/// gaps of a program that says something a few times a second, and soon over for one that is
+/// alone.
+pub(crate) const SHARED_MS: u64 = 100;
+/// Connections taken before those that are there have their turn: to serve one takes longer than
+/// to take it, so whoever connects again and again would fill the bus.
+pub(crate) const ACCEPTS_PER_TURN_MAX: usize = 8;
 /// Slices in one write: more rarely fit into a socket's buffer.
 pub(crate) const WRITE_SLICES_MAX: usize = 64;
 /// How long what is left for a closing connection may take to be read.

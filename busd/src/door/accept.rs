@@ -6,7 +6,7 @@
 
 use super::connection::serve;
 use crate::hub::Hub;
-use crate::limits::ACCEPT_RETRY;
+use crate::limits::{ACCEPT_RETRY, ACCEPTS_PER_TURN_MAX};
 use crate::listen::{Accepting, peer_pid, peer_uid};
 use kith_wire::{Code, Event, Refusal, json};
 use rustix::net::SendFlags;
@@ -17,7 +17,10 @@ use tokio::net::UnixStream;
 /// Takes connections, until it is dropped.
 pub(crate) async fn accept(hub: Rc<Hub>, listener: &Accepting) {
     let mut has_warned = false;
-    loop {
+    for count in 1_usize.. {
+        if count.is_multiple_of(ACCEPTS_PER_TURN_MAX) {
+            tokio::task::yield_now().await;
+        }
         match listener.listener().accept().await {
             Ok((stream, _)) => {
                 if let Err((stream, refusal)) = take(&hub, stream) {

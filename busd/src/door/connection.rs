@@ -11,7 +11,9 @@
 //! [`Broker::is_choked`]: kith_core::Broker::is_choked
 
 use crate::hub::Hub;
-use crate::limits::{LINGER, READ_BYTES, READS_PER_TURN_MAX, WRITE_SLICES_MAX};
+use crate::limits::{
+    LINGER, READ_BYTES, READS_PER_TURN_MAX, SHARED_READ_BYTES, SHARED_WORK_MAX, WRITE_SLICES_MAX,
+};
 use crate::listen::peer_pid;
 use kith_core::{ClientId, Fed, Now, Session};
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -46,6 +48,8 @@ struct Reader {
     /// The session stopped although there is more to do: its client has to wait, or others come
     /// first.
     stopped: bool,
+    /// Others speak too, so its turns are short.
+    is_shared: bool,
 }
 
 /// What became of a turn.
@@ -166,6 +170,7 @@ impl Connection {
                 return Poll::Pending;
             }
             if reader.stopped {
+                reader.is_shared = hub.is_shared_turn(self.client);
                 reader.feed_rest(hub);
                 hub.perform();
                 break;
@@ -175,9 +180,15 @@ impl Connection {
                 Poll::Ready(Err(_)) => return Poll::Ready(Turn::Ended(FAILED)),
                 Poll::Ready(Ok(())) => {}
             }
+            reader.is_shared = hub.is_shared_turn(self.client);
             match reader.read(hub, &self.stream) {
                 Ok(0) => return Poll::Ready(Turn::Ended(GONE)),
-                Ok(_) => hub.perform(),
+                Ok(read) => {
+                    hub.perform();
+                    if reader.is_shared && SHARED_READ_BYTES <= read {
+                        break;
+                    }
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => return Poll::Ready(Turn::Ended(FAILED)),
@@ -276,7 +287,7 @@ impl Connection {
 impl Reader {
     fn new(client: ClientId) -> Self {
         let session = Session::new(client);
-        Self { session, rest: Vec::new(), fed: Fed::default(), stopped: false }
+        Self { session, rest: Vec::new(), fed: Fed::default(), stopped: false, is_shared: true }
     }
 
     /// Reads once and feeds the session. Returns how many bytes were read.
@@ -288,10 +299,10 @@ impl Reader {
         let kept = self.rest.len();
         let (before, free) = buffer.split_at_mut(kept);
         before.copy_from_slice(&self.rest);
-        let room = free.len().min(hub.broker().read_bytes_max());
+        let room = free.len().min(self.read_bytes(hub));
         let read = read_some(stream, free.get_mut(..room).unwrap_or_default())?;
         let bytes = buffer.get(..kept + read).unwrap_or_default();
-        self.fed = self.session.feed(&mut hub.broker(), hub.now(), bytes);
+        self.fed = feed(&mut self.session, self.is_shared, hub, bytes);
         let unconsumed = bytes.get(self.fed.consumed..).unwrap_or_default();
         self.rest.clear();
         if unconsumed.is_empty() {
@@ -309,7 +320,7 @@ impl Reader {
     /// The memory grows with what has come, not with what a length field promises.
     fn read_long(&mut self, hub: &Hub, stream: &UnixStream) -> io::Result<usize> {
         let kept = self.rest.len();
-        let room = READ_BYTES.min(hub.broker().read_bytes_max());
+        let room = self.read_bytes(hub);
         self.rest.resize(kept + room, 0);
         let read = read_some(stream, self.rest.get_mut(kept..).unwrap_or_default());
         self.rest.truncate(kept + *read.as_ref().unwrap_or(&0));
@@ -324,7 +335,7 @@ impl Reader {
 
     /// Feeds what is there, without reading.
     fn feed_rest(&mut self, hub: &Hub) {
-        self.fed = self.session.feed(&mut hub.broker(), hub.now(), &self.rest);
+        self.fed = feed(&mut self.session, self.is_shared, hub, &self.rest);
         self.rest.drain(..self.fed.consumed);
         if self.fed.consumed > 0 {
             self.rest.shrink_to(READ_BYTES);
@@ -340,6 +351,12 @@ impl Reader {
         hub.broker().hold_unfinished(self.session.client(), self.rest.len(), self.stopped);
     }
 
+    /// What one read may bring now: more for who is alone, never more than there is memory for.
+    fn read_bytes(&self, hub: &Hub) -> usize {
+        let most = if self.is_shared { SHARED_READ_BYTES } else { READ_BYTES };
+        most.min(hub.broker().read_bytes_max())
+    }
+
     /// Nothing comes any more.
     fn end(&mut self, hub: &Hub) {
         self.session.end(&mut hub.broker(), &self.rest);
@@ -352,6 +369,16 @@ impl Reader {
         let has_to_wait = self.fed.unfinished || hub.broker().is_choked(self.session.client());
         self.stopped = !self.rest.is_empty() && has_to_wait;
         self.note_kept(hub);
+    }
+}
+
+/// Feeds a session, with less at a time while others speak too.
+fn feed(session: &mut Session, is_shared: bool, hub: &Hub, bytes: &[u8]) -> Fed {
+    let (mut broker, now) = (hub.broker(), hub.now());
+    if is_shared {
+        session.feed_within(&mut broker, now, bytes, SHARED_WORK_MAX)
+    } else {
+        session.feed(&mut broker, now, bytes)
     }
 }
 

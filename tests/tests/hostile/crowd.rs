@@ -1,11 +1,12 @@
 //! Many connections: coming and going, or all there at once.
 
 use super::Scene;
-use crate::door::{Connection, Event, JsonLines};
-use crate::process::{PATIENCE, Place};
+use crate::door::{Connection, Event, FRAMINGS, JsonLines, Operation};
+use crate::process::{PATIENCE, Place, dial};
 use kith_wire::Code;
 use std::fs;
 use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 #[test]
@@ -65,6 +66,46 @@ fn past_the_limit_connections_are_refused_in_words() {
     assert_eq!(next.line().as_deref(), Some("{\"op\":\"ok\",\"id\":1}"));
     drop(next);
     scene.end(4 << 10);
+}
+
+/// Ends a storm, also where the test fails: else it would go on for ever.
+struct Calm<'a>(&'a AtomicBool);
+
+impl Drop for Calm<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Whoever connects again and again as fast as it can: others are let in all the same.
+#[test]
+fn a_storm_of_connections_shuts_nobody_out() {
+    let mut scene = Scene::new("limits.clients_max = 100");
+    let socket = scene.daemon.place().socket();
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let storm = || {
+            let mut count = 0;
+            while !is_over.load(Ordering::Relaxed) {
+                let _ = dial(&socket).write_all(b"KTH\x01\x12\0");
+                count += 1;
+            }
+            count
+        };
+        let storms = [(); 2].map(|()| scope.spawn(storm));
+        let calm = Calm(&is_over);
+        for nth in 0..80 {
+            let mut client = FRAMINGS[nth % 2].connect(&scene.daemon);
+            client.done(&Operation::Ping);
+            scene.talk();
+        }
+        drop(calm);
+        let came: usize = storms.map(|storm| storm.join().unwrap()).iter().sum();
+        assert!(came > 300, "{came} are no storm");
+    });
+    scene.wait_until_alone();
+    assert_eq!(scene.count("refused_connections"), 0);
+    scene.end(8 << 10);
 }
 
 /// Ten times as many connections as there may be: the neighbour notices nothing, and when they are
