@@ -55,7 +55,7 @@ pub(crate) struct Pinned {
 
 impl Pinned {
     /// Pins to the nth of the processors that this thread may use; `None` pins to nothing.
-    fn to_nth(nth: Option<usize>) -> anyhow::Result<Self> {
+    pub(crate) fn to_nth(nth: Option<usize>) -> anyhow::Result<Self> {
         let before = sched_getaffinity(None)?;
         if let Some(nth) = nth {
             let mut allowed = (0..CpuSet::MAX_CPU).filter(|processor| before.is_set(*processor));

@@ -77,6 +77,12 @@ const TABLES: &[Table] = &[
     Table::new("Matching: broker CPU µs per message, spread", "subs_spread")
         .by(&["held"])
         .of(&[("broker_cpu_us_per_msg", "")]),
+    Table::new("A pair beside hostile clients, one message at a time, µs", "neighbour_one")
+        .by(&["place"])
+        .of(&NEIGHBOURS),
+    Table::new("A pair beside hostile clients, 1,000 messages/s, µs", "neighbour_steady")
+        .by(&["place"])
+        .of(&NEIGHBOURS),
     Table::new("Not started", "load").of(&[("started", "")]),
     Table::new("memcpy", "memcpy").by(&["unit"]).of(&[("value", "")]),
     Table::new("System calls", "syscall").by(&["unit"]).of(&[("value", "")]),
@@ -86,6 +92,8 @@ const TABLES: &[Table] = &[
         .of(&[("value", "")]),
     Table::new("Direct socketpair, no broker (1 hop)", "direct").by(&["unit"]).of(&[("value", "")]),
 ];
+const NEIGHBOURS: [(&str, &str); 4] =
+    [("p50_us", "p50"), ("p99_us", "p99"), ("p999_us", "p99.9"), ("times_idle", "p99 ÷ idle")];
 const LATENCIES: [(&str, &str); 3] = [("p50_us", "p50"), ("p99_us", "p99"), ("p999_us", "p99.9")];
 
 /// Everything that a document has.

@@ -76,7 +76,8 @@ fn measure(
     Ok(fields(times, foreign))
 }
 
-fn fields(mut times_ns: Vec<u64>, foreign: f64) -> Value {
+/// The quantiles of some times.
+pub(super) fn fields(mut times_ns: Vec<u64>, foreign: f64) -> Value {
     times_ns.sort_unstable();
     let quantile = |share: f64| {
         let at = times_ns.len().saturating_sub(1) as f64 * share;

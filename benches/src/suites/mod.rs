@@ -7,6 +7,7 @@
 mod held;
 mod idle;
 mod latency;
+mod neighbour;
 mod plan;
 mod turns;
 
@@ -44,12 +45,14 @@ pub(crate) enum Suite {
     Rss,
     /// Many subscriptions held: loading them, and matching.
     Subs,
+    /// Latency beside hostile clients; Kith only.
+    Neighbour,
     /// The machine itself, without a broker.
     Limit,
 }
 
 impl Suite {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Thr,
         Self::One,
         Self::Fan,
@@ -57,6 +60,7 @@ impl Suite {
         Self::Start,
         Self::Rss,
         Self::Subs,
+        Self::Neighbour,
         Self::Limit,
     ];
     /// Those that compare brokers.
@@ -91,6 +95,9 @@ pub(crate) fn run(plan: &Plan, log: &mut Log) -> anyhow::Result<()> {
     }
     if plan.has(Suite::Subs) {
         held::run(plan, log)?;
+    }
+    if plan.has(Suite::Neighbour) {
+        neighbour::run(plan, log)?;
     }
     interrupt::check()
 }

@@ -1,6 +1,6 @@
 //! What a run measures, of whom, and about how long that will take.
 
-use super::{Suite, idle, latency};
+use super::{Suite, idle, latency, neighbour};
 use crate::peer::Peer;
 use crate::placement::Placement;
 use crate::results::Progress;
@@ -87,6 +87,11 @@ impl Plan {
         if self.has(Suite::Limit) {
             progress.expect("limit_foreign", 1, 8.0 * self.repetitions as f64);
         }
+        if self.peers_of(Suite::Neighbour).any(|peer| peer.name() == neighbour::PEER) {
+            for test in neighbour::TESTS {
+                progress.expect(test, neighbour::settings() * self.repetitions, load_seconds);
+            }
+        }
         for held in &self.held {
             let peers = self.peers_of(Suite::Subs);
             let able = peers.filter(|peer| peer.held_subscriptions_max() >= *held).count();
@@ -109,6 +114,7 @@ fn is_spoken_of(suite: Suite, peer: &str) -> bool {
         Suite::Lat => peer == "kith" || peer == "limit-tokio1" || is_foreign(peer),
         Suite::Subs => matches!(peer, "kith" | "nats"),
         Suite::Start | Suite::Rss => peer == "kith" || is_foreign(peer),
+        Suite::Neighbour => peer == neighbour::PEER,
         Suite::Limit => false,
     }
 }
