@@ -16,6 +16,7 @@ use anyhow::{Context, bail};
 use kith_client::{Client, Incoming, Message, Publish, RequestError, Subscribe};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::pin::pin;
 use tokio::io::{AsyncBufReadExt, BufReader, stdin};
 
 /// Below it each room has its topic; payloads are `{"celsius":NUMBER}`, or `null` for a room that
@@ -63,6 +64,8 @@ async fn watch(client: &Client) -> anyhow::Result<()> {
     let mut questions = client.subscribe(format!("self.{WARMEST}")).await?;
     println!("watching");
     let mut rooms = BTreeMap::new();
+    // One for all turns of the loop: what came between two of them would be missed.
+    let mut stop = pin!(tokio::signal::ctrl_c());
     loop {
         tokio::select! {
             incoming = temperatures.next() => match incoming {
@@ -81,7 +84,7 @@ async fn watch(client: &Client) -> anyhow::Result<()> {
                 Some(Incoming::Lag { .. } | Incoming::Gap) => {}
                 None => bail!("the bus is gone"),
             },
-            _ = tokio::signal::ctrl_c() => return Ok(()),
+            _ = &mut stop => return Ok(()),
         }
     }
 }
