@@ -79,6 +79,16 @@ fn counters(text: &mut Text, stats: &Stats) {
             totals.no_responders,
         ),
         ("kith_refusals", "Operations and connections that were refused.", totals.refused),
+        (
+            "kith_refused_connections",
+            "Connections that were not let in; they count as refusals too.",
+            totals.refused_connections,
+        ),
+        (
+            "kith_cut_off_connections",
+            "Connections that were closed because of what they said.",
+            totals.cut_off,
+        ),
     ] {
         text.family(name, Kind::Counter, "", help);
         text.sample(&[], Number::Whole(number));

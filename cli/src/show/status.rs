@@ -42,6 +42,7 @@ struct Stats {
     replies: u64,
     no_responders: u64,
     refused: u64,
+    cut_off: u64,
     clients: u64,
     subscriptions: u64,
     requests_waiting: u64,
@@ -109,7 +110,7 @@ fn counters(stats: &Stats, paint: Paint) -> String {
         ("expired", stats.expired, "kept values", kept),
         ("requests", stats.requests, "waiting", quantity::count(stats.requests_waiting)),
         ("replies", stats.replies, "nobody there", quantity::count(stats.no_responders)),
-        ("refused", stats.refused, "", String::new()),
+        ("refused", stats.refused, "cut off", quantity::count(stats.cut_off)),
     ];
     let mut text = String::new();
     for (name, number, other, value) in rows {
@@ -117,12 +118,8 @@ fn counters(stats: &Stats, paint: Paint) -> String {
         let is_loss = name == "dropped" && number > 0;
         let shown = if is_loss { paint.paint(Style::Loss, &shown) } else { shown };
         let name = paint.paint(Style::Faint, &columns::left(name, 10));
-        text.push_str(&format!("  {name}{shown}"));
-        if !other.is_empty() {
-            let other = paint.paint(Style::Faint, &columns::left(other, 14));
-            text.push_str(&format!("    {other}{value}"));
-        }
-        text.push('\n');
+        let other = paint.paint(Style::Faint, &columns::left(other, 14));
+        text.push_str(&format!("  {name}{shown}    {other}{value}\n"));
     }
     text
 }
@@ -207,7 +204,7 @@ Kith 0.1.0, process 7, up 1 min 1 s
   expired                0    kept values   0
   requests               0    waiting       0
   replies                0    nobody there  0
-  refused                0
+  refused                0    cut off       0
 
   ID  NAME      FRAMING  SUBS     QUEUED  PUBLISHED  DELIVERED  DROPPED
    3  kith sub  binary      0          0          0      1,000        0
