@@ -5,6 +5,8 @@ use data_encoding::BASE64;
 use kith_wire::binary::{frame, receive};
 use kith_wire::{Delivery, Event};
 use serde_json::Value;
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
 
 /// One thing that the broker told a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,11 +96,15 @@ impl Message {
         }
     }
 
-    fn of_line(line: &Value) -> Self {
+    /// `text` is the line as it was read, for the exact bytes of the payload.
+    fn of_line(line: &Value, text: &[u8]) -> Self {
         let protocol = text_of(line, "protocol").unwrap();
         let payload = match text_of(line, "payload_b64") {
             Some(text) => BASE64.decode(text.as_bytes()).unwrap(),
-            None => line["payload"].to_string().into_bytes(),
+            None => {
+                let fields: BTreeMap<&str, &RawValue> = serde_json::from_slice(text).unwrap();
+                fields["payload"].get().as_bytes().to_vec()
+            }
         };
         assert_eq!(protocol == "ms", line.get("payload").is_some(), "{line}");
         let headers = line.get("headers").and_then(Value::as_object).into_iter().flatten();
@@ -130,7 +136,7 @@ pub(super) fn take_lines(bytes: &mut Vec<u8>) -> Vec<Heard> {
     let end = memchr::memrchr(b'\n', bytes).map_or(0, |at| at + 1);
     let whole: Vec<u8> = bytes.drain(..end).collect();
     let lines = whole.split_inclusive(|byte| *byte == b'\n');
-    lines.map(|line| of_line(&serde_json::from_slice(line).unwrap())).collect()
+    lines.map(of_line).collect()
 }
 
 /// Takes what is whole off `bytes`: frames.
@@ -150,7 +156,8 @@ pub(super) fn take_frames(bytes: &mut Vec<u8>) -> Vec<Heard> {
     heard
 }
 
-fn of_line(line: &Value) -> Heard {
+fn of_line(text: &[u8]) -> Heard {
+    let line: &Value = &serde_json::from_slice(text).unwrap();
     let number = |name: &str| u32::try_from(line[name].as_u64().unwrap()).unwrap();
     match line["op"].as_str().unwrap() {
         "ok" if line.get("version").is_some() => Heard::Welcome {
@@ -170,9 +177,11 @@ fn of_line(line: &Value) -> Heard {
             at: line["at"].as_u64(),
             fatal: line["fatal"] == Value::Bool(true),
         },
-        "msg" => Heard::Message { subscription: number("sub"), message: Message::of_line(line) },
+        "msg" => {
+            Heard::Message { subscription: number("sub"), message: Message::of_line(line, text) }
+        }
         "lag" => Heard::Lag { subscription: number("sub"), count: line["count"].as_u64().unwrap() },
-        "reply" => Heard::Reply { number: number("id"), message: Message::of_line(line) },
+        "reply" => Heard::Reply { number: number("id"), message: Message::of_line(line, text) },
         "bye" => Heard::Bye {
             code: text_of(line, "code").unwrap(),
             text: text_of(line, "text").unwrap(),
