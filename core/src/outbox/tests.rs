@@ -36,6 +36,33 @@ impl Outbox {
         (self.answer_bytes, self.message_bytes, self.messages)
     }
 
+    /// What stands in each lane behind the first so many bytes of it, answers first, or nothing if
+    /// a lane has fewer.
+    pub(crate) fn behind(&self, known: [usize; 4]) -> Option<[Vec<u8>; 4]> {
+        let mut behind: [Vec<u8>; 4] = Default::default();
+        for ((lane, mut skip), bytes) in self.lanes.iter().zip(known).zip(&mut behind) {
+            for segment in lane {
+                if segment.len() <= skip {
+                    skip -= segment.len();
+                    continue;
+                }
+                for part in segment.parts() {
+                    bytes.extend_from_slice(part.get(skip..).unwrap_or_default());
+                    skip = skip.saturating_sub(part.len());
+                }
+            }
+            if skip > 0 {
+                return None;
+            }
+        }
+        Some(behind)
+    }
+
+    /// What was dropped and has not been told yet: subscription, priority, how many.
+    pub(crate) fn untold(&self) -> Vec<(u32, Priority, u64)> {
+        self.lags.iter().map(|((number, lane), lost)| (*number, *lane, lost.count)).collect()
+    }
+
     /// Memory that would be freed with it, if nobody else held its blocks.
     pub(crate) fn held_bytes(&self) -> usize {
         let block = |block: &(Block, Range<usize>)| block.0.capacity();

@@ -27,8 +27,6 @@ pub(crate) struct Bus {
     overflown: Vec<u64>,
     /// How many times a client had to let others have their turn.
     pub(crate) turns: usize,
-    /// Every byte that was sent, with whom it was sent to.
-    transcript: Vec<u8>,
 }
 
 /// One client of a [`Bus`], by its place.
@@ -60,12 +58,7 @@ impl Bus {
             announced: BTreeSet::new(),
             overflown: Vec::new(),
             turns: 0,
-            transcript: Vec::new(),
         }
-    }
-
-    pub(crate) fn transcript(&self) -> Vec<u8> {
-        self.transcript.clone()
     }
 
     /// A client that speaks JSON lines.
@@ -235,8 +228,6 @@ impl Bus {
             for slice in self.broker.stage(self.now, id) {
                 let part = slice.len().min(left - sent);
                 self.clients[who.0].unheard.extend_from_slice(&slice[..part]);
-                self.transcript.push(u8::try_from(who.0 % 256).unwrap());
-                self.transcript.extend_from_slice(&slice[..part]);
                 sent += part;
             }
             // A shell that has nothing to write does not write.

@@ -7,16 +7,15 @@
 //! - `bus.rs`: the bus, its clients and its clock;
 //! - `lines.rs`: operations as JSON lines, which `kith-wire` only reads;
 //! - `heard.rs`: what the broker sent, of both framings, in one form;
+//! - `model/`: a reference broker, which the real one is compared with after each step;
 //! - `walk.rs`: anything that clients may do, drawn at random;
 //! - the rest are properties: what has to hold whatever clients do.
 
-mod accounting;
 mod bus;
-mod determinism;
-mod exactness;
 mod framings;
 mod heard;
 mod lines;
+mod model;
 mod scopes;
 mod walk;
 

@@ -1,9 +1,20 @@
 //! What `docs/protocol.md` says of operations, as conversations: one file for each of its subjects.
 
-use super::{Broker, Will};
+use super::{Broker, ClientId, Will};
+use kith_wire::Priority;
 use std::collections::BTreeMap;
 
 impl Broker {
+    /// What was queued for a client behind the first so many bytes of each lane, answers first.
+    pub(crate) fn behind(&self, id: ClientId, known: [usize; 4]) -> Option<[Vec<u8>; 4]> {
+        self.client(id).and_then(|client| client.outbox.behind(known))
+    }
+
+    /// What a client lost and has not been told yet: subscription, priority, how many.
+    pub(crate) fn untold(&self, id: ClientId) -> Vec<(u32, Priority, u64)> {
+        self.client(id).map(|client| client.outbox.untold()).unwrap_or_default()
+    }
+
     /// Whether what is counted is what is there.
     pub(crate) fn check_counts(&self) -> Result<(), String> {
         let (mut subscriptions, mut requests) = (0, 0);
