@@ -22,6 +22,7 @@ mod protocol;
 mod purity;
 mod rust;
 mod tree;
+mod unsafety;
 
 use std::fmt;
 
