@@ -15,6 +15,7 @@ use crate::log;
 use crate::metrics::{self, Serving, Sockets};
 use crate::state::StateLock;
 use kith_core::{Broker, Limits};
+use kith_sealed::DESCRIPTORS_PER_CALL_MAX;
 use rustix::fs::Mode;
 use rustix::process::umask;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -86,7 +87,8 @@ fn start(arguments: &Arguments, environment: &Environment) -> Result<(), Failure
     served
 }
 
-/// Connections, fewer than the file descriptors of this process.
+/// Connections, fewer than the file descriptors of this process; and of those that they leave, some
+/// for payloads.
 fn fit_to_file_descriptors(limits: &mut Limits) {
     let files = usize::try_from(listen::raise_file_descriptor_limit()).unwrap_or(usize::MAX);
     let clients_max = files.saturating_sub(FILES_RESERVED).max(1);
@@ -98,6 +100,11 @@ fn fit_to_file_descriptors(limits: &mut Limits) {
         );
         limits.clients_max = clients_max;
     }
+    let left = files.saturating_sub(FILES_RESERVED).saturating_sub(limits.clients_max);
+    // One call may bring as many before the broker has seen the first.
+    let for_payloads = left.saturating_sub(DESCRIPTORS_PER_CALL_MAX);
+    limits.descriptors_total_max = limits.descriptors_total_max.min(for_payloads);
+    tracing::debug!(descriptors = limits.descriptors_total_max, "for payloads in descriptors");
 }
 
 /// What tells the daemon to stop, and then to stop at once.

@@ -8,6 +8,7 @@
 //! process.
 
 use crate::daemon::{Stop, serve};
+use crate::limits::EMBEDDED_DESCRIPTORS_MAX;
 use crate::listen::{self, Listening};
 use crate::metrics::Sockets;
 use kith_core::Limits;
@@ -90,7 +91,10 @@ impl Drop for Embedded {
 
 fn run(runtime: &tokio::runtime::Runtime, listening: Listening, stopped: oneshot::Receiver<()>) {
     let mut stop = Dropped(Some(stopped));
-    let (limits, metrics) = (Limits::default(), Sockets::default());
+    let metrics = Sockets::default();
+    // The limit on open files is the program's, so it is left alone.
+    let descriptors_total_max = EMBEDDED_DESCRIPTORS_MAX;
+    let limits = Limits { descriptors_total_max, ..Limits::default() };
     let served = LocalSet::new().block_on(runtime, serve(&limits, listening, metrics, &mut stop));
     if let Err(error) = served {
         tracing::error!(%error, "the embedded daemon could not use its socket");

@@ -88,6 +88,9 @@ pub(crate) const LINGER: Duration = Duration::from_secs(10);
 pub(crate) const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
 /// How long to wait when a connection can't be accepted.
 pub(crate) const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+/// Descriptors of payloads in a daemon inside another program: a quarter of the files that a
+/// process may open where nobody has raised the limit.
+pub(crate) const EMBEDDED_DESCRIPTORS_MAX: usize = 256;
 /// File descriptors kept free of connections: the listeners, the locks, the log, epoll, the
 /// signals, one to accept and refuse with, and what the metrics are read through: eight connections
 /// and a file.

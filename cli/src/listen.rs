@@ -133,6 +133,7 @@ pub(crate) fn delivery(message: &Message) -> Result<Delivery<'_>, Failure> {
         priority: message.priority(),
         retained: message.retained(),
         headers: message.headers().clone(),
+        sealed_bytes: None,
         payload: message.payload(),
     })
 }

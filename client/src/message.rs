@@ -246,6 +246,7 @@ pub(crate) mod tests {
             retained: false,
             headers: Headers::new(),
             payload: payload.as_bytes(),
+            sealed_bytes: None,
         }
     }
 
@@ -285,6 +286,7 @@ pub(crate) mod tests {
             retained: true,
             headers: headers.clone(),
             payload: b"\xff",
+            sealed_bytes: None,
             ..delivery("a.b", "")
         };
         let message = Message::from_delivery(whole, &mut None);

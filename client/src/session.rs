@@ -233,7 +233,11 @@ impl<W, S: Clone> Session<W, S> {
         self.opened = false;
         self.farewell = None;
         let number = self.wait_for(Kind::Hello);
-        let operation = Operation::Hello { name: self.name.clone(), client: Some(self.client) };
+        let operation = Operation::Hello {
+            name: self.name.clone(),
+            client: Some(self.client),
+            descriptors: false,
+        };
         let mut greeting = MAGIC.to_vec();
         encode::request(&mut greeting, &Request { number: Some(number), operation });
         self.outgoing.greet(greeting);

@@ -10,12 +10,14 @@
 //! search.
 //!
 //! What several queues share is counted once here, for as long as any of them holds it, and in full
-//! against each of them.
+//! against each of them. The same rule shares out the descriptors that may be open for payloads:
+//! those that wait in queues, and those that are ahead of their frames.
 
 /// How much is held.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Ledger {
     held_bytes: usize,
+    held_descriptors: usize,
 }
 
 impl Ledger {
@@ -27,6 +29,28 @@ impl Ledger {
     /// What any one client may hold at this moment.
     pub(crate) fn share_bytes(self, total_bytes_max: usize) -> usize {
         total_bytes_max.saturating_sub(self.held_bytes)
+    }
+
+    /// Descriptors that are held by all.
+    #[cfg(test)]
+    pub(crate) fn held_descriptors(self) -> usize {
+        self.held_descriptors
+    }
+
+    /// How many descriptors any one client may hold at this moment.
+    pub(crate) fn share_descriptors(self, total_max: usize) -> usize {
+        total_max.saturating_sub(self.held_descriptors)
+    }
+
+    /// Takes note that so many more descriptors are held.
+    pub(crate) fn hold_descriptors(&mut self, count: usize) {
+        self.held_descriptors = self.held_descriptors.saturating_add(count);
+    }
+
+    /// Takes note that so many descriptors are held no more.
+    pub(crate) fn release_descriptors(&mut self, count: usize) {
+        debug_assert!(count <= self.held_descriptors, "more are closed than were open");
+        self.held_descriptors = self.held_descriptors.saturating_sub(count);
     }
 
     /// Takes note that so much more is held.

@@ -47,11 +47,13 @@ mod limits;
 mod outbox;
 mod parcels;
 mod queues;
+mod sealed;
 mod session;
 #[cfg(test)]
 mod tests;
 
-pub use broker::{Broker, ClientId, Framing, Inbound, Output, Stats, Totals, Usage};
+pub use broker::{Broker, ClientId, Framing, Inbound, Output, Staged, Stats, Totals, Usage};
 pub use clock::Now;
 pub use limits::Limits;
+pub use sealed::{Handed, SealedPayload};
 pub use session::{Fed, Session};

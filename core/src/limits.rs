@@ -28,6 +28,10 @@ pub struct Limits {
     pub retained_bytes_max: usize,
     /// Connections.
     pub clients_max: usize,
+    /// Descriptors of payloads that may be open for all clients together; each may hold as many as
+    /// are free. With 0 no client gets or sends any. It has no name in the configuration: the shell
+    /// knows how many files it may open.
+    pub descriptors_total_max: usize,
     /// How often `bus.stats` is published while somebody subscribes to it, in milliseconds.
     pub stats_interval_ms: u64,
 }
@@ -53,6 +57,8 @@ impl Default for Limits {
             retained_bytes_max: 64 << 20,
             // Ten times the programs of a busy desktop.
             clients_max: 4096,
+            // Four slow readers with a full queue of them; what is more is copied.
+            descriptors_total_max: 1024,
             // What a person watching can follow.
             stats_interval_ms: 10_000,
         }
@@ -135,6 +141,10 @@ pub(crate) const ERRORS_IN_A_ROW_MAX: u32 = 64;
 /// Targets of publishes, and kept values looked at, after which a session lets others have their
 /// turn: some two milliseconds.
 pub(crate) const WORK_PER_FEED_MAX: u64 = 4096;
+/// Bytes of a payload that came in a descriptor that count as one of these when they are read or
+/// copied: its frame is short, so that one read brings hundreds of megabytes. 64 KiB are what a
+/// turn takes while others speak too.
+pub(crate) const COPIED_BYTES_PER_WORK: u64 = 256;
 /// What an operation counts for itself: to decode one and to answer it takes as long as to queue
 /// a message for two.
 pub(crate) const OPERATION_WORK: u64 = 2;
@@ -145,6 +155,9 @@ pub(crate) const AHEAD_SUBSCRIPTIONS_MIN: usize = 1 << 14;
 /// Topics that are looked ahead for at once: enough reads under way to keep memory busy, and few
 /// enough to stay in the nearest cache until they are looked up.
 pub(crate) const AHEAD_TOPICS_MAX: usize = 64;
+/// Descriptors of payloads that may wait for one client, or be ahead of their frames: as many as
+/// one call brings, so that what came together is not copied.
+pub(crate) const DESCRIPTORS_MAX: usize = 253;
 /// Tokens of a topic that are looked ahead for in the trie: it fans out in the first few.
 pub(crate) const AHEAD_TOKENS_MAX: usize = 4;
 /// Branches that are followed at once.

@@ -3,8 +3,9 @@
 //! Four lanes: answers, which are not limited here (a client that doesn't read its answers is not
 //! read from, see [`Outbox::is_choked`]), and one for each priority. A lane is a list of segments;
 //! a segment holds whole frames or lines, its own bytes first and then perhaps a part of a shared
-//! block. Before a write, segments are *staged*: put into the order in which they will be sent.
-//! Only then does a message that has expired fall out, and only until then can another overtake it.
+//! block, or one frame whose payload goes in a descriptor. Before a write, segments are *staged*:
+//! put into the order in which they will be sent. Only then does a message that has expired fall
+//! out, and only until then can another overtake it.
 //!
 //! When the queue is full the newest messages are dropped, and counted for each subscription and
 //! priority; as soon as there is room a `lag` notice with the count takes their place.
@@ -19,6 +20,7 @@ use crate::limits::{
     ANSWER_BYTES_MAX, Limits, SPARE_SEGMENTS_MAX, STAGED_BYTES_MAX, STAGED_SEGMENTS_MAX,
     WAITING_BYTES_MIN,
 };
+use crate::sealed::Sealed;
 use kith_wire::Priority;
 use segment::Segment;
 use std::collections::{BTreeMap, VecDeque};
@@ -35,6 +37,8 @@ pub(crate) struct Outbox {
     answer_bytes: usize,
     message_bytes: usize,
     messages: usize,
+    /// Payloads that go in descriptors.
+    descriptors: usize,
     /// What was dropped and has not been told yet. Ordered, so that notices are, too.
     lags: BTreeMap<(u32, Priority), Lost>,
 }
@@ -99,6 +103,11 @@ impl Outbox {
         self.messages
     }
 
+    /// Payloads that wait to go in descriptors.
+    pub(crate) fn descriptors(&self) -> usize {
+        self.descriptors
+    }
+
     /// Whether so much more fits.
     pub(crate) fn has_room(&self, bytes: usize, messages: usize, limits: &Limits) -> bool {
         bytes <= self.bytes_left(limits) && messages <= self.messages_left(limits)
@@ -161,6 +170,28 @@ impl Outbox {
         }
         self.message_bytes += bytes;
         self.messages += parcel.messages as usize;
+    }
+
+    /// Queues a frame whose payload goes in a descriptor. The caller has looked whether there is
+    /// room for both.
+    pub(crate) fn push_sealed(
+        &mut self,
+        buffers: &mut Buffers,
+        parcel: Parcel,
+        frame: &[u8],
+        sealed: &Sealed,
+    ) {
+        let segment = self.begin(buffers, Lane::Messages(parcel.priority), parcel.expires_at_ms);
+        segment.own.extend_from_slice(frame);
+        segment.messages = parcel.messages;
+        segment.sealed = Some(sealed.clone());
+        segment.sealed_bytes = sealed.payload_bytes();
+        let weight = segment.weight();
+        buffers.ledger.hold(frame.len());
+        sealed.hold(&mut buffers.ledger);
+        self.message_bytes += weight;
+        self.messages += parcel.messages as usize;
+        self.descriptors += 1;
     }
 
     /// Queues a lag notice that the caller encoded.
@@ -235,6 +266,32 @@ impl Outbox {
         })
     }
 
+    /// For each of [`Outbox::staged`] the payload that goes with its first byte, if one does.
+    pub(crate) fn staged_sealed(&self) -> impl Iterator<Item = Option<&Sealed>> {
+        self.staged.iter().flat_map(|segment| [segment.sealed.as_ref(), None])
+    }
+
+    /// Takes note that the first so many of the staged payloads have gone.
+    pub(crate) fn handed_over(&mut self, buffers: &mut Buffers, count: usize) {
+        let gone = self.staged.iter_mut().map(|segment| segment.hand_over(buffers));
+        let gone = gone.filter(|gone| *gone).take(count).count();
+        self.descriptors = self.descriptors.saturating_sub(gone);
+    }
+
+    /// Puts all staged payloads that have not gone into their frames. Whether that went well.
+    pub(crate) fn copy_sealed(&mut self, buffers: &mut Buffers) -> bool {
+        for segment in &mut self.staged {
+            let (bytes, weight, had) = (segment.len(), segment.weight(), segment.sealed.is_some());
+            if !segment.copy_sealed(buffers) {
+                return false;
+            }
+            self.staged_bytes += segment.len() - bytes;
+            self.message_bytes = self.message_bytes + segment.weight() - weight;
+            self.descriptors -= usize::from(had);
+        }
+        true
+    }
+
     /// Takes note that so many of the staged bytes were sent.
     pub(crate) fn wrote(&mut self, buffers: &mut Buffers, bytes: usize) {
         let bytes = bytes.min(self.staged_bytes);
@@ -262,11 +319,12 @@ impl Outbox {
     }
 
     fn end(&mut self, buffers: &mut Buffers, segment: Segment) {
-        let len = segment.len();
+        let weight = segment.weight();
+        self.descriptors -= usize::from(segment.sealed.is_some());
         if segment.is_answer {
-            self.answer_bytes = self.answer_bytes.saturating_sub(len);
+            self.answer_bytes = self.answer_bytes.saturating_sub(weight);
         } else {
-            self.message_bytes = self.message_bytes.saturating_sub(len);
+            self.message_bytes = self.message_bytes.saturating_sub(weight);
             self.messages = self.messages.saturating_sub(segment.messages as usize);
         }
         segment.end(buffers);
@@ -274,32 +332,41 @@ impl Outbox {
 
     /// The segment that takes further own bytes of this lane, a new one if need be.
     fn open(&mut self, buffers: &mut Buffers, lane: Lane, expires: Option<u64>) -> &mut Segment {
-        let [answers, high, normal, bulk] = &mut self.lanes;
         let is_answer = lane == Lane::Answers;
-        let lane = match lane {
+        let is_open = self
+            .lane(lane)
+            .back()
+            .is_some_and(|last| expires.is_none() && last.is_answer == is_answer && last.is_open());
+        if is_open { self.last(lane) } else { self.begin(buffers, lane, expires) }
+    }
+
+    /// A new segment at the end of this lane.
+    fn begin(&mut self, buffers: &mut Buffers, lane: Lane, expires: Option<u64>) -> &mut Segment {
+        let is_answer = lane == Lane::Answers;
+        let segments = self.lane(lane);
+        if let Some(last) = segments.back_mut() {
+            last.seal(buffers);
+        }
+        let own = buffers.take();
+        let segment = Segment { own, expires_at_ms: expires, is_answer, ..Segment::default() };
+        segments.push_back(segment);
+        self.last(lane)
+    }
+
+    fn lane(&mut self, lane: Lane) -> &mut VecDeque<Segment> {
+        let [answers, high, normal, bulk] = &mut self.lanes;
+        match lane {
             Lane::Answers => answers,
             Lane::Messages(Priority::High) => high,
             Lane::Messages(Priority::Normal) => normal,
             Lane::Messages(Priority::Bulk) => bulk,
-        };
-        let is_open = lane
-            .back()
-            .is_some_and(|last| expires.is_none() && last.is_answer == is_answer && last.is_open());
-        if !is_open {
-            if let Some(last) = lane.back_mut() {
-                last.seal(buffers);
-            }
-            let own = buffers.take();
-            lane.push_back(Segment {
-                own,
-                expires_at_ms: expires,
-                is_answer,
-                ..Segment::default()
-            });
         }
-        let last = lane.len().saturating_sub(1);
-        // The lane has a last segment: it was found or pushed just now.
-        lane.get_mut(last).unwrap_or_else(|| unreachable!("a lane that was pushed to is empty"))
+    }
+
+    /// The last segment of a lane that has one.
+    fn last(&mut self, lane: Lane) -> &mut Segment {
+        // It was found or pushed just now.
+        self.lane(lane).back_mut().unwrap_or_else(|| unreachable!("a lane without a segment"))
     }
 }
 

@@ -6,6 +6,7 @@
 
 use crate::buffers::{Body, Buffers};
 use crate::outbox::{Lost, Parcel};
+use crate::sealed::Sealed;
 use kith_wire::binary::deliver::{self, RUN_HEAD_BYTES};
 use kith_wire::binary::{HEADER_BYTES, Kind, frame};
 use kith_wire::{
@@ -143,6 +144,7 @@ impl<'a> Run<'a> {
             retained: false,
             headers: Headers::new(),
             payload: &[],
+            sealed_bytes: None,
         };
         let mut rest = self.entries.bytes();
         while let Ok(Some(entry)) = frame::split(rest, rest.len()) {
@@ -205,13 +207,18 @@ pub(crate) fn range(ends: &[usize], part: Range<u32>) -> Range<usize> {
 pub(crate) struct Single<'a> {
     pub(crate) delivery: Delivery<'a>,
     is_about_lag: bool,
+    /// Its payload, if that can be handed over. `delivery` has it too, where somebody looked at it.
+    pub(crate) sealed: Option<Sealed>,
+    /// The frame that goes with the descriptor.
+    cover: Option<Body<'static>>,
     frame: Option<Body<'static>>,
     tail: Option<Body<'static>>,
 }
 
 impl<'a> Single<'a> {
     pub(crate) fn new(delivery: Delivery<'a>) -> Self {
-        Self { delivery, is_about_lag: false, frame: None, tail: None }
+        let (sealed, cover, frame, tail) = (None, None, None, None);
+        Self { delivery, is_about_lag: false, sealed, cover, frame, tail }
     }
 
     /// One that tells of lag. Where it is lost itself that is not told of in turn: two that lose
@@ -220,27 +227,76 @@ impl<'a> Single<'a> {
         Self { is_about_lag: true, ..Self::new(delivery) }
     }
 
+    /// One whose payload can be handed over.
+    pub(crate) fn sealed(delivery: Delivery<'a>, sealed: Option<Sealed>) -> Self {
+        Self { sealed, ..Self::new(delivery) }
+    }
+
+    /// The size of its payload.
+    pub(crate) fn payload_bytes(&self) -> usize {
+        self.sealed.as_ref().map_or(self.delivery.payload.len(), Sealed::payload_bytes)
+    }
+
+    /// So many bytes were copied that came in a descriptor.
+    pub(crate) fn copied_bytes(&self) -> u64 {
+        let copies = u64::from(self.frame.is_some()) + u64::from(self.tail.is_some());
+        self.sealed.as_ref().map_or(0, |sealed| sealed.payload_bytes() as u64 * copies)
+    }
+
     /// What counts as lost if it does not fit.
     pub(crate) fn lost(&self) -> Lost {
         Lost { count: 1, about_lag: self.is_about_lag.into() }
     }
 
-    /// Its MSG frame.
-    pub(crate) fn frame(&mut self, buffers: &mut Buffers) -> &mut Body<'static> {
-        self.frame.get_or_insert_with(|| {
-            let mut frame = buffers.take_large();
-            deliver::message(&mut frame, 0, &self.delivery);
-            Body::owned(frame)
+    /// Its MSG frame; nothing if its payload can't be read.
+    pub(crate) fn frame(&mut self, buffers: &mut Buffers) -> Option<&mut Body<'static>> {
+        if self.frame.is_none() {
+            let write = |out: &mut Vec<u8>, all: &Delivery<'_>| deliver::message(out, 0, all);
+            self.frame = self.encode(buffers, write);
+        }
+        self.frame.as_mut()
+    }
+
+    /// The tail of its `msg` line; nothing if its payload can't be read.
+    pub(crate) fn tail(&mut self, buffers: &mut Buffers) -> Option<&mut Body<'static>> {
+        if self.tail.is_none() {
+            self.tail = self.encode(buffers, json::deliver::tail);
+        }
+        self.tail.as_mut()
+    }
+
+    /// Its MSG frame where the payload goes in a descriptor.
+    pub(crate) fn cover(&mut self, buffers: &mut Buffers) -> &mut Body<'static> {
+        let sealed_bytes = Some(self.payload_bytes() as u64);
+        self.cover.get_or_insert_with(|| {
+            let mut cover = buffers.take_large();
+            let delivery = Delivery { payload: &[], sealed_bytes, ..self.delivery.clone() };
+            deliver::message(&mut cover, 0, &delivery);
+            Body::owned(cover)
         })
     }
 
-    /// The tail of its `msg` line.
-    pub(crate) fn tail(&mut self, buffers: &mut Buffers) -> &mut Body<'static> {
-        self.tail.get_or_insert_with(|| {
-            let mut tail = buffers.take_large();
-            json::deliver::tail(&mut tail, &self.delivery);
-            Body::owned(tail)
-        })
+    fn encode(
+        &self,
+        buffers: &mut Buffers,
+        write: impl FnOnce(&mut Vec<u8>, &Delivery<'_>),
+    ) -> Option<Body<'static>> {
+        let mut encoded = buffers.take_large();
+        match &self.sealed {
+            Some(sealed) if self.delivery.payload.is_empty() => {
+                let mut payload = buffers.take_large();
+                let is_read = sealed.payload().read_into(&mut payload);
+                if is_read {
+                    write(&mut encoded, &Delivery { payload: &payload, ..self.delivery.clone() });
+                }
+                buffers.give_back(payload);
+                is_read.then(|| Body::owned(encoded))
+            }
+            _ => {
+                write(&mut encoded, &self.delivery);
+                Some(Body::owned(encoded))
+            }
+        }
     }
 
     /// How it is queued. A reply overtakes messages, as all answers do, and who waits for one gets
@@ -255,7 +311,7 @@ impl<'a> Single<'a> {
     }
 
     pub(crate) fn recycle(self, buffers: &mut Buffers) {
-        for body in [self.frame, self.tail].into_iter().flatten() {
+        for body in [self.cover, self.frame, self.tail].into_iter().flatten() {
             body.recycle(buffers);
         }
     }

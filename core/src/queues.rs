@@ -9,7 +9,7 @@ mod deliver;
 
 use crate::broker::{Client, ClientId, Framing, Totals, Will};
 use crate::buffers::Buffers;
-use crate::limits::{Limits, WAITING_BYTES_MIN};
+use crate::limits::{DESCRIPTORS_MAX, Limits, WAITING_BYTES_MIN};
 use crate::outbox::Lag;
 use kith_wire::binary::deliver as binary;
 use kith_wire::{Event, Priority, json};
@@ -107,7 +107,9 @@ impl Queues {
         let Some(client) = self.get(id) else { return };
         let bytes = std::mem::take(&mut client.unfinished_bytes)
             + client.will.as_ref().map_or(0, Will::bytes);
+        let descriptors = std::mem::take(&mut client.unclaimed_descriptors);
         self.buffers.ledger.release(bytes);
+        self.buffers.ledger.release_descriptors(descriptors);
     }
 
     /// Takes note of how many bytes of an unfinished frame or line are kept for a client. Whether
@@ -121,6 +123,17 @@ impl Queues {
         }
         self.buffers.ledger.hold(bytes - before);
         bytes <= self.share_bytes().max(WAITING_BYTES_MIN)
+    }
+
+    /// Takes note of how many descriptors of a client's are ahead of their frames. Whether that is
+    /// within what it may hold.
+    pub(crate) fn hold_unclaimed(&mut self, id: ClientId, count: usize) -> bool {
+        let Some(client) = self.get(id) else { return true };
+        let before = std::mem::replace(&mut client.unclaimed_descriptors, count);
+        self.buffers.ledger.release_descriptors(before);
+        let share = self.buffers.ledger.share_descriptors(self.limits.descriptors_total_max);
+        self.buffers.ledger.hold_descriptors(count);
+        count <= share.min(DESCRIPTORS_MAX)
     }
 
     /// Takes note that a client leaves a will, or none any more. Whether there is room for it.
@@ -146,13 +159,22 @@ impl Queues {
         expired > 0
     }
 
-    /// Takes note that so many of the staged bytes were sent to a client.
-    pub(crate) fn wrote(&mut self, id: ClientId, bytes: usize) {
+    /// Takes note that so many of the staged bytes were sent to a client, and so many payloads.
+    pub(crate) fn wrote(&mut self, id: ClientId, bytes: usize, payloads: usize) {
         let Self { clients, buffers, .. } = self;
         let client = clients.get_mut(id.place as usize).filter(|client| client.id == id);
         if let Some(client) = client {
+            client.outbox.handed_over(buffers, payloads);
             client.outbox.wrote(buffers, bytes);
         }
+    }
+
+    /// Puts the staged payloads into their frames that were to go in descriptors. Whether that went
+    /// well.
+    pub(crate) fn copy_sealed(&mut self, id: ClientId) -> bool {
+        let Self { clients, buffers, .. } = self;
+        let client = clients.get_mut(id.place as usize).filter(|client| client.id == id);
+        client.is_none_or(|client| client.outbox.copy_sealed(buffers))
     }
 
     /// Tells a client what it lost, as far as there is room again: at least half of its queue, so

@@ -5,15 +5,20 @@
 //! plain publishes on one topic that follow each other are recognised by comparing bytes, and
 //! handed over as a run without being decoded one by one: that is the hot path.
 //!
+//! Payloads that come in descriptors are handed in beside the bytes ([`Session::hand_over`]), and
+//! wait for their frames in the order in which they came.
+//!
 //! A session stops where its client has to wait (see [`Broker::is_choked`]); the shell feeds it
 //! again when something was sent.
 
-use crate::broker::{Broker, ClientId, Framing};
+use crate::broker::{Broker, ClientId, Framing, claimed, no_descriptor};
 use crate::clock::Now;
 use crate::limits::{AHEAD_TOPICS_MAX, ERRORS_IN_A_ROW_MAX, RUN_BYTES_MAX, WORK_PER_FEED_MAX};
-use kith_wire::binary::{self, Frame, frame};
+use crate::sealed::Handed;
+use kith_wire::binary::{self, Frame, Kind, frame};
 use kith_wire::limits::{frame_bytes_max, line_bytes_max};
 use kith_wire::{Code, Operation, Options, Publication, Refusal, Request, RequestNumber, json};
+use std::collections::VecDeque;
 
 /// One connection's side of the protocol.
 #[derive(Debug)]
@@ -27,6 +32,9 @@ pub struct Session {
     errors_in_a_row: u32,
     /// So many of the next topics have been looked ahead for.
     ahead: usize,
+    /// What came in descriptors, and whose frames have not come yet.
+    handed: VecDeque<Handed>,
+    takes_descriptors: bool,
 }
 
 /// What became of the bytes that a session was fed.
@@ -46,13 +54,49 @@ impl Session {
     /// The session of a connection that has just begun.
     #[must_use]
     pub fn new(client: ClientId) -> Self {
-        Self { client, framing: None, offset: 0, searched: 0, errors_in_a_row: 0, ahead: 0 }
+        Self {
+            client,
+            framing: None,
+            offset: 0,
+            searched: 0,
+            errors_in_a_row: 0,
+            ahead: 0,
+            handed: VecDeque::new(),
+            takes_descriptors: false,
+        }
     }
 
     /// Whose it is.
     #[must_use]
     pub fn client(&self) -> ClientId {
         self.client
+    }
+
+    /// Whether descriptors may come with its bytes.
+    #[must_use]
+    pub fn takes_descriptors(&self) -> bool {
+        self.takes_descriptors
+    }
+
+    /// Takes in what came in a descriptor, before the bytes that it came with.
+    pub fn hand_over(&mut self, handed: Handed) {
+        self.handed.push_back(handed);
+    }
+
+    /// Has the broker know how many of those still wait for their frames; to be called after each
+    /// read. If they are too many, the client is refused.
+    pub fn hold_unclaimed(&mut self, broker: &mut Broker) {
+        if !broker.hold_unclaimed(self.client, self.handed.len()) {
+            self.handed.clear();
+        }
+    }
+
+    /// Some of what came in descriptors was lost, so nobody knows any more which is whose: the
+    /// client is refused.
+    pub fn lose_descriptors(&mut self, broker: &mut Broker) {
+        self.handed.clear();
+        let text = "some descriptors were lost: the daemon may not open so many files";
+        broker.refuse(self.client, None, &Refusal::fatal(Code::QuotaMemory, text), None);
     }
 
     /// Takes in what was read: what was left of the last time, and what came since.
@@ -184,6 +228,9 @@ impl Session {
                 return Some(bytes.len());
             }
         };
+        if frame.flags & binary::FLAG_SEALED != 0 && may_be_sealed(frame.kind) {
+            return Some(self.sealed(broker, now, frame));
+        }
         match binary::decode::request(frame, payload_bytes_max) {
             Ok(Request { number: None, operation: Operation::Publish(publication) })
                 if frame.flags == 0 && is_plain(&publication) =>
@@ -202,6 +249,35 @@ impl Session {
             Err(refusal) => self.refuse(broker, RequestNumber::new(frame.number), &refusal),
         }
         Some(frame.bytes.len())
+    }
+
+    /// Takes a frame whose payload is in a descriptor, which is the next one that came.
+    fn sealed(&mut self, broker: &mut Broker, now: Now, frame: Frame<'_>) -> usize {
+        let payload_bytes_max = broker.limits().payload_bytes_max;
+        let number = RequestNumber::new(frame.number);
+        // Also where the frame is wrong: the descriptor was meant for it.
+        let handed = self.handed.pop_front();
+        let request = binary::decode::request(frame, payload_bytes_max).and_then(|request| {
+            let Operation::PublishSealed { publication, payload_bytes } = request.operation else {
+                return Ok(None);
+            };
+            let handed = handed.ok_or_else(no_descriptor)?;
+            let sealed = claimed(handed, payload_bytes, payload_bytes_max)?;
+            Ok(Some((publication, sealed)))
+        });
+        match request {
+            Ok(Some((publication, sealed))) => {
+                self.errors_in_a_row = 0;
+                let published =
+                    broker.publish_sealed(now, self.client, number, &publication, sealed);
+                if let Err(refusal) = published {
+                    broker.refuse(self.client, number, &refusal, Some(self.offset));
+                }
+            }
+            Ok(None) => {}
+            Err(refusal) => self.refuse(broker, number, &refusal),
+        }
+        frame.bytes.len()
     }
 
     /// Has the index look ahead for the topics of the publishes that follow the first, from time to
@@ -229,8 +305,12 @@ impl Session {
         self.errors_in_a_row = 0;
         broker.count_operation();
         let number = request.number;
+        let is_hello = matches!(request.operation, Operation::Hello { .. });
         if let Err(refusal) = broker.operate(now, self.client, request) {
             broker.refuse(self.client, number, &refusal, Some(self.offset));
+        }
+        if is_hello {
+            self.takes_descriptors = broker.takes_descriptors(self.client);
         }
     }
 
@@ -245,6 +325,12 @@ impl Session {
             broker.refuse(self.client, None, &refusal, Some(self.offset));
         }
     }
+}
+
+/// Whether this kind of frame is a publication, where the flag for a payload in a descriptor means
+/// that one came.
+fn may_be_sealed(kind: u8) -> bool {
+    matches!(Kind::from_byte(kind), Some(Kind::Pub | Kind::Req | Kind::Will))
 }
 
 /// Whether a publication can be part of a run.

@@ -148,7 +148,12 @@ fn welcome() -> Vec<u8> {
     let mut bytes = MAGIC.to_vec();
     for number in 1..=2 {
         let number = NonZeroU32::new(number).unwrap();
-        let welcome = Event::Welcome { number, version: "1", payload_bytes_max: 1 << 16 };
+        let welcome = Event::Welcome {
+            number,
+            version: "1",
+            payload_bytes_max: 1 << 16,
+            descriptors: number.get() == 2,
+        };
         deliver::event(&mut bytes, &welcome);
     }
     bytes
@@ -173,6 +178,7 @@ fn event(what: u8, input: &mut Input<'_>) -> Vec<u8> {
         retained: false,
         headers: Headers::new(),
         payload: text.as_bytes(),
+        sealed_bytes: None,
     };
     let event = match what % 6 {
         0 | 1 => Event::Ok { number, message_id: None, duplicate: what > 16 },

@@ -89,7 +89,7 @@ impl Heard {
             Event::Reply { number, delivery } => {
                 Self { id: Some(number.get()), ..Self::new("reply") }.with(delivery)
             }
-            Event::Welcome { number, version, payload_bytes_max } => Self {
+            Event::Welcome { number, version, payload_bytes_max, .. } => Self {
                 id: Some(number.get()),
                 version: Some((*version).to_owned()),
                 protocol: Some(1.into()),

@@ -63,6 +63,7 @@ fn delivered(publication: &Publication<'_>) {
         retained: false,
         headers: options.headers.clone(),
         payload,
+        sealed_bytes: None,
     };
     told_again(&Event::Reply { number: RequestNumber::MIN, delivery: delivery.clone() });
     delivery.retained = options.retain;

@@ -15,7 +15,7 @@ pub(crate) fn line(request: &Request<'_>) -> String {
     let mut line = Line(String::new());
     match &request.operation {
         Operation::Bye => line.text("op", "bye"),
-        Operation::Hello { name, client } => {
+        Operation::Hello { name, client, .. } => {
             line.text("op", "hello");
             line.text_if("name", name.as_deref());
             let client = client.map(|id| uuid::Uuid::from_bytes(id).hyphenated().to_string());
@@ -23,6 +23,7 @@ pub(crate) fn line(request: &Request<'_>) -> String {
         }
         Operation::Ping => line.text("op", "ping"),
         Operation::Publish(publication) => line.publication("pub", publication),
+        Operation::PublishSealed { .. } => unreachable!("a line can't name a descriptor"),
         Operation::Request { publication, timeout_ms, .. } => {
             line.publication("req", publication);
             line.value("timeout_ms", &timeout_ms.to_string());

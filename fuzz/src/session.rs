@@ -55,6 +55,7 @@ fn small() -> Limits {
         retained_messages_max: 6,
         retained_bytes_max: 2 << 10,
         clients_max: CLIENTS + 2,
+        descriptors_total_max: 4,
         stats_interval_ms: 10_000,
     }
 }

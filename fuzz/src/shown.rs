@@ -54,6 +54,7 @@ fn message(mut input: Input<'_>) {
         retained: marks & 64 != 0,
         headers,
         payload,
+        sealed_bytes: None,
     };
     let width = (marks & 128 == 0).then_some(usize::from(width));
     people(&delivery, now_ms, width);

@@ -64,6 +64,8 @@ pub enum Event<'a> {
         version: &'a str,
         /// The largest payload that it takes.
         payload_bytes_max: u64,
+        /// Whether large payloads come and go as descriptors from now on. Binary frames only.
+        descriptors: bool,
     },
 }
 
@@ -96,6 +98,8 @@ pub struct Delivery<'a> {
     pub headers: Headers,
     /// The payload.
     pub payload: &'a [u8],
+    /// Where the payload is in a descriptor: its size, and `payload` is empty. Binary frames only.
+    pub sealed_bytes: Option<u64>,
 }
 
 /// The sender of what programs on this machine publish.

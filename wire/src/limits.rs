@@ -29,6 +29,9 @@ pub(crate) const REASON_CHARS_MAX: usize = 320;
 pub const PAYLOAD_BYTES_DEFAULT: usize = 16 << 20;
 /// What `payload_bytes_max` may be raised to: lengths stay far inside 32 bits.
 pub const PAYLOAD_BYTES_MAX: usize = 1 << 30;
+/// A payload travels in a descriptor from this size on: below, to check, pass on and read one costs
+/// as much as the copies that it saves, even where the memory is there already.
+pub const SEALED_BYTES_MIN: usize = 64 << 10;
 /// Room for everything in a frame or line that is not payload: topic, protocol, group, headers,
 /// and the JSON escapes of them.
 pub const ENVELOPE_BYTES_MAX: usize = 16_384;

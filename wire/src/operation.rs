@@ -31,11 +31,21 @@ pub enum Operation<'a> {
         name: Option<String>,
         /// Under which repeated publishes are recognised across connections: a UUID.
         client: Option<[u8; 16]>,
+        /// Whether it takes large payloads as descriptors, and may send them so. Binary frames
+        /// only.
+        descriptors: bool,
     },
     /// Is the daemon there?
     Ping,
     /// Publishes.
     Publish(Publication<'a>),
+    /// Publishes what is in a descriptor that comes with the bytes. Binary frames only.
+    PublishSealed {
+        /// Everything but the payload, which is empty here.
+        publication: Publication<'a>,
+        /// How many bytes the payload is said to have.
+        payload_bytes: u64,
+    },
     /// Publishes with a reply topic of the daemon's making, and waits.
     Request {
         /// Under which the reply comes.

@@ -10,6 +10,7 @@
 //!
 //! [`Broker::is_choked`]: kith_core::Broker::is_choked
 
+use super::descriptors;
 use crate::hub::Hub;
 use crate::limits::{
     LINGER, READ_BYTES, READS_PER_TURN_MAX, SHARED_READ_BYTES, SHARED_WORK_MAX, WRITE_SLICES_MAX,
@@ -36,6 +37,8 @@ pub(crate) struct Connection {
     overflown: Cell<bool>,
     /// Nothing is read any more; its task waits for what is left to be sent.
     lingers: Cell<bool>,
+    /// Payloads may go to it in descriptors.
+    takes_descriptors: Cell<bool>,
     waker: RefCell<Option<Waker>>,
 }
 
@@ -86,6 +89,8 @@ pub(crate) async fn serve(hub: Rc<Hub>, stream: UnixStream, client: ClientId) {
     // Who has said all may still wait for replies, and what is queued is still sent to whoever
     // reads it; but nobody is waited for without end.
     connection.lingers.set(true);
+    // With all that came in descriptors, and has no frame.
+    drop(reader);
     let linger = async {
         if reason == GONE && connection.may_still_read() {
             poll_fn(|cx| connection.wait_for_replies(&hub, cx)).await;
@@ -110,6 +115,7 @@ impl Connection {
             broken: Cell::new(false),
             overflown: Cell::new(false),
             lingers: Cell::new(false),
+            takes_descriptors: Cell::new(false),
             waker: RefCell::new(None),
         }
     }
@@ -172,6 +178,7 @@ impl Connection {
             if reader.stopped {
                 reader.is_shared = hub.is_shared_turn(self.client);
                 reader.feed_rest(hub);
+                self.note_descriptors(reader);
                 hub.perform();
                 break;
             }
@@ -184,6 +191,7 @@ impl Connection {
             match reader.read(hub, &self.stream) {
                 Ok(0) => return Poll::Ready(Turn::Ended(GONE)),
                 Ok(read) => {
+                    self.note_descriptors(reader);
                     hub.perform();
                     if reader.is_shared && SHARED_READ_BYTES <= read {
                         break;
@@ -198,6 +206,14 @@ impl Connection {
             }
         }
         Poll::Ready(Turn::Over)
+    }
+
+    /// From when on payloads may go in descriptors: before anything is sent that it has not asked
+    /// for without.
+    fn note_descriptors(&self, reader: &Reader) {
+        if reader.session.takes_descriptors() {
+            self.takes_descriptors.set(true);
+        }
     }
 
     /// Whether the peer has only shut down its writing side, e.g. `socat` at the end of its input.
@@ -253,6 +269,9 @@ impl Connection {
     /// Sends once: as many slices as one call takes.
     fn write_once(&self, hub: &Hub, now: Now) -> io::Result<()> {
         let mut broker = hub.broker();
+        if self.takes_descriptors.get() {
+            return descriptors::write(&self.stream, &mut broker, now, self.client);
+        }
         let mut slices = [IoSlice::new(&[]); WRITE_SLICES_MAX];
         let mut count = 0;
         let staged = broker.stage(now, self.client).filter(|bytes| !bytes.is_empty());
@@ -300,7 +319,8 @@ impl Reader {
         let (before, free) = buffer.split_at_mut(kept);
         before.copy_from_slice(&self.rest);
         let room = free.len().min(self.read_bytes(hub));
-        let read = read_some(stream, free.get_mut(..room).unwrap_or_default())?;
+        let free = free.get_mut(..room).unwrap_or_default();
+        let read = read_some(stream, free, &mut self.session, hub)?;
         let bytes = buffer.get(..kept + read).unwrap_or_default();
         self.fed = feed(&mut self.session, self.is_shared, hub, bytes);
         let unconsumed = bytes.get(self.fed.consumed..).unwrap_or_default();
@@ -322,7 +342,8 @@ impl Reader {
         let kept = self.rest.len();
         let room = self.read_bytes(hub);
         self.rest.resize(kept + room, 0);
-        let read = read_some(stream, self.rest.get_mut(kept..).unwrap_or_default());
+        let free = self.rest.get_mut(kept..).unwrap_or_default();
+        let read = read_some(stream, free, &mut self.session, hub);
         self.rest.truncate(kept + *read.as_ref().unwrap_or(&0));
         let read = read?;
         if self.fed.wanted <= self.rest.len() {
@@ -347,8 +368,12 @@ impl Reader {
     }
 
     /// Tells the broker what is kept. It may be more than there is memory for.
-    fn note_kept(&self, hub: &Hub) {
-        hub.broker().hold_unfinished(self.session.client(), self.rest.len(), self.stopped);
+    fn note_kept(&mut self, hub: &Hub) {
+        let mut broker = hub.broker();
+        broker.hold_unfinished(self.session.client(), self.rest.len(), self.stopped);
+        if self.session.takes_descriptors() {
+            self.session.hold_unclaimed(&mut broker);
+        }
     }
 
     /// What one read may bring now: more for who is alone, never more than there is memory for.
@@ -384,7 +409,15 @@ fn feed(session: &mut Session, is_shared: bool, hub: &Hub, bytes: &[u8]) -> Fed 
 
 /// Reads what is there. Where that is less than there was room for, the socket is empty now: the
 /// readiness is cleared at once, which saves the call that would find out.
-fn read_some(stream: &UnixStream, buffer: &mut [u8]) -> io::Result<usize> {
+fn read_some(
+    stream: &UnixStream,
+    buffer: &mut [u8],
+    session: &mut Session,
+    hub: &Hub,
+) -> io::Result<usize> {
+    if session.takes_descriptors() {
+        return descriptors::read(stream, buffer, session, &mut hub.broker());
+    }
     let read = stream.try_read(buffer)?;
     if read < buffer.len() {
         let empty = || Err::<(), _>(io::ErrorKind::WouldBlock.into());

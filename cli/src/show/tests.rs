@@ -18,6 +18,7 @@ pub(crate) fn delivery<'a>(topic: &'a str, payload: &'a [u8]) -> Delivery<'a> {
         retained: false,
         headers: Headers::new(),
         payload,
+        sealed_bytes: None,
     }
 }
 

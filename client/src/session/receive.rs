@@ -39,6 +39,10 @@ impl<W, S: Clone> Session<W, S> {
     /// If the connection can't go on; `farewell` says why.
     fn event(&mut self, now: Instant, event: Event<'_>) -> Result<(), Refusal> {
         match event {
+            Event::Message { delivery, .. } if delivery.sealed_bytes.is_some() => {
+                let text = "a payload in a descriptor, for which nobody asked";
+                return Err(Refusal::fatal(Code::BadFrame, text));
+            }
             Event::Message { subscription, delivery } => {
                 self.deliver(subscription, |last| {
                     Incoming::Message(Message::from_delivery(delivery, last))

@@ -40,7 +40,8 @@ impl Pair {
         let mut bytes = MAGIC.to_vec();
         let number = NonZeroU32::new(number).unwrap();
         let payload_bytes_max = PAYLOAD_BYTES_DEFAULT as u64;
-        let welcome = Event::Welcome { number, version: "1", payload_bytes_max };
+        let welcome =
+            Event::Welcome { number, version: "1", payload_bytes_max, descriptors: false };
         deliver::event(&mut bytes, &welcome);
         self.receive(&bytes);
         let payload_bytes_max = PAYLOAD_BYTES_DEFAULT;
@@ -166,12 +167,13 @@ fn read(mut bytes: &[u8]) -> Vec<Heard> {
         };
         let what = match &request.operation {
             Operation::Bye => "bye".to_owned(),
-            Operation::Hello { name, client } => {
+            Operation::Hello { name, client, .. } => {
                 assert_eq!(*client, Some([7; 16]));
                 format!("hello {}", name.as_deref().unwrap_or_default())
             }
             Operation::Ping => "ping".to_owned(),
             Operation::Publish(publication) => format!("pub {}", text(publication)),
+            Operation::PublishSealed { .. } => panic!("this client sends no descriptors"),
             Operation::Request { publication, .. } => format!("req {}", text(publication)),
             Operation::Subscribe(asked) => format!("sub {}", asked.pattern),
             Operation::Unsubscribe(number) => format!("unsub {number}"),
@@ -362,7 +364,10 @@ fn frames_may_come_in_pieces() {
     pair.session.connected();
     let number = NonZeroU32::new(pair.hear_greeting().0).unwrap();
     let mut bytes = MAGIC.to_vec();
-    deliver::event(&mut bytes, &Event::Welcome { number, version: "1", payload_bytes_max: 9 });
+    deliver::event(
+        &mut bytes,
+        &Event::Welcome { number, version: "1", payload_bytes_max: 9, descriptors: false },
+    );
     let mut buffer = Vec::new();
     for byte in bytes {
         buffer.push(byte);
@@ -391,7 +396,8 @@ fn an_answer_to_something_else_ends_the_connection() {
     let [request, publish] = [0, 1].map(|at: usize| NonZeroU32::new(heard[at].0).unwrap());
     let ok = Event::Ok { number: request, message_id: None, duplicate: false };
     let reply = Event::Reply { number: publish, delivery: delivery("a", "1") };
-    let welcome = Event::Welcome { number: publish, version: "1", payload_bytes_max: 9 };
+    let welcome =
+        Event::Welcome { number: publish, version: "1", payload_bytes_max: 9, descriptors: false };
     for wrong in [ok, reply, welcome] {
         let mut bytes = Vec::new();
         deliver::event(&mut bytes, &wrong);

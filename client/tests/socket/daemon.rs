@@ -92,7 +92,13 @@ impl Peer {
         self.write(&MAGIC).await;
         let number = RequestNumber::new(hello.number).unwrap();
         let payload_bytes_max = payload_bytes_max as u64;
-        self.say(&Event::Welcome { number, version: "0.1.0", payload_bytes_max }).await;
+        self.say(&Event::Welcome {
+            number,
+            version: "0.1.0",
+            payload_bytes_max,
+            descriptors: false,
+        })
+        .await;
     }
 
     /// What the client asks next.
@@ -187,6 +193,7 @@ pub(crate) fn delivery<'a>(topic: &'a str, payload: &'a [u8]) -> Delivery<'a> {
         retained: false,
         headers: Headers::new(),
         payload,
+        sealed_bytes: None,
     }
 }
 
@@ -207,11 +214,12 @@ fn short(number: u32, operation: &Operation<'_>, client: &mut [u8; 16]) -> Heard
     };
     heard.what = match operation {
         Operation::Bye => "bye".to_owned(),
-        Operation::Hello { name, client: id } => {
+        Operation::Hello { name, client: id, .. } => {
             *client = id.unwrap();
             format!("hello {}", name.as_deref().unwrap_or_default())
         }
         Operation::Ping => "ping".to_owned(),
+        Operation::PublishSealed { .. } => panic!("this client sends no descriptors"),
         Operation::Publish(asked) => publication("pub", asked),
         Operation::Request { publication: asked, .. } => publication("req", asked),
         Operation::Subscribe(asked) => {

@@ -64,6 +64,10 @@ pub(crate) struct Client {
     pub(crate) will: Option<Will>,
     /// Bytes of a frame or line of which the rest has not come yet.
     pub(crate) unfinished_bytes: usize,
+    /// Whether it takes payloads in descriptors, and may send them.
+    pub(crate) takes_descriptors: bool,
+    /// Descriptors that are ahead of their frames.
+    pub(crate) unclaimed_descriptors: usize,
     /// Nothing more is taken from it; it is closed once its queue is empty.
     pub(crate) closing: bool,
     /// It said goodbye, and is closed for that.
@@ -95,6 +99,8 @@ impl Client {
             requests: BTreeMap::new(),
             will: None,
             unfinished_bytes: 0,
+            takes_descriptors: false,
+            unclaimed_descriptors: 0,
             closing: false,
             said_goodbye: false,
             cut_off: None,

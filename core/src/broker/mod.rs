@@ -9,7 +9,7 @@
 //!
 //! - `client.rs`: what is known of a connection;
 //! - `operations.rs`: hello, subscriptions, wills, and the way of an operation to its part;
-//! - `publish.rs`: from a publication to those who want it;
+//! - `publish.rs`: from a publication to those who want it; `sealed.rs`: one in a descriptor;
 //! - `requests.rs`, `request.rs`: request and reply;
 //! - `retained.rs`, `remembered.rs`, `will.rs`: kept values, repeated publishes, wills;
 //! - `announce.rs`: the topics of the daemon itself; `lists.rs`: its lists, page by page.
@@ -23,12 +23,15 @@ mod remembered;
 mod request;
 mod requests;
 mod retained;
+mod sealed;
 mod will;
 
 pub use announce::{Stats, Totals};
 pub(crate) use client::Client;
 pub use client::{ClientId, Framing, Usage};
 pub use publish::Inbound;
+pub use sealed::Staged;
+pub(crate) use sealed::{claimed, no_descriptor};
 pub(crate) use will::Will;
 
 use crate::clock::Now;
@@ -251,18 +254,27 @@ impl Broker {
     /// The bytes to send to a client next, in order. Not all that waits: ask again after
     /// [`Broker::wrote`].
     pub fn stage(&mut self, now: Now, id: ClientId) -> impl Iterator<Item = &[u8]> {
+        self.put_in_order(now, id);
+        self.client(id).into_iter().flat_map(|client| client.outbox.staged())
+    }
+
+    fn put_in_order(&mut self, now: Now, id: ClientId) {
         if self.queues.stage(id, now.unix_ms) {
             // What expired has made room, perhaps all there is, and then nothing will be written.
             self.queues.tell_if_drained(id);
             self.announce_lags(now);
             self.queues.stage(id, now.unix_ms);
         }
-        self.client(id).into_iter().flat_map(|client| client.outbox.staged())
     }
 
     /// Takes note that so many of the staged bytes were sent.
     pub fn wrote(&mut self, now: Now, id: ClientId, bytes: usize) {
-        self.queues.wrote(id, bytes);
+        self.wrote_sealed(now, id, bytes, 0);
+    }
+
+    /// The same, and of so many payloads that they have been handed over.
+    pub fn wrote_sealed(&mut self, now: Now, id: ClientId, bytes: usize, payloads: usize) {
+        self.queues.wrote(id, bytes, payloads);
         self.queues.tell_if_drained(id);
         self.announce_lags(now);
     }

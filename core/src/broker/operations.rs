@@ -3,6 +3,7 @@
 
 use super::client::ClientId;
 use super::remembered::Publisher;
+use super::sealed::no_descriptor;
 use super::will::Will;
 use super::{Broker, Client};
 use crate::clock::Now;
@@ -27,12 +28,18 @@ impl Broker {
     ) -> Result<(), Refusal> {
         let Request { number, operation } = request;
         match operation {
-            Operation::Publish(publication) => return self.publish(now, id, number, &publication),
+            Operation::Publish(publication) => {
+                return self.publish(now, id, number, &publication, None);
+            }
+            // One that came with its descriptor goes to `publish_sealed`.
+            Operation::PublishSealed { .. } => return Err(no_descriptor()),
             Operation::Request { number, publication, timeout_ms } => {
                 return self.request(now, id, number, publication, timeout_ms);
             }
             Operation::Subscribe(asked) => return self.subscribe(now, id, &asked),
-            Operation::Hello { name, client } => return self.hello(id, number, name, client),
+            Operation::Hello { name, client, descriptors } => {
+                return self.hello(id, number, name, client, descriptors);
+            }
             Operation::Unsubscribe(subscription) => self.unsubscribe(now, id, subscription)?,
             Operation::Will(publication) => self.will(id, publication)?,
             Operation::Unwill => {
@@ -68,6 +75,7 @@ impl Broker {
         number: Option<RequestNumber>,
         name: Option<String>,
         identity: Option<[u8; 16]>,
+        descriptors: bool,
     ) -> Result<(), Refusal> {
         let Some(client) = self.queues.get(id) else { return Ok(()) };
         if name.is_some() {
@@ -79,11 +87,16 @@ impl Broker {
             self.remembered.attach(Publisher::new(id, identity));
             self.remembered.detach(before);
         }
+        if descriptors {
+            self.grant_descriptors(id);
+        }
+        let descriptors = self.takes_descriptors(id);
         if let Some(number) = number {
             let event = Event::Welcome {
                 number,
                 version: env!("CARGO_PKG_VERSION"),
                 payload_bytes_max: self.queues.limits.payload_bytes_max as u64,
+                descriptors,
             };
             self.queues.answer(id, &event);
         }

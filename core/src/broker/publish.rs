@@ -13,7 +13,9 @@ use super::{Broker, Matched};
 use crate::buffers::Body;
 use crate::clock::Now;
 use crate::index::{MONITOR, Target};
+use crate::limits::COPIED_BYTES_PER_WORK;
 use crate::parcels::{Run, Single};
+use crate::sealed::Sealed;
 use kith_wire::binary::encode;
 use kith_wire::{
     Code, Delivery, Destination, Event, MessageId, Options, Protocol, Publication, Refusal,
@@ -80,6 +82,7 @@ impl Broker {
         id: ClientId,
         number: Option<RequestNumber>,
         publication: &Publication<'_>,
+        sealed: Option<Sealed>,
     ) -> Result<(), Refusal> {
         self.check_destination(publication)?;
         let reply_token = reply_token(publication)?;
@@ -94,7 +97,7 @@ impl Broker {
         }
         let message_id = match reply_token {
             Some(token) => self.reply(now, token, publication)?,
-            None => self.publish_now(now, Some(id), publication)?.0,
+            None => self.publish_now(now, Some(id), publication, sealed)?.0,
         };
         // Only now: one that was refused can be published again.
         if let Some(message_id) = given {
@@ -138,7 +141,7 @@ impl Broker {
         {
             return;
         }
-        if self.publish_now(now, None, will.publication()).is_ok() {
+        if self.publish_now(now, None, will.publication(), None).is_ok() {
             self.queues.totals.published += 1;
             self.queues.totals.published_bytes += will.publication().payload.len() as u64;
             if let Some(message_id) = given {
@@ -150,12 +153,14 @@ impl Broker {
         }
     }
 
-    /// Publishes on a topic that has been looked at.
+    /// Publishes on a topic that has been looked at. `sealed` is the payload once more, if it can
+    /// be handed over; the publication has it too where it is to be kept.
     pub(super) fn publish_now(
         &mut self,
         now: Now,
         owner: Option<ClientId>,
         publication: &Publication<'_>,
+        sealed: Option<Sealed>,
     ) -> Result<(MessageId, Reach), Refusal> {
         let message_id = self.message_id(now, &publication.options);
         let Publication { topic, protocol, payload, options } = publication;
@@ -163,7 +168,7 @@ impl Broker {
             self.retained.remove(topic.as_str(), protocol.as_str());
             return Ok((message_id, Reach::default()));
         }
-        if *options == Options::default() {
+        if sealed.is_none() && *options == Options::default() {
             let mut entry = self.queues.buffers.take_large();
             encode::entry(&mut entry, topic.as_str(), protocol, payload);
             let body = Body::owned(entry);
@@ -177,7 +182,9 @@ impl Broker {
             self.retained.admit(&kept, owner, &self.queues.limits, now.unix_ms)?;
             self.retained.set(kept, owner);
         }
-        Ok((message_id, self.deliver_single(now, delivery)))
+        let reach = self.deliver_alone(Single::sealed(delivery, sealed));
+        self.announce_lags(now);
+        Ok((message_id, reach))
     }
 
     pub(super) fn check_destination(&self, publication: &Publication<'_>) -> Result<(), Refusal> {
@@ -261,6 +268,7 @@ impl Broker {
             reach.count(queues.deliver_single_to_one(members, *turn, &mut single));
         }
         *turn = turn.wrapping_add(1);
+        self.work += single.copied_bytes() / COPIED_BYTES_PER_WORK;
         single.recycle(&mut queues.buffers);
         reach
     }
@@ -334,5 +342,6 @@ pub(super) fn delivery<'a>(
         retained: false,
         headers: options.headers.clone(),
         payload,
+        sealed_bytes: None,
     }
 }

@@ -37,7 +37,7 @@ impl Broker {
         let token = self.identifiers.token();
         // A reply topic is a topic.
         publication.options.reply_to = Topic::new(reply_topic(token)).ok();
-        let (_, reach) = self.publish_now(now, Some(id), &publication)?;
+        let (_, reach) = self.publish_now(now, Some(id), &publication, None)?;
         if reach.wanted == 0 {
             self.queues.totals.no_responders += 1;
             let text = format!("nobody subscribes to `{}`", publication.topic);

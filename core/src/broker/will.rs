@@ -78,6 +78,7 @@ impl Kept {
             retained: true,
             headers: self.headers.clone(),
             payload: &self.payload,
+            sealed_bytes: None,
         }
     }
 

@@ -11,24 +11,34 @@ impl Outbox {
         let (mut answers, mut bytes, mut messages) = (0, 0, 0);
         for segment in self.lanes.iter().flatten().chain(&self.staged) {
             if segment.is_answer {
-                answers += segment.len();
+                answers += segment.weight();
             } else {
-                bytes += segment.len();
+                bytes += segment.weight();
                 messages += segment.messages as usize;
             }
         }
         (answers, bytes, messages)
     }
 
-    /// Own bytes of all segments. Puts what they share into a list by address.
-    pub(crate) fn recount_held(&self, blocks: &mut BTreeMap<usize, usize>) -> usize {
+    /// Own bytes of all segments. Puts what they share into lists by address.
+    pub(crate) fn recount_held(
+        &self,
+        blocks: &mut BTreeMap<usize, usize>,
+        sealed: &mut BTreeMap<usize, usize>,
+    ) -> usize {
+        let mut descriptors = 0;
         let mut own_bytes = 0;
         for segment in self.lanes.iter().flatten().chain(&self.staged) {
             own_bytes += segment.own.len();
             if let Some((block, _)) = &segment.shared {
                 blocks.insert(block.address(), block.bytes().len());
             }
+            if let Some(one) = &segment.sealed {
+                sealed.insert(one.address(), one.payload_bytes());
+                descriptors += 1;
+            }
         }
+        assert_eq!(descriptors, self.descriptors());
         own_bytes
     }
 

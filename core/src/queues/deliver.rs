@@ -4,6 +4,9 @@
 //! head with its own number. A run is delivered to binary clients as the frames its publisher
 //! wrote.
 //!
+//! A payload that came in a descriptor goes on in it to clients that take such; to others it is
+//! copied, and to those for which too many wait already.
+//!
 //! What was lost before is told first: a message is queued only together with the notice that is
 //! due to its subscription, so the notice stands where the lost ones would have stood.
 
@@ -11,9 +14,10 @@ use super::{LAG_BYTES, Queues, note_flush, push_notice};
 use crate::broker::{Client, Framing};
 use crate::buffers::Buffers;
 use crate::index::Target;
-use crate::limits::Limits;
+use crate::limits::{DESCRIPTORS_MAX, Limits};
 use crate::outbox::{Lost, Parcel, Share};
 use crate::parcels::{Room, Run, Single, range};
+use crate::sealed::Sealed;
 use kith_wire::binary::deliver::{message_head, run_head};
 use kith_wire::binary::{HEADER_BYTES, Kind};
 use kith_wire::{Priority, RequestNumber, json};
@@ -146,14 +150,20 @@ impl Queues {
         let Some(client) = clients.get_mut(place as usize) else { return false };
         let parcel = single.parcel(kind);
         let room_bytes = room_bytes(client, buffers, limits);
-        if room_bytes < single.delivery.payload.len() || client.outbox.messages_left(limits) == 0 {
+        if room_bytes < single.payload_bytes() || client.outbox.messages_left(limits) == 0 {
             // Not even worth encoding.
             return false;
+        }
+        if kind == Kind::Msg
+            && let Some(sealed) = single.sealed.clone()
+            && may_hand_over(client, buffers, limits)
+        {
+            return self.push_sealed(place, number, room_bytes, single, &sealed);
         }
         let mut head = buffers.take();
         let (body, part) = match client.framing {
             Framing::Binary => {
-                let frame = single.frame(buffers);
+                let Some(frame) = single.frame(buffers) else { return false };
                 head.extend_from_slice(&message_head(frame.bytes(), kind, number.get()));
                 let end = frame.bytes().len();
                 (frame, HEADER_BYTES..end)
@@ -163,7 +173,7 @@ impl Queues {
                     Kind::Reply => json::deliver::reply_head(&mut head, number),
                     _ => json::deliver::message_head(&mut head, number),
                 }
-                let tail = single.tail(buffers);
+                let Some(tail) = single.tail(buffers) else { return false };
                 let end = tail.bytes().len();
                 (tail, 0..end)
             }
@@ -184,6 +194,37 @@ impl Queues {
             note_flush(client, flush);
         }
         buffers.give_back(head);
+        fits
+    }
+
+    /// Queues a message whose payload goes in a descriptor, if it fits.
+    fn push_sealed(
+        &mut self,
+        place: u32,
+        number: NonZeroU32,
+        room_bytes: usize,
+        single: &mut Single<'_>,
+        sealed: &Sealed,
+    ) -> bool {
+        let Self { clients, buffers, notices, flush, .. } = self;
+        let Some(client) = clients.get_mut(place as usize) else { return false };
+        let parcel = single.parcel(Kind::Msg);
+        let mut frame = buffers.take();
+        let cover = single.cover(buffers).bytes();
+        frame.extend_from_slice(&message_head(cover, Kind::Msg, number.get()));
+        frame.extend_from_slice(cover.get(HEADER_BYTES..).unwrap_or_default());
+        let lag_bytes = lag_bytes(client, number.get(), parcel.priority);
+        let fits = lag_bytes + frame.len() + sealed.payload_bytes() <= room_bytes;
+        if fits {
+            if lag_bytes > 0
+                && let Some(lag) = client.outbox.take_lag(number.get(), parcel.priority)
+            {
+                push_notice(client, buffers, notices, lag);
+            }
+            client.outbox.push_sealed(buffers, parcel, &frame, sealed);
+            note_flush(client, flush);
+        }
+        buffers.give_back(frame);
         fits
     }
 
@@ -229,6 +270,12 @@ fn room_bytes(client: &Client, buffers: &Buffers, limits: &Limits) -> usize {
     let share_bytes = buffers.ledger.share_bytes(limits.waiting_bytes_total_max);
     let left_of_share = share_bytes.saturating_sub(client.outbox.message_bytes());
     client.outbox.bytes_left(limits).min(left_of_share)
+}
+
+/// Whether a payload may wait for a client in a descriptor; else it is copied.
+fn may_hand_over(client: &Client, buffers: &Buffers, limits: &Limits) -> bool {
+    let share = buffers.ledger.share_descriptors(limits.descriptors_total_max);
+    client.takes_descriptors && client.outbox.descriptors() < share.min(DESCRIPTORS_MAX)
 }
 
 fn lost(count: u32) -> Lost {

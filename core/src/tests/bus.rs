@@ -6,13 +6,14 @@
 
 use super::heard::{Heard, take_frames, take_lines, texts};
 use super::lines;
-use crate::broker::{Broker, ClientId, Framing, Output};
+use crate::broker::{Broker, ClientId, Framing, Output, Staged};
 use crate::clock::Now;
 use crate::limits::Limits;
+use crate::sealed::Handed;
 use crate::session::Session;
 use kith_wire::binary::{MAGIC, encode};
 use kith_wire::{Operation, Pattern, Publication, Request, RequestNumber, Subscribe};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 /// The time at which every bus begins.
 pub(crate) const BEGIN_UNIX_MS: u64 = 1_700_000_000_000;
@@ -41,6 +42,8 @@ struct Client {
     unsaid: Vec<u8>,
     /// What it read and has not understood yet.
     unheard: Vec<u8>,
+    /// What was handed over to it and it has not understood yet.
+    handed: VecDeque<Vec<u8>>,
     /// Whether the daemon's magic has been read.
     greeted: bool,
 }
@@ -84,8 +87,8 @@ impl Bus {
         let id = self.broker.connect(self.now).unwrap();
         let session = Session::new(id);
         let greeted = framing == Framing::JsonLines;
-        let (unsaid, unheard) = (Vec::new(), Vec::new());
-        self.clients.push(Client { id, session, framing, unsaid, unheard, greeted });
+        let (unsaid, unheard, handed) = (Vec::new(), Vec::new(), VecDeque::new());
+        self.clients.push(Client { id, session, framing, unsaid, unheard, handed, greeted });
         Who(self.clients.len() - 1)
     }
 
@@ -106,6 +109,7 @@ impl Bus {
             assert!(fed.consumed <= client.unsaid.len());
             client.unsaid.drain(..fed.consumed);
             if !fed.unfinished {
+                client.session.hold_unclaimed(&mut self.broker);
                 return client.unsaid.len();
             }
             self.turns += 1;
@@ -117,6 +121,11 @@ impl Bus {
     pub(crate) fn finish(&mut self, who: Who) {
         let client = &mut self.clients[who.0];
         client.session.end(&mut self.broker, &client.unsaid);
+    }
+
+    /// Hands over what came in a descriptor.
+    pub(crate) fn hand_over(&mut self, who: Who, handed: Handed) {
+        self.clients[who.0].session.hand_over(handed);
     }
 
     /// Feeds one line.
@@ -224,15 +233,21 @@ impl Bus {
         while left > 0 && self.broker.has_output(id) {
             let is_announced = self.announced.contains(&id.serial());
             assert!(is_announced, "has something to send and was not announced: {who:?}");
-            let mut sent = 0;
-            for slice in self.broker.stage(self.now, id) {
+            let (mut sent, mut payloads) = (0, 0);
+            for Staged { bytes: slice, payload } in self.broker.stage_sealed(self.now, id) {
+                if let Some(payload) = payload {
+                    let mut read = Vec::new();
+                    assert!(payload.read_into(&mut read));
+                    self.clients[who.0].handed.push_back(read);
+                    payloads += 1;
+                }
                 let part = slice.len().min(left - sent);
                 self.clients[who.0].unheard.extend_from_slice(&slice[..part]);
                 sent += part;
             }
             // A shell that has nothing to write does not write.
             if sent > 0 {
-                self.broker.wrote(self.now, id, sent);
+                self.broker.wrote_sealed(self.now, id, sent, payloads);
             }
             left -= sent;
             self.collect_outputs();
@@ -290,7 +305,7 @@ impl Bus {
         match client.framing {
             _ if !client.greeted => Vec::new(),
             Framing::JsonLines => take_lines(&mut client.unheard),
-            Framing::Binary => take_frames(&mut client.unheard),
+            Framing::Binary => take_frames(&mut client.unheard, &mut client.handed),
         }
     }
 }

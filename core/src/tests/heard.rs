@@ -6,7 +6,7 @@ use kith_wire::binary::{frame, receive};
 use kith_wire::{Delivery, Event};
 use serde_json::Value;
 use serde_json::value::RawValue;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 /// One thing that the broker told a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +36,8 @@ pub(crate) struct Message {
     pub(crate) retained: bool,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) payload: Vec<u8>,
+    /// Whether the payload came in a descriptor.
+    pub(crate) is_sealed: bool,
 }
 
 impl Heard {
@@ -77,7 +79,7 @@ impl Message {
         format!("{protocol}{} {}{retained}", self.topic, String::from_utf8_lossy(&self.payload))
     }
 
-    fn of_delivery(delivery: &Delivery<'_>) -> Self {
+    fn of_delivery(delivery: &Delivery<'_>, handed: &mut VecDeque<Vec<u8>>) -> Self {
         let headers = delivery.headers.iter().map(|(key, value)| (key.into(), value.into()));
         Self {
             message_id: delivery.message_id.to_string(),
@@ -92,7 +94,15 @@ impl Message {
             priority: delivery.priority.name().to_owned(),
             retained: delivery.retained,
             headers: headers.collect(),
-            payload: delivery.payload.to_vec(),
+            payload: match delivery.sealed_bytes {
+                None => delivery.payload.to_vec(),
+                Some(bytes) => {
+                    let payload = handed.pop_front().expect("its descriptor has not come");
+                    assert_eq!(payload.len() as u64, bytes);
+                    payload
+                }
+            },
+            is_sealed: delivery.sealed_bytes.is_some(),
         }
     }
 
@@ -122,6 +132,7 @@ impl Message {
             retained: line["retained"] == Value::Bool(true),
             headers: headers.map(|(k, v)| (k.clone(), v.as_str().unwrap().to_owned())).collect(),
             payload,
+            is_sealed: false,
         }
     }
 }
@@ -139,13 +150,13 @@ pub(super) fn take_lines(bytes: &mut Vec<u8>) -> Vec<Heard> {
     lines.map(of_line).collect()
 }
 
-/// Takes what is whole off `bytes`: frames.
-pub(super) fn take_frames(bytes: &mut Vec<u8>) -> Vec<Heard> {
+/// Takes what is whole off `bytes`: frames; and their payloads off what was handed over.
+pub(super) fn take_frames(bytes: &mut Vec<u8>, handed: &mut VecDeque<Vec<u8>>) -> Vec<Heard> {
     let mut heard = Vec::new();
     let mut rest = bytes.as_slice();
     while let Some(frame) = frame::split(rest, usize::MAX).unwrap() {
         let each = |event: Event<'_>| {
-            heard.push(of_event(&event));
+            heard.push(of_event(&event, handed));
             Ok(())
         };
         receive::events(frame, each).unwrap();
@@ -190,7 +201,7 @@ fn of_line(text: &[u8]) -> Heard {
     }
 }
 
-fn of_event(event: &Event<'_>) -> Heard {
+fn of_event(event: &Event<'_>, handed: &mut VecDeque<Vec<u8>>) -> Heard {
     let name = |code: &Option<kith_wire::Code>| code.unwrap().name().to_owned();
     match event {
         Event::Bye { code, text } => Heard::Bye { code: name(code), text: (*text).to_owned() },
@@ -206,7 +217,7 @@ fn of_event(event: &Event<'_>) -> Heard {
         }
         Event::Message { subscription, delivery } => Heard::Message {
             subscription: subscription.get(),
-            message: Message::of_delivery(delivery),
+            message: Message::of_delivery(delivery, handed),
         },
         Event::Ok { number, message_id, duplicate } => Heard::Ok {
             number: number.get(),
@@ -214,9 +225,9 @@ fn of_event(event: &Event<'_>) -> Heard {
             duplicate: *duplicate,
         },
         Event::Reply { number, delivery } => {
-            Heard::Reply { number: number.get(), message: Message::of_delivery(delivery) }
+            Heard::Reply { number: number.get(), message: Message::of_delivery(delivery, handed) }
         }
-        Event::Welcome { number, version, payload_bytes_max } => Heard::Welcome {
+        Event::Welcome { number, version, payload_bytes_max, .. } => Heard::Welcome {
             number: number.get(),
             version: (*version).to_owned(),
             payload_bytes_max: *payload_bytes_max,

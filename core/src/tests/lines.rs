@@ -9,7 +9,7 @@ pub(super) fn line(request: &Request<'_>) -> Vec<u8> {
     let mut payload = None;
     let op = match &request.operation {
         Operation::Bye => "bye",
-        Operation::Hello { name, client } => {
+        Operation::Hello { name, client, .. } => {
             if let Some(name) = name {
                 fields.insert("name".to_owned(), json!(name));
             }
@@ -25,6 +25,7 @@ pub(super) fn line(request: &Request<'_>) -> Vec<u8> {
             payload = publication_fields(&mut fields, publication);
             "pub"
         }
+        Operation::PublishSealed { .. } => panic!("no descriptors in JSON lines"),
         Operation::Request { publication, timeout_ms, .. } => {
             payload = publication_fields(&mut fields, publication);
             fields.insert("timeout_ms".to_owned(), json!(timeout_ms));

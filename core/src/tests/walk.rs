@@ -141,6 +141,7 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
 /// Small limits that a walk reaches.
 pub(crate) fn limits() -> Limits {
     Limits {
+        descriptors_total_max: 2,
         payload_bytes_max: 4 << 10,
         queue_bytes_max: 0,
         waiting_bytes_total_max: 0,
@@ -182,9 +183,10 @@ impl Saying {
     pub(crate) fn bytes(&self, framing: Framing) -> Vec<u8> {
         let number = |number: u32| RequestNumber::new(number).unwrap();
         let (answer, operation) = match self {
-            Self::Hello(client) => {
-                (0, Operation::Hello { name: None, client: Some([*client; 16]) })
-            }
+            Self::Hello(client) => (
+                0,
+                Operation::Hello { name: None, client: Some([*client; 16]), descriptors: false },
+            ),
             Self::Sub { number, pattern, group, retained } => {
                 let group = group.map(|first| if first { "g" } else { "h" });
                 (*number, subscribe(*number, PATTERNS[*pattern], group, *retained))

@@ -2,7 +2,10 @@
 
 use super::frame::{Frame, Kind};
 use super::options::{AllOptions, Tag, read, topic};
-use super::{A_AT, B_AT, FLAG_OPTIONS, FLAGS_AT, HEADER_BYTES, KIND_AT, NUMBER_AT};
+use super::{
+    A_AT, B_AT, FLAG_DESCRIPTORS, FLAG_OPTIONS, FLAG_SEALED, FLAGS_AT, HEADER_BYTES, KIND_AT,
+    NUMBER_AT, SEALED_SIZE_BYTES,
+};
 use crate::limits::REQUEST_TIMEOUT_MS_DEFAULT;
 use crate::refusal::Placed;
 use crate::{
@@ -27,6 +30,7 @@ pub fn request(frame: Frame<'_>, payload_bytes_max: usize) -> Result<Request<'_>
         Kind::Hello => hello(frame)?,
         Kind::Sub => subscribe(frame)?,
         Kind::Unsub => Operation::Unsubscribe(unsubscribe(frame)?),
+        Kind::Pub if frame.flags & FLAG_SEALED != 0 => sealed(frame)?,
         Kind::Pub => Operation::Publish(publication(frame, PUB_TAGS, payload_bytes_max)?.0),
         Kind::Will => Operation::Will(publication(frame, PUB_TAGS, payload_bytes_max)?.0),
         Kind::Req => {
@@ -98,7 +102,12 @@ pub(super) fn body_of(frame: Frame<'_>, bytes: usize) -> Result<(), Refusal> {
 }
 
 fn hello(frame: Frame<'_>) -> Result<Operation<'_>, Refusal> {
-    known_flags(frame, 0)?;
+    known_flags(frame, FLAG_DESCRIPTORS)?;
+    let descriptors = frame.flags & FLAG_DESCRIPTORS != 0;
+    if descriptors && frame.number == 0 {
+        let text = "who asks for descriptors needs the answer, and a number for it";
+        return Err(Refusal::new(Code::BadField, text).at(NUMBER_AT));
+    }
     let (name, client) = cut(frame.body, frame.a, A_AT)?;
     let client_bytes = match frame.b {
         0 | 16 => usize::from(frame.b),
@@ -114,7 +123,7 @@ fn hello(frame: Frame<'_>) -> Result<Operation<'_>, Refusal> {
             Some(name.to_owned())
         }
     };
-    Ok(Operation::Hello { name, client: client.first_chunk().copied() })
+    Ok(Operation::Hello { name, client: client.first_chunk().copied(), descriptors })
 }
 
 fn subscribe(frame: Frame<'_>) -> Result<Operation<'_>, Refusal> {
@@ -165,6 +174,29 @@ fn publication<'a>(
         .map_err(|refusal| refusal.after(parts.payload_at))?;
     let Parts { topic, protocol, payload, .. } = parts;
     Ok((Publication { topic, protocol, payload: payload.into(), options }, timeout_ms))
+}
+
+/// A publication whose payload is in a descriptor.
+fn sealed(frame: Frame<'_>) -> Result<Operation<'_>, Refusal> {
+    known_flags(frame, FLAG_OPTIONS | FLAG_SEALED)?;
+    let parts = parts(frame, 0)?;
+    let options = read(parts.options, parts.options_at, PUB_TAGS)?.publish;
+    let payload_bytes = sealed_bytes(&parts)?;
+    let Parts { topic, protocol, .. } = parts;
+    let publication = Publication { topic, protocol, payload: [].as_slice().into(), options };
+    Ok(Operation::PublishSealed { publication, payload_bytes })
+}
+
+/// The size that stands in place of a payload.
+pub(super) fn sealed_bytes(parts: &Parts<'_>) -> Result<u64, Refusal> {
+    let found = parts.payload.len();
+    parts.payload.try_into().map(u64::from_le_bytes).map_err(|_| {
+        let text = format!(
+            "the size of a payload in a descriptor has {SEALED_SIZE_BYTES} bytes, not {found}"
+        );
+        let at = parts.payload_at + found.min(SEALED_SIZE_BYTES);
+        Refusal::new(Code::BadFrame, text).at(at)
+    })
 }
 
 /// Topic, protocol, options and payload of a frame whose body is a publication.

@@ -6,7 +6,10 @@
 use super::encode::name_of;
 use super::frame::{Kind, begin, finish, short};
 use super::options::{Tag, put, put_shared, with_length};
-use super::{FLAG_OPTIONS, HEADER_BYTES, LENGTH_BYTES, SCOPE_SHIFT};
+use super::{
+    FLAG_DESCRIPTORS, FLAG_OPTIONS, FLAG_SEALED, FLAGS_AT, HEADER_BYTES, LENGTH_BYTES, SCOPE_SHIFT,
+    SEALED_SIZE_BYTES,
+};
 use crate::{Code, Delivery, Event, MessageId, RequestNumber, SENDER_LOCAL, Scope};
 
 /// Bytes of the head of a MSGS frame, before its entries.
@@ -71,7 +74,9 @@ pub fn message(out: &mut Vec<u8>, subscription: u32, delivery: &Delivery<'_>) {
         || delivery.priority != crate::Priority::Normal
         || delivery.retained
         || !delivery.headers.is_empty();
-    let flags = delivery.scope.number() << SCOPE_SHIFT | if has_options { FLAG_OPTIONS } else { 0 };
+    let flags = delivery.scope.number() << SCOPE_SHIFT
+        | if has_options { FLAG_OPTIONS } else { 0 }
+        | if delivery.sealed_bytes.is_some() { FLAG_SEALED } else { 0 };
     let ((topic_bytes, topic), (name_bytes, name)) =
         (short(delivery.topic.as_str()), short(name_of(&delivery.protocol)));
     let start = begin(out, Kind::Msg, flags, topic_bytes, name_bytes, subscription);
@@ -96,8 +101,28 @@ pub fn message(out: &mut Vec<u8>, subscription: u32, delivery: &Delivery<'_>) {
             }
         });
     }
-    out.extend_from_slice(delivery.payload);
+    match delivery.sealed_bytes {
+        Some(bytes) => out.extend_from_slice(&bytes.to_le_bytes()),
+        None => out.extend_from_slice(delivery.payload),
+    }
     finish(out, start);
+}
+
+/// Puts the payload into a MSG frame that was to go with a descriptor: `read` appends it. Whether
+/// that went well; else the frame is as it was.
+pub fn inline(frame: &mut Vec<u8>, read: impl FnOnce(&mut Vec<u8>) -> bool) -> bool {
+    let Some(envelope_bytes) = frame.len().checked_sub(SEALED_SIZE_BYTES) else { return false };
+    let size = frame.split_off(envelope_bytes);
+    if !read(frame) {
+        frame.truncate(envelope_bytes);
+        frame.extend_from_slice(&size);
+        return false;
+    }
+    if let Some(flags) = frame.get_mut(FLAGS_AT) {
+        *flags &= !FLAG_SEALED;
+    }
+    finish(frame, 0);
+    true
 }
 
 /// Appends the frame of an event.
@@ -140,9 +165,10 @@ pub fn event(out: &mut Vec<u8>, event: &Event<'_>) {
                 *kind = Kind::Reply.byte();
             }
         }
-        Event::Welcome { number, version, payload_bytes_max } => {
+        Event::Welcome { number, version, payload_bytes_max, descriptors } => {
+            let flags = if *descriptors { FLAG_DESCRIPTORS } else { 0 };
             let (version_bytes, version) = short(version);
-            let start = begin(out, Kind::Welcome, 0, version_bytes, 0, number.get());
+            let start = begin(out, Kind::Welcome, flags, version_bytes, 0, number.get());
             out.extend_from_slice(&payload_bytes_max.to_le_bytes());
             out.extend_from_slice(version);
             finish(out, start);

@@ -7,7 +7,7 @@
 use super::decode::{FLAG_MONITOR, FLAG_RETAINED};
 use super::frame::{Kind, begin, finish, short};
 use super::options::{Tag, put, put_shared, with_length};
-use super::{FLAG_OPTIONS, HEADER_BYTES};
+use super::{FLAG_DESCRIPTORS, FLAG_OPTIONS, FLAG_SEALED, FLAGS_AT, HEADER_BYTES};
 use crate::{
     Destination, Operation, Options, Protocol, Publication, Request, RequestNumber, Subscribe,
 };
@@ -17,17 +17,28 @@ pub fn request(out: &mut Vec<u8>, request: &Request<'_>) {
     let number = request.number.map_or(0, RequestNumber::get);
     match &request.operation {
         Operation::Bye => empty(out, Kind::Bye, number),
-        Operation::Hello { name, client } => {
+        Operation::Hello { name, client, descriptors } => {
             let (name_bytes, name) = short(name.as_deref().unwrap_or_default());
             let client: &[u8] = client.as_ref().map_or(&[], |id| id);
             let client_bytes = if client.is_empty() { 0 } else { 16 };
-            let start = begin(out, Kind::Hello, 0, name_bytes, client_bytes, number);
+            let flags = if *descriptors { FLAG_DESCRIPTORS } else { 0 };
+            let start = begin(out, Kind::Hello, flags, name_bytes, client_bytes, number);
             out.extend_from_slice(name);
             out.extend_from_slice(client);
             finish(out, start);
         }
         Operation::Ping => empty(out, Kind::Ping, number),
         Operation::Publish(publication) => publish(out, Kind::Pub, number, publication, None),
+        Operation::PublishSealed { publication, payload_bytes } => {
+            let payload = payload_bytes.to_le_bytes();
+            let publication =
+                Publication { payload: payload.as_slice().into(), ..publication.clone() };
+            let start = out.len();
+            publish(out, Kind::Pub, number, &publication, None);
+            if let Some(flags) = out.get_mut(start + FLAGS_AT) {
+                *flags |= FLAG_SEALED;
+            }
+        }
         Operation::Request { number, publication, timeout_ms } => {
             publish(out, Kind::Req, number.get(), publication, Some(*timeout_ms));
         }

@@ -45,6 +45,15 @@ pub(crate) const NUMBER_AT: usize = 8;
 /// Flag of PUB, REQ, WILL, MSG and REPLY: options stand before the payload.
 pub const FLAG_OPTIONS: u8 = 0x01;
 
+/// Flag of PUB and MSG: the payload is in a descriptor, and its size stands in its place.
+pub const FLAG_SEALED: u8 = 0x02;
+
+/// Flag of HELLO and WELCOME: large payloads come and go as descriptors.
+pub const FLAG_DESCRIPTORS: u8 = 0x01;
+
+/// Bytes of the size that stands in the payload's place.
+pub const SEALED_SIZE_BYTES: usize = 8;
+
 /// Where the scope stands in the flags of MSG, MSGS and REPLY.
 pub(crate) const SCOPE_SHIFT: u8 = 4;
 /// The bits of the flags that hold it.

@@ -4,12 +4,13 @@
 //! that a version that has moved on shows as an error and not as nonsense. The one thing that may
 //! be new is a code, which has a text beside it.
 
-use super::decode::{body_of, known_flags, parts, unused};
+use super::decode::{body_of, known_flags, parts, sealed_bytes, unused};
 use super::deliver::{FLAG_AT, FLAG_DUPLICATE, FLAG_FATAL, RUN_HEAD_BYTES};
 use super::frame::{Frame, Kind, split};
 use super::options::{AllOptions, Tag, read};
 use super::{
-    A_AT, B_AT, FLAG_OPTIONS, FLAGS_AT, HEADER_BYTES, KIND_AT, NUMBER_AT, SCOPE_BITS, SCOPE_SHIFT,
+    A_AT, B_AT, FLAG_DESCRIPTORS, FLAG_OPTIONS, FLAG_SEALED, FLAGS_AT, HEADER_BYTES, KIND_AT,
+    NUMBER_AT, SCOPE_BITS, SCOPE_SHIFT,
 };
 use crate::{
     Code, Delivery, Event, Headers, MessageId, Priority, Protocol, Refusal, RequestNumber,
@@ -61,10 +62,11 @@ fn single(frame: Frame<'_>) -> Result<Event<'_>, Refusal> {
         Kind::Ok => ok(frame)?,
         Kind::Err => error(frame)?,
         Kind::Msg => {
-            Event::Message { subscription: number(frame)?, delivery: delivery(frame, MSG_TAGS)? }
+            let delivery = delivery(frame, MSG_TAGS, FLAG_SEALED)?;
+            Event::Message { subscription: number(frame)?, delivery }
         }
         Kind::Reply => {
-            Event::Reply { number: number(frame)?, delivery: delivery(frame, REPLY_TAGS)? }
+            Event::Reply { number: number(frame)?, delivery: delivery(frame, REPLY_TAGS, 0)? }
         }
         Kind::Lag => {
             plain(frame, 0)?;
@@ -119,23 +121,26 @@ fn error(frame: Frame<'_>) -> Result<Event<'_>, Refusal> {
 }
 
 fn welcome(frame: Frame<'_>) -> Result<Event<'_>, Refusal> {
-    known_flags(frame, 0)?;
+    known_flags(frame, FLAG_DESCRIPTORS)?;
     unused(frame.b, B_AT)?;
     let payload_bytes_max = u64::from_le_bytes(field(frame, 0)?);
     let version = text(frame, 8)?;
     if version.len() != usize::from(frame.a) {
         return Err(bad("the version has another length than its header says", A_AT));
     }
-    Ok(Event::Welcome { number: number(frame)?, version, payload_bytes_max })
+    let descriptors = frame.flags & FLAG_DESCRIPTORS != 0;
+    Ok(Event::Welcome { number: number(frame)?, version, payload_bytes_max, descriptors })
 }
 
-fn delivery<'a>(frame: Frame<'a>, tags: &[Tag]) -> Result<Delivery<'a>, Refusal> {
-    known_flags(frame, FLAG_OPTIONS | SCOPE_BITS)?;
+fn delivery<'a>(frame: Frame<'a>, tags: &[Tag], flags: u8) -> Result<Delivery<'a>, Refusal> {
+    known_flags(frame, FLAG_OPTIONS | SCOPE_BITS | flags)?;
     let message_id = id(frame)?;
     let sent_at_ms = u64::from_le_bytes(field(frame, 16)?);
     let parts = parts(frame, STAMP_BYTES)?;
     let all = read(parts.options, parts.options_at, tags)?;
     let AllOptions { publish, expires_at_ms, sender, device, retained, .. } = all;
+    let is_sealed = frame.flags & FLAG_SEALED != 0;
+    let sealed_bytes = is_sealed.then(|| sealed_bytes(&parts)).transpose()?;
     Ok(Delivery {
         message_id,
         sender: sender.unwrap_or(SENDER_LOCAL),
@@ -149,7 +154,8 @@ fn delivery<'a>(frame: Frame<'a>, tags: &[Tag]) -> Result<Delivery<'a>, Refusal>
         priority: publish.priority,
         retained,
         headers: publish.headers,
-        payload: parts.payload,
+        payload: if is_sealed { &[] } else { parts.payload },
+        sealed_bytes,
     })
 }
 
@@ -224,6 +230,7 @@ impl<'a> Run<'a> {
             retained: false,
             headers: Headers::new(),
             payload,
+            sealed_bytes: None,
         };
         self.done += 1;
         self.rest = self.rest.get(entry.bytes.len()..).unwrap_or_default();

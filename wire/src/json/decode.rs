@@ -130,7 +130,7 @@ fn hello<'a>(line: &str, fields: &Line<'a>) -> Result<Operation<'a>, Refusal> {
         })?),
     };
     let name = fields.name.as_deref().map(str::to_owned);
-    Ok(Operation::Hello { name, client })
+    Ok(Operation::Hello { name, client, descriptors: false })
 }
 
 fn subscribe<'a>(line: &'a str, fields: Line<'a>) -> Result<Operation<'a>, Refusal> {

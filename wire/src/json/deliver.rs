@@ -128,7 +128,7 @@ pub fn event(out: &mut Vec<u8>, event: &Event<'_>) {
             reply_head(out, *number);
             return tail(out, delivery);
         }
-        Event::Welcome { number, version, payload_bytes_max } => {
+        Event::Welcome { number, version, payload_bytes_max, .. } => {
             put_ok(out, *number);
             out.extend_from_slice(b",\"version\":");
             put_string(out, version);

@@ -28,9 +28,10 @@ fn answer(name: &str) -> Option<Event<'static>> {
         "ok" => ok(6, None, false),
         "ok-id" => ok(5, Some(message_id()), false),
         "ok-duplicate" => ok(5, Some(message_id()), true),
-        "welcome" => {
+        "welcome" | "welcome-descriptors" => {
             let payload_bytes_max = 16_777_216;
-            Event::Welcome { number: number(1), version: "0.1.0", payload_bytes_max }
+            let descriptors = name == "welcome-descriptors";
+            Event::Welcome { number: number(1), version: "0.1.0", payload_bytes_max, descriptors }
         }
         "lag" => Event::Lag { subscription: number(5), count: 65_537 },
         "closing" => Event::Bye { code: Some(Code::ShuttingDown), text: "stop" },
@@ -65,6 +66,7 @@ fn delivery(topic: &'static str, payload: &'static [u8]) -> Delivery<'static> {
         retained: false,
         headers: Headers::new(),
         payload,
+        sealed_bytes: None,
     }
 }
 
@@ -74,6 +76,14 @@ fn message(name: &str) -> Option<Event<'static>> {
         "msg-protocol" => {
             let (protocol, scope, sender) = (Protocol::BT, Scope::Friends, "did:x");
             (2, Delivery { protocol, scope, sender, ..delivery("files.a", b"\x00\xff\n") })
+        }
+        "msg-sealed" => {
+            let (protocol, sealed_bytes) = (Protocol::BT, Some(65_536));
+            (2, Delivery { protocol, sealed_bytes, ..delivery("files.a", b"") })
+        }
+        "msg-sealed-options" => {
+            let (priority, sealed_bytes) = (Priority::High, Some(65_537));
+            (2, Delivery { priority, sealed_bytes, ..delivery("a", b"") })
         }
         "msg-public" => {
             (3, Delivery { scope: Scope::Public, sender: "did:", ..delivery("a", b"1") })

@@ -114,6 +114,20 @@ proptest! {
         let message = Event::Message { subscription, delivery: delivery.clone() };
         prop_assert_eq!(received(whole(&other)), Ok(vec![message]));
 
+        let sealed_bytes = Some(delivery.sent_at_ms);
+        let sealed = Delivery { payload: &[], sealed_bytes, ..delivery.clone() };
+        let message = Event::Message { subscription, delivery: sealed };
+        let bytes = delivered(&message);
+        prop_assert_eq!(received(whole(&bytes)), Ok(vec![message]));
+        let mut frame = bytes.clone();
+        let is_read = deliver::inline(&mut frame, |out| { out.push(1); false });
+        prop_assert!(!is_read);
+        prop_assert_eq!(&frame, &bytes);
+        let read = |out: &mut Vec<u8>| { out.extend_from_slice(delivery.payload); true };
+        prop_assert!(deliver::inline(&mut frame, read));
+        let message = Event::Message { subscription, delivery: delivery.clone() };
+        prop_assert_eq!(received(whole(&frame)), Ok(vec![message]));
+
         let delivery = Delivery { retained: false, ..delivery };
         let reply = Event::Reply { number, delivery };
         let bytes = delivered(&reply);
@@ -150,7 +164,7 @@ proptest! {
                 message_id: first.advance(index), sender: "local", device: None, scope,
                 protocol: protocol.borrow(), topic: topic.borrow(), sent_at_ms,
                 expires_at_ms: None, reply_to: None, priority: Priority::Normal, retained: false,
-                headers: Headers::new(), payload,
+                headers: Headers::new(), payload, sealed_bytes: None,
             };
             Event::Message { subscription, delivery }
         }).collect();
@@ -221,7 +235,11 @@ proptest! {
         let asked = Subscribe { number, pattern, group, retained: false, monitor: false };
         for operation in [
             // An empty name is none.
-            Operation::Hello { name: name.filter(|name| !name.is_empty()), client: None },
+            Operation::Hello {
+                name: name.filter(|name| !name.is_empty()),
+                client: None,
+                descriptors: false,
+            },
             Operation::Subscribe(asked),
             Operation::Publish(publication.clone()),
             Operation::Request { number, publication, timeout_ms: 1 },
@@ -274,6 +292,7 @@ fn options_never_run_over_into_the_payload() {
         retained: true,
         headers: Headers::new(),
         payload: b"payload",
+        sealed_bytes: None,
     };
     let event = Event::Message { subscription: RequestNumber::MIN, delivery };
     let bytes = delivered(&event);

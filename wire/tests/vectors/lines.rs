@@ -143,7 +143,7 @@ proptest! {
                 prop_assert_eq!(found.get("msg_id"), id.as_ref());
                 prop_assert_eq!(found.contains_key("duplicate"), duplicate);
             }
-            Event::Welcome { number, version, payload_bytes_max } => {
+            Event::Welcome { number, version, payload_bytes_max, .. } => {
                 prop_assert_eq!(&found["id"], &Value::from(number.get()));
                 prop_assert_eq!(&found["version"], &Value::from(version));
                 prop_assert_eq!(&found["payload_bytes_max"], &Value::from(payload_bytes_max));

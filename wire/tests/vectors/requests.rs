@@ -32,8 +32,12 @@ pub(crate) fn request(name: &str) -> Option<Request<'static>> {
 }
 
 fn plain(name: &str) -> Option<(u32, Operation<'static>)> {
-    let hello =
-        |name: Option<&str>, client| Operation::Hello { name: name.map(str::to_owned), client };
+    let name_of = name;
+    let hello = |name: Option<&str>, client| Operation::Hello {
+        name: name.map(str::to_owned),
+        client,
+        descriptors: name_of == "hello-descriptors",
+    };
     let sub = |number, pattern, group: Option<&'static str>, retained| {
         Operation::Subscribe(Subscribe {
             number: NonZeroU32::new(number).unwrap(),
@@ -46,7 +50,7 @@ fn plain(name: &str) -> Option<(u32, Operation<'static>)> {
     let unsub = |number| Operation::Unsubscribe(NonZeroU32::new(number).unwrap());
     Some(match name {
         "hello" => (1, hello(Some("chess"), Some(CLIENT))),
-        "hello-bare" => (1, hello(None, None)),
+        "hello-bare" | "hello-descriptors" => (1, hello(None, None)),
         "hello-name" | "hello-name-escaped" => (0, hello(Some("Zoë"), None)),
         "hello-client" => (u32::MAX, hello(None, Some(CLIENT))),
         "sub" => (2, sub(2, "self.test.>", None, false)),
@@ -104,6 +108,15 @@ fn published(name: &str) -> Option<(u32, Operation<'static>)> {
         "pub-line-separator" => (0, publication("a", "\"x\u{2028}y\"".as_bytes())),
         "pub-deep" => (0, publication("a", deep())),
         "pub-named-ms" | "pub-no-options" | "pub-defaults" => (0, publication("a", b"1")),
+        "pub-sealed" => {
+            let publication = of("bt", publication("files.a", b""));
+            return Some((6, Operation::PublishSealed { publication, payload_bytes: 65_536 }));
+        }
+        "pub-sealed-options" => {
+            let options = Options { priority: Priority::Bulk, ..Options::default() };
+            let publication = with(publication("a", b""), options);
+            return Some((0, Operation::PublishSealed { publication, payload_bytes: 1 << 40 }));
+        }
         "will" => {
             let will = with(publication("chess.gone", b"{}"), retain());
             return Some((4, Operation::Will(will)));

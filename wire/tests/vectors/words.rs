@@ -228,8 +228,20 @@ pub(crate) fn request() -> BoxedStrategy<Request<'static>> {
             .boxed()
     };
     let name = visible(12, "");
-    let hello = (option::of(name), option::of(any::<[u8; 16]>()))
-        .prop_map(|(name, client)| Operation::Hello { name, client });
+    let hello = (option::of(number()), option::of(name), option::of(any::<[u8; 16]>()))
+        .prop_flat_map(|(number, name, client)| {
+            // Who asks for descriptors has a number.
+            let descriptors =
+                if number.is_some() { any::<bool>().boxed() } else { Just(false).boxed() };
+            descriptors.prop_map(move |descriptors| Request {
+                number,
+                operation: Operation::Hello { name: name.clone(), client, descriptors },
+            })
+        });
+    let sealed = (publication(false), any::<u64>()).prop_map(|(publication, payload_bytes)| {
+        let publication = Publication { payload: Cow::Borrowed(b""), ..publication };
+        Operation::PublishSealed { publication, payload_bytes }
+    });
     let plain = select(vec![Operation::Bye, Operation::Ping, Operation::Unwill]);
     let subscribe = (number(), pattern_text(), option::of(visible(12, ".*>")), any::<[bool; 2]>())
         .prop_map(|(number, pattern, group, [retained, monitor])| {
@@ -246,7 +258,8 @@ pub(crate) fn request() -> BoxedStrategy<Request<'static>> {
         },
     );
     prop_oneof![
-        with(hello.boxed()),
+        hello,
+        with(sealed.boxed()),
         with(plain.boxed()),
         with(number().prop_map(Operation::Unsubscribe).boxed()),
         with(publication(false).prop_map(Operation::Publish).boxed()),
@@ -307,6 +320,7 @@ pub(crate) fn letter() -> impl Strategy<Value = Letter> {
             retained,
             headers,
             payload: &[],
+            sealed_bytes: None,
         };
         Letter { delivery, sender, device, payload }
     })
@@ -324,11 +338,14 @@ pub(crate) fn notice() -> impl Strategy<Value = (Event<'static>, String)> {
         (number(), option::of(message_id()), any::<bool>()).prop_map(
             |(number, message_id, duplicate)| Event::Ok { number, message_id, duplicate }
         ),
-        (number(), any::<u64>()).prop_map(|(number, payload_bytes_max)| Event::Welcome {
-            number,
-            version: "",
-            payload_bytes_max
-        }),
+        (number(), any::<u64>(), any::<bool>()).prop_map(
+            |(number, payload_bytes_max, descriptors)| Event::Welcome {
+                number,
+                version: "",
+                payload_bytes_max,
+                descriptors,
+            }
+        ),
     ];
     (event, text(30))
 }
@@ -340,8 +357,8 @@ pub(crate) fn spoken<'a>(event: &Event<'a>, words: &'a str) -> Event<'a> {
         Event::Err { number, code, at, fatal, .. } => {
             Event::Err { number, code, text: words, at, fatal }
         }
-        Event::Welcome { number, payload_bytes_max, .. } => {
-            Event::Welcome { number, version: words, payload_bytes_max }
+        Event::Welcome { number, payload_bytes_max, descriptors, .. } => {
+            Event::Welcome { number, version: words, payload_bytes_max, descriptors }
         }
         other => other,
     }

@@ -84,7 +84,8 @@ fn what_a_new_daemon_finds_too_large_is_refused_and_not_sent() {
     pair.session.connected();
     let number = NonZeroU32::new(pair.hear_greeting().0).unwrap();
     let mut bytes = MAGIC.to_vec();
-    let welcome = Event::Welcome { number, version: "1", payload_bytes_max: 100 };
+    let welcome =
+        Event::Welcome { number, version: "1", payload_bytes_max: 100, descriptors: false };
     deliver::event(&mut bytes, &welcome);
     pair.receive(&bytes);
     assert_eq!(pair.hear(), []);

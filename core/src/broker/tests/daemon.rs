@@ -42,7 +42,11 @@ fn bus_client_tells_who_comes_and_goes() {
     assert_eq!((&came[0]["event"], &came[0]["client"]), (&"connected".into(), &serial.into()));
     // What it will speak, and who it is, nobody knows yet.
     assert_eq!((&came[0]["framing"], &came[0]["name"]), (&Value::Null, &Value::Null));
-    bus.say(alice, 0, Operation::Hello { name: Some("al\"ice".to_owned()), client: None });
+    bus.say(
+        alice,
+        0,
+        Operation::Hello { name: Some("al\"ice".to_owned()), client: None, descriptors: false },
+    );
     bus.cut(alice);
     let went = payloads(&mut bus, watcher);
     assert_eq!(went.len(), 1);
@@ -62,7 +66,11 @@ fn bus_lag_names_who_lost_what() {
         let mut bus = Bus::new(small_queue(2));
         let (alice, watcher, bob) = (bus.join(framing), bus.json(), bus.json());
         bus.subscribed(watcher, 1, "self.bus.lag");
-        bus.say(alice, 0, Operation::Hello { name: Some("alice".to_owned()), client: None });
+        bus.say(
+            alice,
+            0,
+            Operation::Hello { name: Some("alice".to_owned()), client: None, descriptors: false },
+        );
         bus.subscribed(alice, 4, "*/self.a.*");
         for _ in 0..5 {
             bus.publish(bob, "a.b", "1");
@@ -139,7 +147,11 @@ fn bus_stats_and_bus_clients_answer_a_request() {
     for framing in FRAMINGS {
         let mut bus = Bus::new(small_queue(1));
         let (alice, bob) = (bus.join(framing), bus.binary());
-        bus.say(bob, 0, Operation::Hello { name: Some("bob".to_owned()), client: None });
+        bus.say(
+            bob,
+            0,
+            Operation::Hello { name: Some("bob".to_owned()), client: None, descriptors: false },
+        );
         bus.subscribed(bob, 1, "self.a");
         bus.publish(alice, "a", "1");
         bus.publish(alice, "a", "2");

@@ -9,7 +9,11 @@ fn given(n: u32) -> Publication<'static> {
 }
 
 fn hello(bus: &mut Bus, who: Who, client: u8) {
-    bus.say(who, 0, Operation::Hello { name: None, client: Some([client; 16]) });
+    bus.say(
+        who,
+        0,
+        Operation::Hello { name: None, client: Some([client; 16]), descriptors: false },
+    );
 }
 
 #[test]

@@ -19,7 +19,7 @@ impl Broker {
     pub(crate) fn check_counts(&self) -> Result<(), String> {
         let (mut subscriptions, mut requests) = (0, 0);
         let mut held_bytes = 0;
-        let mut blocks = BTreeMap::new();
+        let (mut blocks, mut sealed, mut unclaimed) = (BTreeMap::new(), BTreeMap::new(), 0);
         for (_, client) in &self.queues.clients {
             let outbox = &client.outbox;
             if outbox.counted() != outbox.recount() {
@@ -31,7 +31,8 @@ impl Broker {
             {
                 return Err(format!("a queue of {:?}", outbox.counted()));
             }
-            held_bytes += outbox.recount_held(&mut blocks) + client.unfinished_bytes;
+            held_bytes += outbox.recount_held(&mut blocks, &mut sealed) + client.unfinished_bytes;
+            unclaimed += client.unclaimed_descriptors;
             held_bytes += client.will.as_ref().map_or(0, Will::bytes);
             subscriptions += client.subscriptions.len();
             requests += client.requests.len();
@@ -40,7 +41,14 @@ impl Broker {
             return Err("an owner of kept values that is gone".to_owned());
         }
         let stats = self.stats();
-        held_bytes += blocks.values().sum::<usize>();
+        held_bytes += blocks.values().sum::<usize>() + sealed.values().sum::<usize>();
+        let held_descriptors = self.queues.buffers.ledger.held_descriptors();
+        if held_descriptors != sealed.len() + unclaimed {
+            return Err(format!(
+                "{held_descriptors} descriptors, not {}",
+                sealed.len() + unclaimed
+            ));
+        }
         if stats.waiting_bytes != held_bytes {
             return Err(format!("{} bytes held, not {held_bytes}", stats.waiting_bytes));
         }
@@ -64,6 +72,7 @@ impl Broker {
             + self.retained.residue()
             + self.queues.notices.len()
             + self.queues.buffers.ledger.held_bytes()
+            + self.queues.buffers.ledger.held_descriptors()
     }
 }
 
@@ -80,5 +89,6 @@ mod order;
 mod quotas;
 mod requests;
 mod retained;
+mod sealed;
 mod subscriptions;
 mod wills;

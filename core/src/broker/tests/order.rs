@@ -73,7 +73,11 @@ fn answers_come_in_the_order_of_operations_and_overtake_messages() {
         let alice = bus.join(framing);
         bus.sub(alice, 1, "self.a");
         bus.say(alice, 2, publish(publication("a", "1")));
-        bus.say(alice, 3, Operation::Hello { name: Some("alice".to_owned()), client: None });
+        bus.say(
+            alice,
+            3,
+            Operation::Hello { name: Some("alice".to_owned()), client: None, descriptors: false },
+        );
         bus.unsub(alice, 4, 99);
         bus.ask(alice, 5, "nobody.home", 100);
         bus.say(alice, 6, Operation::Will(publication("a", "2")));
@@ -105,7 +109,7 @@ fn without_a_number_only_what_fails_is_answered() {
         bus.say(alice, 0, publish(publication("a", "1")));
         bus.say(alice, 0, Operation::Will(publication("a", "1")));
         bus.say(alice, 0, Operation::Unwill);
-        bus.say(alice, 0, Operation::Hello { name: None, client: None });
+        bus.say(alice, 0, Operation::Hello { name: None, client: None, descriptors: false });
         bus.say(alice, 0, publish(publication("people.x", "1")));
         assert_eq!(bus.hears(alice), ["err - reserved-topic"]);
     }
@@ -116,7 +120,11 @@ fn the_client_is_welcomed_with_what_it_needs_to_know() {
     for framing in FRAMINGS {
         let mut bus = Bus::new(small());
         let alice = bus.join(framing);
-        bus.say(alice, 1, Operation::Hello { name: Some("a name".to_owned()), client: None });
+        bus.say(
+            alice,
+            1,
+            Operation::Hello { name: Some("a name".to_owned()), client: None, descriptors: false },
+        );
         match &bus.hear(alice)[..] {
             [crate::tests::Heard::Welcome { number: 1, version, payload_bytes_max }] => {
                 assert_eq!(version, env!("CARGO_PKG_VERSION"));
@@ -126,7 +134,11 @@ fn the_client_is_welcomed_with_what_it_needs_to_know() {
         }
         assert_eq!(bus.broker.name(bus.id(alice)), Some("a name"));
         // A later one without a name leaves it.
-        bus.say(alice, 0, Operation::Hello { name: None, client: Some([1; 16]) });
+        bus.say(
+            alice,
+            0,
+            Operation::Hello { name: None, client: Some([1; 16]), descriptors: false },
+        );
         assert_eq!(bus.broker.name(bus.id(alice)), Some("a name"));
     }
 }

@@ -63,7 +63,11 @@ fn sensible(framing: Framing) -> Vec<u8> {
         timeout_ms: 100,
     };
     let operations = [
-        Operation::Hello { name: Some("name".to_owned()), client: Some([7; 16]) },
+        Operation::Hello {
+            name: Some("name".to_owned()),
+            client: Some([7; 16]),
+            descriptors: false,
+        },
         crate::tests::subscribe(1, "self.fine", None, true),
         crate::tests::subscribe(2, "*/*.>", Some("group"), false),
         publish(publication("fine", "1")),

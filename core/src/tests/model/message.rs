@@ -213,6 +213,7 @@ impl Expected {
             retained: self.retained,
             headers,
             payload: &payload,
+            sealed_bytes: None,
         };
         let mut bytes = Vec::new();
         if binary {

@@ -296,11 +296,14 @@ impl Reference {
     ) -> Result<(), Stop> {
         match operation {
             Operation::Publish(publication) => return self.publish(who, number, publication),
+            Operation::PublishSealed { .. } => {
+                return Err(Stop::Differs("no client of the model has descriptors".to_owned()));
+            }
             Operation::Request { number, publication, timeout_ms } => {
                 return self.request(who, number.get(), publication, *timeout_ms);
             }
             Operation::Subscribe(asked) => return self.subscribe(who, asked),
-            Operation::Hello { name, client } => {
+            Operation::Hello { name, client, .. } => {
                 return Ok(self.hello(who, number, name.as_ref(), *client)?);
             }
             Operation::Unsubscribe(sub) => self.unsubscribe(who, sub.get())?,

@@ -51,7 +51,7 @@ pub(super) fn cut(binary: bool, mut bytes: &[u8]) -> Result<Vec<(Item, Vec<Heard
         let mut whole = one.to_vec();
         let events = match binary {
             _ if is_magic => Vec::new(),
-            true => take_frames(&mut whole),
+            true => take_frames(&mut whole, &mut VecDeque::new()),
             false => take_lines(&mut whole),
         };
         items.push((Item { bytes: one.to_vec(), kind: Kind::Answer, expires_at: None }, events));

@@ -212,7 +212,8 @@ impl Saying {
         Some(match self {
             Self::Hello(answer, name, client) => {
                 let name = name.map(|name| format!("client {name}"));
-                (*answer, Operation::Hello { name, client: client.map(|client| [client; 16]) })
+                let client = client.map(|client| [client; 16]);
+                (*answer, Operation::Hello { name, client, descriptors: false })
             }
             Self::Sub(asked) => {
                 let subscribe = Subscribe {
