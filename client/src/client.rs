@@ -101,8 +101,16 @@ impl Client {
     pub async fn send(&self, message: Publish<'_>) -> Result<Published, PublishError> {
         let id = message.given_id().unwrap_or_else(new_message_id);
         let message = message.id(id);
-        let frame = self.frame_of(&message, Operation::Publish)?;
-        let command = |waiter| Command::Publish { frame, id, waiter };
+        let (frame, sealed) = match message.worth_handing_over() {
+            None => (self.frame_of(&message, Operation::Publish)?, None),
+            Some(memory) => {
+                let publication = message.envelope(self.payload_bytes_max())?;
+                let payload_bytes = memory.len() as u64;
+                let operation = Operation::PublishSealed { publication, payload_bytes };
+                (frame(&operation, OPERATION_BYTES), Some(Arc::clone(memory)))
+            }
+        };
+        let command = |waiter| Command::Publish { frame, sealed, id, waiter };
         match self.ask(message.bytes_about(), command).await? {
             Done::Published(published) => Ok(published),
             _ => Ok(Published { id, duplicate: false }),

@@ -35,6 +35,7 @@ pub struct Builder {
     path: Option<PathBuf>,
     name: Option<String>,
     reconnect: Reconnect,
+    descriptors: bool,
 }
 
 impl Builder {
@@ -56,6 +57,14 @@ impl Builder {
         self
     }
 
+    /// Takes payloads from 64 KiB on as memory that is handed over, and hands over such memory
+    /// ([`Publish::sealed`](crate::Publish::sealed)), if the daemon agrees. A message of 1 MiB
+    /// or more that is kept holds a mapping of the process, of which there are some 65,000.
+    pub fn descriptors(mut self) -> Self {
+        self.descriptors = true;
+        self
+    }
+
     /// Connects, and waits for the daemon's answer. It has to be called in a tokio runtime with I/O
     /// and time enabled, which then drives the connection.
     ///
@@ -63,7 +72,7 @@ impl Builder {
     /// Says whether no path is known, nobody listens there, the daemon refuses, it speaks another
     /// version, or the socket fails.
     pub async fn connect(self) -> Result<Client, ConnectError> {
-        let Self { path, name, reconnect } = self;
+        let Self { path, name, reconnect, descriptors } = self;
         if let Some(name) = &name {
             kith_wire::check_name(name)?;
         }
@@ -75,7 +84,7 @@ impl Builder {
         let shared = Arc::new(Shared { mailbox: Mailbox::new(), payload_bytes_max });
         let (errors, unread) = broadcast::channel(ERRORS_MAX);
         let (first, connected) = oneshot::channel();
-        let session = Session::new(name, new_uuid());
+        let session = Session::new(name, new_uuid()).taking_descriptors(descriptors);
         let task = Task::new(path, reconnect, session, Arc::clone(&shared), errors.clone(), first);
         let client = Client::new(Inner::new(shared, errors, unread));
         tokio::spawn(task.run(stream));

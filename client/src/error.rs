@@ -170,6 +170,12 @@ pub enum InvalidMessage {
         /// How large the daemon lets one be.
         bytes_max: usize,
     },
+    /// The memory of a sealed payload can't be read.
+    #[error("the payload can't be read: {text}")]
+    Unreadable {
+        /// Why not.
+        text: String,
+    },
 }
 
 /// Why a message was not published, or not certainly.

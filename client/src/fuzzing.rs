@@ -76,7 +76,8 @@ impl Conversation {
                 let mut publication = publication();
                 let id = MessageId::from_parts(key, &[7; 10]);
                 publication.options.message_id = Some(id);
-                Command::Publish { frame: frame(Operation::Publish(publication)), id, waiter }
+                let frame = frame(Operation::Publish(publication));
+                Command::Publish { frame, sealed: None, id, waiter }
             }
             4 => Command::Request { frame: frame(request()), waiter },
             5 => Command::SetWill { frame: frame(Operation::Will(publication())), waiter },

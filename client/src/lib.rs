@@ -77,6 +77,33 @@
 //! # }
 //! ```
 //!
+//! # Large payloads
+//!
+//! From 64 KiB on a payload can be handed over instead of copied, as memory that nobody can change
+//! any more: [`Builder::descriptors`] asks for that, and [`Publish::sealed`] publishes it. To make
+//! such memory costs more than to copy as much; so it pays from about 1 MiB on, and from 64 KiB on
+//! where the same memory is published more than once.
+//!
+//! ```
+//! use kith_client::{Client, Incoming, Publish, SealedMemory};
+//! use std::sync::Arc;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let directory = tempfile::tempdir()?;
+//! # let daemon = kith_busd::Embedded::start(directory.path())?;
+//! # let socket = daemon.socket();
+//! let client = Client::builder().path(socket).descriptors().connect().await?;
+//! let mut frames = client.subscribe("raw/self.camera").await?;
+//! let picture = Arc::new(SealedMemory::create(&[7; 1_000_000])?);
+//! client.send(Publish::sealed("camera", "raw", &picture)).await?;
+//! if let Some(Incoming::Message(message)) = frames.next().await {
+//!     assert_eq!(message.payload().len(), 1_000_000);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # When the connection is lost
 //!
 //! The library connects again by itself, after waits that grow and differ by chance
@@ -114,6 +141,7 @@
 mod backoff;
 mod client;
 mod connect;
+mod descriptors;
 mod error;
 mod errors;
 mod feed;
@@ -137,6 +165,7 @@ pub use error::{
 };
 pub use errors::Errors;
 pub use inbox::Incoming;
+pub use kith_sealed::{SealedError, SealedMemory};
 pub use kith_wire::{
     Code, Headers, HeadersError, MessageId, MessageIdError, PatternError, Priority, ProtocolError,
     Refusal, Scope, TextError, TopicError, compact_json,

@@ -20,6 +20,9 @@ pub const INBOX_BYTES_MAX: usize = 32 << 20;
 /// Messages that a subscription takes from its inbox at once, so that the lock is taken once for
 /// all of them. They come on top of [`INBOX_MESSAGES_MAX`].
 pub const BATCH_MESSAGES_MAX: usize = 256;
+/// A payload that comes in a descriptor is read below this size, and mapped from it on: to change
+/// the address space and to find each page costs about as much as to copy so many bytes.
+pub const MAPPED_BYTES_MIN: usize = 1 << 20;
 /// Bytes read at once: more than a socket's buffer usually holds, so that one read empties it.
 pub const READ_BYTES: usize = 256 << 10;
 /// A read of this many bytes is followed by letting other tasks of the same thread run: there is

@@ -3,22 +3,32 @@
 //! What most messages of one topic have alike (topic, protocol, scope, moment) is one shared
 //! allocation for all messages of a run; each has its own id and payload. So a clone costs two
 //! counters, and a message that a program keeps holds on to nothing but itself: payloads are not
-//! slices of a larger buffer.
+//! slices of a larger buffer. A large one that came in a descriptor stays where it is, in memory of
+//! its own.
 //!
 //! Deliberately absent: reading the payload. An `ms` payload is one JSON value, checked by the
 //! daemon; which parser is the program's choice.
 
+use crate::limits::MAPPED_BYTES_MIN;
+use kith_sealed::{Mapping, SealedError, SealedMemory};
 use kith_wire::{Delivery, Headers, MessageId, Priority, Protocol, SENDER_LOCAL, Scope, Topic};
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A message that was received. Cheap to clone.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Message {
     envelope: Arc<Envelope>,
     id: MessageId,
-    payload: Arc<[u8]>,
+    payload: Payload,
+}
+
+/// The bytes, wherever they are.
+#[derive(Clone, Debug)]
+pub(crate) enum Payload {
+    Copied(Arc<[u8]>),
+    Mapped(Arc<Mapping>),
 }
 
 /// Everything but id and payload.
@@ -133,25 +143,42 @@ impl Message {
     /// The payload, as it was published.
     #[must_use]
     pub fn payload(&self) -> &[u8] {
-        &self.payload
+        self.payload.bytes()
+    }
+
+    /// Whether the payload is the memory that its publisher handed over, and no copy: it has 1 MiB
+    /// or more, and both clients asked for it with
+    /// [`Builder::descriptors`](crate::Builder::descriptors).
+    #[must_use]
+    pub fn is_mapped(&self) -> bool {
+        matches!(self.payload, Payload::Mapped(_))
     }
 
     /// The payload as text, if it is UTF-8. That of protocol `ms` always is.
     #[must_use]
     pub fn text(&self) -> Option<&str> {
-        std::str::from_utf8(&self.payload).ok()
+        std::str::from_utf8(self.payload()).ok()
     }
 
     /// What it counts for in an inbox.
     pub(crate) fn bytes(&self) -> usize {
         let headers = self.headers().iter().map(|(key, value)| key.len() + value.len());
-        self.payload.len() + headers.sum::<usize>()
+        self.payload().len() + headers.sum::<usize>()
     }
 
     /// Takes what was decoded; shares the envelope of `last`, the one before, where it is the same.
     pub(crate) fn from_delivery(delivery: Delivery<'_>, last: &mut Option<Arc<Envelope>>) -> Self {
+        let payload = Payload::Copied(delivery.payload.into());
+        Self::with_payload(delivery, payload, last)
+    }
+
+    /// The same, with what came in a descriptor as its payload.
+    pub(crate) fn with_payload(
+        delivery: Delivery<'_>,
+        payload: Payload,
+        last: &mut Option<Arc<Envelope>>,
+    ) -> Self {
         let id = delivery.message_id;
-        let payload = delivery.payload.into();
         if let Some(envelope) = last
             && envelope.is_of(&delivery)
         {
@@ -167,12 +194,39 @@ impl Message {
     }
 }
 
+impl Payload {
+    /// What came in a descriptor.
+    pub(crate) fn from_memory(memory: &SealedMemory) -> Result<Self, SealedError> {
+        if memory.len() >= MAPPED_BYTES_MIN {
+            return Ok(Self::Mapped(Arc::new(memory.map()?)));
+        }
+        let mut bytes = Vec::new();
+        memory.read_into(&mut bytes)?;
+        Ok(Self::Copied(bytes.into()))
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Copied(bytes) => bytes,
+            Self::Mapped(mapping) => mapping,
+        }
+    }
+}
+
+impl PartialEq for Message {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id && self.envelope == other.envelope && self.payload() == other.payload()
+    }
+}
+
+impl Eq for Message {}
+
 impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Message")
             .field("id", &self.id)
             .field("envelope", &self.envelope)
-            .field("payload", &String::from_utf8_lossy(&self.payload))
+            .field("payload", &String::from_utf8_lossy(self.payload()))
             .finish()
     }
 }

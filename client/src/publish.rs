@@ -9,12 +9,14 @@
 //! but its own bus.
 
 use crate::InvalidMessage;
-use kith_wire::limits::REQUEST_TIMEOUT_MS_DEFAULT;
+use kith_sealed::SealedMemory;
+use kith_wire::limits::{REQUEST_TIMEOUT_MS_DEFAULT, SEALED_BYTES_MIN};
 use kith_wire::{
     Destination, Headers, HeadersError, MessageId, Operation, Options, Priority, Protocol,
     Publication, RequestNumber, Topic, binary,
 };
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The protocol whose payload is one JSON value.
@@ -39,6 +41,8 @@ pub struct Publish<'a> {
     topic: Cow<'a, str>,
     protocol: Cow<'a, str>,
     payload: Cow<'a, [u8]>,
+    /// In place of `payload`.
+    sealed: Option<Arc<SealedMemory>>,
     id: Option<MessageId>,
     expire_after: Option<Duration>,
     retain: bool,
@@ -70,6 +74,7 @@ impl<'a> Publish<'a> {
             topic: topic.into(),
             protocol: protocol.into(),
             payload: bytes.into(),
+            sealed: None,
             id: None,
             expire_after: None,
             retain: false,
@@ -77,6 +82,20 @@ impl<'a> Publish<'a> {
             priority: Priority::Normal,
             headers: Ok(Headers::new()),
         }
+    }
+
+    /// A message whose payload is memory that nobody can change any more. It is handed over instead
+    /// of copied where it has 64 KiB or more, the connection was made with
+    /// [`Builder::descriptors`](crate::Builder::descriptors), and the message is published with
+    /// [`Client::send`](crate::Client::send); else its bytes are sent. The same memory can be
+    /// published any number of times.
+    pub fn sealed(
+        topic: impl Into<Cow<'a, str>>,
+        protocol: impl Into<Cow<'a, str>>,
+        memory: &Arc<SealedMemory>,
+    ) -> Self {
+        let sealed = Some(Arc::clone(memory));
+        Self { sealed, ..Self::bytes(topic, protocol, [].as_slice()) }
     }
 
     /// The daemon keeps the message as the topic's last value, for subscriptions that ask for it.
@@ -130,7 +149,16 @@ impl<'a> Publish<'a> {
 
     /// At least as long as its frame; used to count it before it is written.
     pub(crate) fn bytes_about(&self) -> usize {
-        binary::HEADER_BYTES + self.topic.len() + self.protocol.len() + self.payload.len()
+        binary::HEADER_BYTES + self.topic.len() + self.protocol.len() + self.payload_bytes()
+    }
+
+    /// The memory to hand over, if it is worth it.
+    pub(crate) fn worth_handing_over(&self) -> Option<&Arc<SealedMemory>> {
+        self.sealed.as_ref().filter(|memory| memory.len() >= SEALED_BYTES_MIN)
+    }
+
+    fn payload_bytes(&self) -> usize {
+        self.sealed.as_ref().map_or(self.payload.len(), |memory| memory.len())
     }
 
     /// Checks it, and gives what a frame can be made of.
@@ -138,7 +166,23 @@ impl<'a> Publish<'a> {
         &self,
         payload_bytes_max: usize,
     ) -> Result<Publication<'_>, InvalidMessage> {
-        let (bytes, bytes_max) = (self.payload.len(), payload_bytes_max);
+        let envelope = self.envelope(payload_bytes_max)?;
+        let Some(memory) = &self.sealed else {
+            return Ok(Publication { payload: Cow::Borrowed(&self.payload), ..envelope });
+        };
+        let mut bytes = Vec::new();
+        memory
+            .read_into(&mut bytes)
+            .map_err(|error| InvalidMessage::Unreadable { text: error.to_string() })?;
+        Ok(Publication { payload: Cow::Owned(bytes), ..envelope })
+    }
+
+    /// The same without the payload.
+    pub(crate) fn envelope(
+        &self,
+        payload_bytes_max: usize,
+    ) -> Result<Publication<'_>, InvalidMessage> {
+        let (bytes, bytes_max) = (self.payload_bytes(), payload_bytes_max);
         if bytes > bytes_max {
             return Err(InvalidMessage::TooLarge { bytes, bytes_max });
         }
@@ -155,7 +199,7 @@ impl<'a> Publish<'a> {
         Ok(Publication {
             topic: Topic::new(&*self.topic).map_err(InvalidMessage::Topic)?,
             protocol: Protocol::new(&*self.protocol)?,
-            payload: Cow::Borrowed(&self.payload),
+            payload: Cow::Borrowed(&[]),
             options,
         })
     }

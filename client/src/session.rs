@@ -32,8 +32,9 @@ mod receive;
 mod tests;
 
 use crate::limits::CHECKPOINT_MS;
-use crate::message::Envelope;
+use crate::message::{Envelope, Payload};
 use crate::{BackgroundError, Incoming, Loss, Message, Published, SubscribeError};
+use kith_sealed::SealedMemory;
 use kith_wire::binary::{MAGIC, encode};
 use kith_wire::{Code, MessageId, Operation, Request, RequestNumber};
 use outgoing::Outgoing;
@@ -62,8 +63,10 @@ pub(crate) enum Command<W, S> {
         count: u64,
         charge: usize,
     },
+    /// With `sealed` the frame goes with the descriptor of its payload.
     Publish {
         frame: Vec<u8>,
+        sealed: Option<Arc<SealedMemory>>,
         id: MessageId,
         waiter: W,
     },
@@ -103,6 +106,9 @@ pub(crate) enum Output<W, S> {
     Welcome { payload_bytes_max: usize },
 }
 
+/// What came in a descriptor, or why it is no payload.
+pub(crate) type Handed = Result<Payload, String>;
+
 /// How an operation succeeded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Done {
@@ -134,6 +140,12 @@ pub(crate) struct Session<W, S> {
     last_number: u32,
     operations: u64,
     payload_bytes_max: usize,
+    /// Whether to ask for descriptors.
+    takes_descriptors: bool,
+    /// Whether they were granted on this connection.
+    may_hand_over: bool,
+    /// What came in descriptors, and whose frames have not come yet.
+    handed: VecDeque<Handed>,
     /// Whether the daemon's magic has been read.
     opened: bool,
     /// What the daemon said before it closed the connection, or what makes us close it.
@@ -179,12 +191,23 @@ enum Kind<W> {
 struct Unconfirmed<W> {
     /// Its number included.
     frame: Vec<u8>,
+    /// What goes with the frame, until the connection is lost.
+    sealed: Option<Arc<SealedMemory>>,
     id: MessageId,
     waiter: W,
     /// When it may first have reached the daemon.
     sent: Option<Instant>,
     /// How often the connection was lost after that.
     losses: u8,
+}
+
+impl<W> Unconfirmed<W> {
+    /// Puts the payload into the frame, if it is not there. Whether that went well.
+    fn copy_sealed(&mut self) -> bool {
+        let Some(memory) = self.sealed.take() else { return true };
+        let whole = frames::inlined(&self.frame, &memory);
+        whole.map(|whole| self.frame = whole).is_some()
+    }
 }
 
 #[derive(Debug)]
@@ -221,6 +244,9 @@ impl<W, S: Clone> Session<W, S> {
             last_number: 0,
             operations: 0,
             payload_bytes_max: 0,
+            takes_descriptors: false,
+            may_hand_over: false,
+            handed: VecDeque::new(),
             opened: false,
             farewell: None,
             envelope: None,
@@ -228,15 +254,32 @@ impl<W, S: Clone> Session<W, S> {
         }
     }
 
+    /// One that asks for payloads in descriptors.
+    pub(crate) fn taking_descriptors(self, takes_descriptors: bool) -> Self {
+        Self { takes_descriptors, ..self }
+    }
+
+    /// Whether to read with descriptors.
+    pub(crate) fn takes_descriptors(&self) -> bool {
+        self.takes_descriptors
+    }
+
+    /// Takes in what came in a descriptor, before the bytes that it came with.
+    pub(crate) fn hand_over(&mut self, handed: Handed) {
+        self.handed.push_back(handed);
+    }
+
     /// There is a new connection: greets.
     pub(crate) fn connected(&mut self) {
         self.opened = false;
         self.farewell = None;
+        self.may_hand_over = false;
+        self.handed.clear();
         let number = self.wait_for(Kind::Hello);
         let operation = Operation::Hello {
             name: self.name.clone(),
             client: Some(self.client),
-            descriptors: false,
+            descriptors: self.takes_descriptors,
         };
         let mut greeting = MAGIC.to_vec();
         encode::request(&mut greeting, &Request { number: Some(number), operation });
@@ -251,6 +294,16 @@ impl<W, S: Clone> Session<W, S> {
     /// What is to be written now.
     pub(crate) fn unwritten(&mut self) -> &[u8] {
         self.outgoing.unwritten()
+    }
+
+    /// What has to go with the first of those bytes.
+    pub(crate) fn unwritten_sealed(&self) -> Vec<Arc<SealedMemory>> {
+        self.outgoing.unwritten_sealed()
+    }
+
+    /// No descriptors can go now: the payloads go in their frames.
+    pub(crate) fn copy_sealed(&mut self) {
+        self.outgoing.copy_sealed();
     }
 
     /// So many of those bytes were written.

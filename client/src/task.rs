@@ -9,12 +9,14 @@
 //! daemon that hangs shows in the requests that it doesn't answer.
 
 use crate::backoff::Backoff;
+use crate::descriptors::{self, Taking};
 use crate::feed::Feed;
 use crate::limits::{CLOSE_MS, GREETING_MS, READ_BYTES, READ_YIELD_BYTES};
 use crate::mailbox::{Mailbox, Waiter};
 use crate::publish::new_uuid;
 use crate::session::{Command, Output, Session};
 use crate::{BackgroundError, Loss, Reconnect};
+use kith_sealed::{SealedMemory, is_too_many};
 use kith_wire::binary::frame::whole_bytes;
 use std::io;
 use std::path::PathBuf;
@@ -23,6 +25,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
+use tokio::net::unix::{ReadHalf, WriteHalf};
 use tokio::sync::{broadcast, oneshot};
 use tokio::time::{Instant, sleep_until};
 
@@ -124,6 +127,7 @@ impl Task {
     /// Serves one connection until it ends, and says why the socket did.
     async fn converse(&mut self, mut stream: UnixStream) -> Loss {
         let (mut reader, mut writer) = stream.split();
+        let mut taking = self.session.takes_descriptors().then(Taking::new);
         let mut buffer = Vec::with_capacity(READ_BYTES);
         let mut wakeup = std::pin::pin!(sleep_until(Instant::now()));
         let greeting_until = after(GREETING_MS);
@@ -152,9 +156,10 @@ impl Task {
             {
                 wakeup.as_mut().reset(timeout);
             }
+            let sealed = self.session.unwritten_sealed();
             let happened = tokio::select! {
-                read = reader.read_buf(&mut buffer) => Happened::Read(read),
-                written = writer.write(self.session.unwritten()), if has_output => {
+                read = read(&mut reader, &mut taking, &mut buffer) => Happened::Read(read),
+                written = write(&mut writer, self.session.unwritten(), &sealed), if has_output => {
                     Happened::Written(written)
                 }
                 () = self.shared.mailbox.asked() => Happened::Asked,
@@ -165,6 +170,8 @@ impl Task {
                 Happened::Asked => {}
                 Happened::Read(Ok(0)) => return Loss::HungUp,
                 Happened::Read(Ok(bytes)) => {
+                    let arrived = taking.as_mut().map(Taking::arrived);
+                    arrived.into_iter().flatten().for_each(|one| self.session.hand_over(one));
                     if let Err(loss) = self.receive(now, &mut buffer) {
                         return loss;
                     }
@@ -179,6 +186,7 @@ impl Task {
                 }
                 Happened::Time => self.session.tick(now.into_std()),
                 Happened::Written(Ok(bytes)) => self.session.written(bytes),
+                Happened::Written(Err(error)) if is_too_many(&error) => self.session.copy_sealed(),
                 Happened::Written(Err(_)) => deaf_until = Some(after(CLOSE_MS)),
             }
         }
@@ -263,6 +271,28 @@ impl Drop for Task {
     /// Also where the runtime goes away under a client that goes on living.
     fn drop(&mut self) {
         self.end(&Loss::Closed);
+    }
+}
+
+async fn read(
+    reader: &mut ReadHalf<'_>,
+    taking: &mut Option<Taking>,
+    buffer: &mut Vec<u8>,
+) -> io::Result<usize> {
+    match taking {
+        None => reader.read_buf(buffer).await,
+        Some(taking) => taking.read(reader.as_ref(), buffer).await,
+    }
+}
+
+async fn write(
+    writer: &mut WriteHalf<'_>,
+    bytes: &[u8],
+    sealed: &[Arc<SealedMemory>],
+) -> io::Result<usize> {
+    match sealed {
+        [] => writer.write(bytes).await,
+        sealed => descriptors::write(writer.as_ref(), bytes, sealed).await,
     }
 }
 

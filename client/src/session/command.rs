@@ -6,8 +6,9 @@
 use super::frames::put_number;
 use super::{Command, Done, Failure, Kind, Output, Pending, Session, Subscribed, Unconfirmed};
 use crate::Loss;
-use kith_wire::{MessageId, Operation};
+use kith_wire::{Code, Operation};
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Instant;
 
 impl<W, S: Clone> Session<W, S> {
@@ -21,7 +22,10 @@ impl<W, S: Clone> Session<W, S> {
                     self.watch_posts(now);
                 }
             }
-            Command::Publish { frame, id, waiter } => self.publish(now, frame, id, waiter),
+            Command::Publish { frame, sealed, id, waiter } => {
+                let sent = self.outgoing.is_open().then_some(now);
+                self.publish(Unconfirmed { frame, sealed, id, waiter, sent, losses: 0 });
+            }
             Command::Subscribe { key, frame, to, waiter } => {
                 self.subscribe(key, frame, to, waiter);
             }
@@ -52,13 +56,21 @@ impl<W, S: Clone> Session<W, S> {
         }
     }
 
-    fn publish(&mut self, now: Instant, mut frame: Vec<u8>, id: MessageId, waiter: W) {
+    fn publish(&mut self, mut publish: Unconfirmed<W>) {
         let number = self.free_number();
-        put_number(&mut frame, number.get());
-        self.outgoing.frames().extend_from_slice(&frame);
-        let sent = self.outgoing.is_open().then_some(now);
-        let kind = Kind::Publish(Unconfirmed { frame, id, waiter, sent, losses: 0 });
-        self.wait_under(number, kind);
+        put_number(&mut publish.frame, number.get());
+        let may_hand_over = self.may_hand_over && self.outgoing.is_open();
+        if !may_hand_over && !publish.copy_sealed() {
+            let text = "the payload can't be read".to_owned();
+            let failure = Failure::Refused { code: Some(Code::BadPayload), text };
+            self.outputs.push_back(Output::Answer(publish.waiter, Err(failure)));
+            return;
+        }
+        match &publish.sealed {
+            Some(memory) => self.outgoing.push_sealed(&publish.frame, Arc::clone(memory)),
+            None => self.outgoing.frames().extend_from_slice(&publish.frame),
+        }
+        self.wait_under(number, Kind::Publish(publish));
     }
 
     fn subscribe(&mut self, key: u64, mut frame: Vec<u8>, to: S, waiter: W) {

@@ -24,7 +24,14 @@ impl<W, S: Clone> Session<W, S> {
             self.drop_pending_wills(sequence);
             self.will = None;
         }
-        for (number, pending) in self.take_pending() {
+        for (number, mut pending) in self.take_pending() {
+            // Whether the next connection takes descriptors is not known.
+            if let Kind::Publish(publish) = &mut pending.kind
+                && !publish.copy_sealed()
+            {
+                self.fail(pending.kind, loss);
+                continue;
+            }
             match pending.kind {
                 Kind::Publish(_) | Kind::Subscribe(_) | Kind::Will { .. } => {
                     // Whatever was posted before it belonged to the connection that is gone.

@@ -4,10 +4,18 @@
 //! frames, so that after a loss it is known which frames the daemon can't have seen whole; those
 //! are kept. The greeting is apart, since it belongs to a connection and not to what was asked.
 //!
+//! A frame whose payload is in a descriptor is written together with that, and with nothing before
+//! it but other such frames: so no descriptor is ever far ahead of its frame. If the connection is
+//! lost, such a frame is kept with its payload inside, since the next connection may take none.
+//!
 //! Some bytes are *charged*: they were posted, and whoever posts next waits for their place.
 //! [`Outgoing::written`] says how much of it is free again, each byte exactly once.
 
-use super::frames::frames;
+use super::frames::{frames, inlined};
+use kith_sealed::{DESCRIPTORS_PER_CALL_MAX, SealedMemory};
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::Arc;
 
 /// What is on its way.
 #[derive(Debug, Default)]
@@ -22,6 +30,8 @@ pub(super) struct Outgoing {
     writing: Part,
     /// How much of that is written.
     at: usize,
+    /// How many descriptors go with what is unwritten.
+    offered: usize,
     /// Collected meanwhile.
     next: Part,
 }
@@ -31,6 +41,62 @@ pub(super) struct Outgoing {
 struct Part {
     bytes: Vec<u8>,
     charge: usize,
+    /// Those of its frames whose payloads are in descriptors, in order.
+    sealed: VecDeque<SealedFrame>,
+}
+
+#[derive(Debug)]
+struct SealedFrame {
+    /// Where it stands.
+    range: Range<usize>,
+    memory: Arc<SealedMemory>,
+    /// Whether its descriptor was sent.
+    is_gone: bool,
+}
+
+impl Part {
+    /// What can be written at once from there on: to where, and with how many descriptors.
+    fn offer(&self, at: usize) -> (usize, usize) {
+        let (mut end, mut offered) = (at, 0);
+        let mut waiting = self.sealed.iter().filter(|one| !one.is_gone).peekable();
+        let next = waiting.peek().map_or(self.bytes.len(), |one| one.range.start);
+        for one in waiting.take(DESCRIPTORS_PER_CALL_MAX) {
+            if one.range.start != end {
+                break;
+            }
+            end = one.range.end;
+            offered += 1;
+        }
+        if offered == 0 { (next, 0) } else { (end, offered) }
+    }
+
+    /// So many descriptors were sent, and all bytes up to there.
+    fn sent(&mut self, offered: usize, at: usize) {
+        let waiting = self.sealed.iter_mut().filter(|one| !one.is_gone);
+        waiting.take(offered).for_each(|one| one.is_gone = true);
+        while self.sealed.front().is_some_and(|one| one.range.end <= at) {
+            self.sealed.pop_front();
+        }
+    }
+
+    /// The frames that end behind there, with their payloads in them. One that can't be read is
+    /// left out.
+    fn copied(&self, at: usize) -> Vec<u8> {
+        let mut sealed = self.sealed.iter().peekable();
+        let mut kept = Vec::new();
+        let mut end = 0;
+        for frame in frames(&self.bytes) {
+            end += frame.bytes.len();
+            let memory = sealed.next_if(|one| one.range.end == end).map(|one| &one.memory);
+            if end > at {
+                match memory {
+                    None => kept.extend_from_slice(frame.bytes),
+                    Some(memory) => kept.extend(inlined(frame.bytes, memory).unwrap_or_default()),
+                }
+            }
+        }
+        kept
+    }
 }
 
 impl Outgoing {
@@ -66,8 +132,30 @@ impl Outgoing {
         }
     }
 
+    /// Appends a frame that goes with a descriptor.
+    pub(super) fn push_sealed(&mut self, frame: &[u8], memory: Arc<SealedMemory>) {
+        let start = self.next.bytes.len();
+        self.next.bytes.extend_from_slice(frame);
+        let range = start..self.next.bytes.len();
+        self.next.sealed.push_back(SealedFrame { range, memory, is_gone: false });
+    }
+
+    /// What goes with the first byte of [`Outgoing::unwritten`].
+    pub(super) fn unwritten_sealed(&self) -> Vec<Arc<SealedMemory>> {
+        let waiting = self.writing.sealed.iter().filter(|one| !one.is_gone);
+        waiting.take(self.offered).map(|one| Arc::clone(&one.memory)).collect()
+    }
+
+    /// Puts the payloads of what is being written into their frames.
+    pub(super) fn copy_sealed(&mut self) {
+        self.writing.bytes = self.writing.copied(self.at);
+        self.writing.sealed.clear();
+        (self.at, self.offered) = (0, 0);
+    }
+
     /// What is to be written now.
     pub(super) fn unwritten(&mut self) -> &[u8] {
+        self.offered = 0;
         if let Some(rest) = self.greeting.get(self.greeted..)
             && !rest.is_empty()
         {
@@ -78,7 +166,9 @@ impl Outgoing {
             self.at = 0;
             std::mem::swap(&mut self.writing, &mut self.next);
         }
-        self.writing.bytes.get(self.at..).unwrap_or_default()
+        let (end, offered) = self.writing.offer(self.at);
+        self.offered = offered;
+        self.writing.bytes.get(self.at..end).unwrap_or_default()
     }
 
     /// So many of those bytes were written. Returns how much of the charge is free again.
@@ -88,6 +178,8 @@ impl Outgoing {
             return 0;
         }
         self.at += bytes;
+        self.writing.sent(self.offered, self.at);
+        self.offered = 0;
         let whole = self.at >= self.writing.bytes.len();
         let free = if whole { self.writing.charge } else { self.writing.charge.min(bytes) };
         self.writing.charge -= free;
@@ -101,17 +193,10 @@ impl Outgoing {
 
     /// The connection is lost: keeps the frames that were not written whole.
     pub(super) fn cut(&mut self) {
-        let mut kept = Vec::new();
-        let mut end = 0;
-        for frame in frames(&self.writing.bytes) {
-            end += frame.bytes.len();
-            if end > self.at {
-                kept.extend_from_slice(frame.bytes);
-            }
-        }
-        kept.append(&mut self.next.bytes);
+        let mut kept = self.writing.copied(self.at);
+        kept.append(&mut self.next.copied(0));
         let charge = self.writing.charge + self.next.charge;
-        *self = Self { next: Part { bytes: kept, charge }, ..Self::default() };
+        *self = Self { next: Part { bytes: kept, charge, ..Part::default() }, ..Self::default() };
     }
 
     /// What waits for a connection.

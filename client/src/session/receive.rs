@@ -1,6 +1,7 @@
 //! What the daemon says, and what follows from it.
 
 use super::{Done, Failure, Kind, Output, Pending, Session, Unconfirmed, opening};
+use crate::message::Payload;
 use crate::{BackgroundError, Incoming, Loss, Message, Published, SubscribeError};
 use kith_wire::binary::{receive, split};
 use kith_wire::limits::{ENVELOPE_BYTES_MAX, frame_bytes_max};
@@ -39,13 +40,13 @@ impl<W, S: Clone> Session<W, S> {
     /// If the connection can't go on; `farewell` says why.
     fn event(&mut self, now: Instant, event: Event<'_>) -> Result<(), Refusal> {
         match event {
-            Event::Message { delivery, .. } if delivery.sealed_bytes.is_some() => {
-                let text = "a payload in a descriptor, for which nobody asked";
-                return Err(Refusal::fatal(Code::BadFrame, text));
-            }
             Event::Message { subscription, delivery } => {
+                let payload = delivery.sealed_bytes.map(|bytes| self.claim(bytes)).transpose()?;
                 self.deliver(subscription, |last| {
-                    Incoming::Message(Message::from_delivery(delivery, last))
+                    Incoming::Message(match payload {
+                        None => Message::from_delivery(delivery, last),
+                        Some(payload) => Message::with_payload(delivery, payload, last),
+                    })
                 });
             }
             Event::Lag { subscription, count } => {
@@ -66,10 +67,11 @@ impl<W, S: Clone> Session<W, S> {
                     self.outputs.push_back(Output::Answer(waiter, Ok(Done::Replied(message))));
                 }
             }
-            Event::Welcome { number, payload_bytes_max, .. } => {
+            Event::Welcome { number, payload_bytes_max, descriptors, .. } => {
                 self.expect(number, |kind| matches!(kind, Kind::Hello))?;
                 let pending = self.answered(now, number);
                 if matches!(pending, Some(Pending { kind: Kind::Hello, .. })) {
+                    self.may_hand_over = descriptors && self.takes_descriptors;
                     self.welcome(now, payload_bytes_max);
                 }
             }
@@ -89,6 +91,22 @@ impl<W, S: Clone> Session<W, S> {
             Event::Bye { code, text } => self.part(Loss::Refused { code, text: text.to_owned() }),
         }
         Ok(())
+    }
+
+    /// The next payload that came in a descriptor, which has to have this size.
+    ///
+    /// # Errors
+    /// If there is none, or it is none.
+    fn claim(&mut self, bytes: u64) -> Result<Payload, Refusal> {
+        let refused = |text: String| Refusal::fatal(Code::BadFrame, text);
+        let handed = self.handed.pop_front();
+        let handed = handed.ok_or_else(|| refused("a message without its descriptor".into()))?;
+        let payload = handed.map_err(refused)?;
+        let found = payload.bytes().len();
+        if found as u64 == bytes {
+            return Ok(payload);
+        }
+        Err(refused(format!("a descriptor of {found} bytes in place of {bytes}")))
     }
 
     /// The daemon is about to hang up, for this reason; a goodbye of ours is the better one.

@@ -1,12 +1,13 @@
 //! What the session does, seen from both sides: the program's and the daemon's.
 
 mod reconnect;
+mod sealed;
 
 use super::*;
 use crate::message::{sample, tests::delivery};
 use kith_wire::binary::{decode, deliver, split};
 use kith_wire::limits::PAYLOAD_BYTES_DEFAULT;
-use kith_wire::{Event, Pattern, Publication, Subscribe, Topic};
+use kith_wire::{Delivery, Event, Pattern, Publication, Subscribe, Topic};
 
 /// A session, and the daemon's end of its connection.
 struct Pair {
@@ -40,8 +41,8 @@ impl Pair {
         let mut bytes = MAGIC.to_vec();
         let number = NonZeroU32::new(number).unwrap();
         let payload_bytes_max = PAYLOAD_BYTES_DEFAULT as u64;
-        let welcome =
-            Event::Welcome { number, version: "1", payload_bytes_max, descriptors: false };
+        let descriptors = self.session.takes_descriptors();
+        let welcome = Event::Welcome { number, version: "1", payload_bytes_max, descriptors };
         deliver::event(&mut bytes, &welcome);
         self.receive(&bytes);
         let payload_bytes_max = PAYLOAD_BYTES_DEFAULT;
@@ -102,7 +103,7 @@ impl Pair {
         let mut publication = publication(payload);
         publication.options.message_id = Some(id);
         let frame = frame(Operation::Publish(publication));
-        self.ask(Command::Publish { frame, id, waiter: payload });
+        self.ask(Command::Publish { frame, sealed: None, id, waiter: payload });
         id
     }
 
@@ -173,7 +174,7 @@ fn read(mut bytes: &[u8]) -> Vec<Heard> {
             }
             Operation::Ping => "ping".to_owned(),
             Operation::Publish(publication) => format!("pub {}", text(publication)),
-            Operation::PublishSealed { .. } => panic!("this client sends no descriptors"),
+            Operation::PublishSealed { payload_bytes, .. } => format!("pub sealed {payload_bytes}"),
             Operation::Request { publication, .. } => format!("req {}", text(publication)),
             Operation::Subscribe(asked) => format!("sub {}", asked.pattern),
             Operation::Unsubscribe(number) => format!("unsub {number}"),
