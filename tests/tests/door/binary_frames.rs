@@ -53,13 +53,7 @@ impl BinaryFrames {
             assert_eq!(magic, MAGIC);
             self.has_greeted = true;
         }
-        self.stream.read(|buffer| {
-            let length = length4(buffer)?;
-            let body = buffer.get(12..4 + length)?.to_vec();
-            let [kind, flags, a, b] = *buffer[4..].first_chunk()?;
-            let number = u32::from_le_bytes(*buffer[8..].first_chunk()?);
-            Some((Frame { kind, flags, a, b, number, body }, 4 + length))
-        })
+        self.stream.read(cut)
     }
 }
 
@@ -81,6 +75,15 @@ impl Connection for BinaryFrames {
     }
 }
 
+/// The frame that bytes begin with, and how many it has.
+pub(super) fn cut(buffer: &[u8]) -> Option<(Frame, usize)> {
+    let length = length4(buffer)?;
+    let body = buffer.get(12..4 + length)?.to_vec();
+    let [kind, flags, a, b] = *buffer[4..].first_chunk()?;
+    let number = u32::from_le_bytes(*buffer[8..].first_chunk()?);
+    Some((Frame { kind, flags, a, b, number, body }, 4 + length))
+}
+
 /// The bytes of a frame.
 pub(crate) fn frame(kind: u8, flags: u8, [a, b]: [u8; 2], number: u32, body: &[u8]) -> Vec<u8> {
     let length = u32::try_from(8 + body.len()).unwrap();
@@ -91,7 +94,8 @@ pub(crate) fn frame(kind: u8, flags: u8, [a, b]: [u8; 2], number: u32, body: &[u
     bytes
 }
 
-pub(super) fn operation_frame(number: u32, operation: &Operation) -> Vec<u8> {
+/// The bytes of an operation; number 0 is none.
+pub(crate) fn operation_frame(number: u32, operation: &Operation) -> Vec<u8> {
     let byte = |text: &str| u8::try_from(text.len()).unwrap();
     match operation {
         Operation::Bye => frame(0x09, 0, [0, 0], number, &[]),
@@ -175,7 +179,8 @@ fn options(publication: &Publication, timeout_ms: Option<u32>) -> Vec<u8> {
     options
 }
 
-fn event(frame: &Frame) -> Option<Event> {
+/// What a frame of the daemon says, but for a run.
+pub(super) fn event(frame: &Frame) -> Option<Event> {
     let Frame { kind, flags, a, b, number: subscription, body } = frame;
     let number = *subscription;
     match kind {
@@ -211,7 +216,7 @@ fn event(frame: &Frame) -> Option<Event> {
 }
 
 /// The messages of a MSGS frame.
-fn run(frame: &Frame) -> VecDeque<Event> {
+pub(super) fn run(frame: &Frame) -> VecDeque<Event> {
     let body = &frame.body;
     let first_id = u128::from_be_bytes(*body.first_chunk().unwrap());
     let sent_at_ms = u64::from_le_bytes(*body[16..].first_chunk().unwrap());

@@ -7,16 +7,19 @@
 //! - `words.rs`: operations and events; `client.rs`: what a test does with them;
 //! - `socket.rs`: the socket's doors, each framing and both in turn;
 //! - `json_lines.rs`, `binary_frames.rs`: the two framings, written from `docs/protocol.md` and not
-//!   with the daemon's own codecs, so that an error both ways in those is seen.
+//!   with the daemon's own codecs, so that an error both ways in those is seen; `descriptors.rs`:
+//!   frames whose payloads come in descriptors.
 
 mod binary_frames;
 mod client;
+mod descriptors;
 mod json_lines;
 mod socket;
 mod words;
 
-pub(crate) use binary_frames::{BinaryFrames, Frame, frame};
+pub(crate) use binary_frames::{BinaryFrames, Frame, frame, operation_frame};
 pub(crate) use client::Client;
+pub(crate) use descriptors::{Descriptors, SEALED_BYTES_MIN, sealed_frame};
 pub(crate) use json_lines::JsonLines;
 pub(crate) use socket::{BINARY_FRAMES, BOTH_IN_TURN, FRAMINGS, Framing, JSON_LINES};
 pub(crate) use words::{Delivery, Event, Operation, Publication, Subscription, new_id};

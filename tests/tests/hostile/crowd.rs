@@ -2,9 +2,8 @@
 
 use super::Scene;
 use crate::door::{Connection, Event, FRAMINGS, JsonLines, Operation};
-use crate::process::{PATIENCE, Place, dial};
+use crate::process::{Daemon, PATIENCE, dial};
 use kith_wire::Code;
-use std::fs;
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -12,10 +11,7 @@ use std::time::{Duration, Instant};
 #[test]
 fn a_thousand_that_come_and_go_leave_nothing_behind() {
     let mut scene = Scene::new("");
-    let files = |scene: &Scene| {
-        fs::read_dir(format!("/proc/{}/fd", scene.daemon.process().id())).unwrap().count()
-    };
-    let before = files(&scene);
+    let before = scene.daemon.open_files();
     let beginnings: [&[u8]; 5] = [
         b"",
         b"{\"op\":\"sub\",\"id\":1,\"pattern\":\"self.neighbour\"}\n",
@@ -33,7 +29,7 @@ fn a_thousand_that_come_and_go_leave_nothing_behind() {
     }
     scene.wait_until_alone();
     assert_eq!(scene.count("subscriptions"), 2);
-    assert_eq!(files(&scene), before);
+    assert_eq!(scene.daemon.open_files(), before);
     scene.end(8 << 10);
 }
 
@@ -137,12 +133,7 @@ fn a_crowd_ten_times_the_limit_stops_nobody_after_it() {
 
 #[test]
 fn a_crowd_ten_times_the_file_descriptors_stops_nobody_after_it() {
-    let place = Place::new("");
-    let daemon = place.command();
-    let mut limited = Place::bare("sh");
-    limited.args(["-c", "ulimit -n 64 && exec \"$0\" \"$@\""]);
-    limited.arg(daemon.get_program()).args(daemon.get_args());
-    let daemon = place.start_by(&mut limited);
+    let daemon = Daemon::with_open_files_max(64, "");
     assert!(daemon.process().stderr().contains("fewer connections than configured"));
     let mut scene = Scene::on(daemon);
     crowd_out(&mut scene, 64);

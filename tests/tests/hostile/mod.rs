@@ -9,10 +9,12 @@
 //! - `crowd.rs`: many connections; `slow.rs`: those that take their time, or only half of one;
 //! - `stubborn.rs`: connections that don't read;
 //! - `greedy.rs`: those that ask for more than their share, of whatever there is;
+//! - `descriptors.rs`: descriptors that are not what they should be, or too many;
 //! - `metrics.rs`: all of that at the socket of the metrics;
 //! - `page.rs`: that `docs/hostile.md` lists just these.
 
 mod crowd;
+mod descriptors;
 mod garbage;
 mod greedy;
 mod lengths;

@@ -5,8 +5,9 @@ use kith_wire::Code;
 use std::collections::BTreeSet;
 
 const PAGE: &str = include_str!("../../../docs/hostile.md");
-const SOURCES: [&str; 6] = [
+const SOURCES: [&str; 7] = [
     include_str!("crowd.rs"),
+    include_str!("descriptors.rs"),
     include_str!("garbage.rs"),
     include_str!("greedy.rs"),
     include_str!("lengths.rs"),

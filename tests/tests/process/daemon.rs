@@ -10,6 +10,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Instant;
 use tempfile::TempDir;
 
 /// The daemon's program, from the same file as `kith-busd`.
@@ -106,6 +107,16 @@ impl Daemon {
         Place::new(configuration).start()
     }
 
+    /// Starts one that may open no more files than this.
+    pub(crate) fn with_open_files_max(files: usize, configuration: &str) -> Self {
+        let place = Place::new(configuration);
+        let daemon = place.command();
+        let mut limited = Place::bare("sh");
+        limited.args(["-c", &format!("ulimit -n {files} && exec \"$0\" \"$@\"")]);
+        limited.arg(daemon.get_program()).args(daemon.get_args());
+        place.start_by(&mut limited)
+    }
+
     /// Where it is.
     pub(crate) fn place(&self) -> &Place {
         &self.place
@@ -136,6 +147,21 @@ impl Daemon {
     /// Waits until it has ended by itself or by a signal sent before.
     pub(crate) fn wait(mut self) -> Ended {
         self.process.wait()
+    }
+
+    /// How many files it has open.
+    pub(crate) fn open_files(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.process.id())).unwrap().count()
+    }
+
+    /// Waits until it has so many files open: it closes what it notices to be gone.
+    pub(crate) fn wait_for_open_files(&self, count: usize) {
+        let began = Instant::now();
+        while self.open_files() != count {
+            let found = self.open_files();
+            assert!(began.elapsed() < PATIENCE, "{found} files are open, not {count}");
+            std::thread::yield_now();
+        }
     }
 
     /// The most memory that it ever had in use, in KiB.

@@ -4,10 +4,14 @@
 //! byte; here is what takes a daemon to see.
 //!
 //! - `json_lines.rs`, `binary_frames.rs`: each framing's own;
+//! - `descriptors.rs`: payloads that are handed over;
 //! - `ending.rs`: a stream that is closed on one side, or whose process is killed;
-//! - `forging.rs`: nothing that a publisher writes becomes a line of its own.
+//! - `forging.rs`: nothing that a publisher writes becomes a line of its own;
+//! - `handing_over.rs`: payloads that the client library hands over.
 
 mod binary_frames;
+mod descriptors;
 mod ending;
 mod forging;
+mod handing_over;
 mod json_lines;
