@@ -16,6 +16,8 @@ pub(crate) struct Counts {
     pub(crate) messages: u64,
     pub(crate) acks: u64,
     pub(crate) errors: u64,
+    /// Messages among these whose payload comes in a descriptor.
+    pub(crate) sealed: u64,
     /// Bytes still to come of a frame that holds several messages (Kith's MSGS), which a codec may
     /// consume piece by piece.
     pub(crate) run_left_bytes: usize,
@@ -40,10 +42,24 @@ pub(crate) trait Codec: Send + Sync {
     fn ping(&self, out: &mut Vec<u8>);
     /// Consumes what is whole and counts it; returns the bytes consumed.
     fn decode(&self, bytes: &[u8], counts: &mut Counts) -> usize;
+    /// How payloads are handed over, if not in their frames. `publish` then writes the frame that
+    /// goes with the payload's descriptor.
+    fn sealing(&self) -> Option<Sealing> {
+        None
+    }
     /// Whether the broker answers each publish, so that the publisher must drain.
     fn answers_publishes(&self) -> bool {
         false
     }
+}
+
+/// How a client hands over payloads in descriptors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sealing {
+    /// New memory for each message: made, filled, sealed, sent and closed.
+    Fresh,
+    /// The same memory again and again.
+    Again,
 }
 
 /// How to start a broker in the foreground, and where it will listen.
@@ -63,6 +79,11 @@ pub(crate) trait Peer: Send + Sync {
     /// A program that drives this broker in place of a codec.
     fn client_program(&self) -> Option<&Path> {
         None
+    }
+    /// The smallest payload that can be measured. One that has such a bound is measured in `thr`
+    /// and `fan` alone.
+    fn payload_bytes_min(&self) -> usize {
+        0
     }
     /// The largest number of subscriptions to hold in the matching suite; 0: not measured.
     fn held_subscriptions_max(&self) -> u64 {

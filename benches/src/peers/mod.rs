@@ -12,7 +12,7 @@ mod redis;
 pub(crate) mod relay;
 mod zenoh;
 
-use crate::peer::Peer;
+use crate::peer::{Peer, Sealing};
 use crate::results::PeerVersion;
 use anyhow::bail;
 use kith::{Framing, Kith};
@@ -34,6 +34,8 @@ pub(crate) fn all(programs: &Programs) -> Vec<Box<dyn Peer>> {
         kith(Framing::Raw),
         kith(Framing::Ms),
         kith(Framing::Json),
+        kith(Framing::Sealed(Sealing::Fresh)),
+        kith(Framing::Sealed(Sealing::Again)),
         Box::new(nats::Nats),
         Box::new(mqtt::Mosquitto { tcp: false }),
         Box::new(mqtt::Mosquitto { tcp: true }),

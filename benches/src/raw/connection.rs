@@ -3,6 +3,7 @@
 //! The read buffer is lent by the caller, because a thread that reads a hundred connections wants
 //! one buffer in its cache and not a hundred.
 
+use super::sealed::Incoming;
 use super::{READ_BUFFER_BYTES, READ_BUFFER_BYTES_MAX};
 use crate::peer::{Codec, Counts};
 use crate::socket::{Endpoint, Socket};
@@ -20,6 +21,8 @@ pub(crate) struct Connection {
     pub(crate) socket: Socket,
     pub(crate) counts: Counts,
     rest: Vec<u8>,
+    /// Payloads that come in descriptors.
+    sealed: Option<Incoming>,
 }
 
 impl Connection {
@@ -28,7 +31,8 @@ impl Connection {
         let mut socket = Socket::connect(endpoint)?;
         socket.set_read_timeout(READ_TIMEOUT)?;
         let due = codec.hello(&mut socket)?;
-        let mut connection = Self { socket, counts: Counts::default(), rest: vec![] };
+        let sealed = codec.sealing().map(|_| Incoming::default());
+        let mut connection = Self { socket, counts: Counts::default(), rest: vec![], sealed };
         let mut request = vec![];
         codec.ping(&mut request);
         connection.socket.write_all(&request)?;
@@ -51,11 +55,17 @@ impl Connection {
             buffer.resize(left * 4, 0);
         }
         buffer[..left].copy_from_slice(&self.rest);
-        let count = self.socket.read(&mut buffer[left..])?;
+        let count = match &mut self.sealed {
+            Some(sealed) => sealed.read(&self.socket, &mut buffer[left..])?,
+            None => self.socket.read(&mut buffer[left..])?,
+        };
         if count == 0 {
             return Ok(0);
         }
         let used = codec.decode(&buffer[..left + count], &mut self.counts);
+        if let Some(sealed) = &mut self.sealed {
+            sealed.open(&mut self.counts)?;
+        }
         self.rest.clear();
         self.rest.extend_from_slice(&buffer[used..left + count]);
         Ok(count)

@@ -3,10 +3,14 @@
 //! A publisher writes from a ring of ready-made frames, up to 64 KiB a write; one thread reads all
 //! subscribers in reads of up to 512 KiB and counts frames. No batching beyond that, no threads per
 //! connection, no parsing beyond what finds the next message.
+//!
+//! Where payloads are handed over in descriptors (`sealed.rs`), a subscriber reads or maps each,
+//! and looks at every page of it.
 
 mod connection;
 mod latency;
 mod publisher;
+mod sealed;
 mod subscribers;
 
 pub(crate) use connection::Connection;

@@ -4,6 +4,7 @@
 //! broker answers each publish (redis), the answers are thrown away as they are.
 
 use super::Connection;
+use super::sealed::Outgoing;
 use crate::peer::Codec;
 use crate::socket::{Endpoint, Socket};
 use rustix::net::{RecvFlags, recv};
@@ -27,6 +28,8 @@ pub(crate) struct Publisher {
     ends: Vec<usize>,
     at: usize,
     answers: Vec<u8>,
+    /// Payloads that go in descriptors.
+    sealed: Option<Outgoing>,
 }
 
 impl Publisher {
@@ -49,16 +52,27 @@ impl Publisher {
             codec.publish(topic, &payload, &mut ring);
             ends.push(ring.len());
         }
-        Ok(Self { codec, socket, ring, ends, at: 0, answers: vec![0; DRAIN_BUFFER_BYTES] })
+        let sealed = match (codec.sealing(), topics) {
+            (Some(sealing), [topic]) => Some(Outgoing::new(&*codec, sealing, topic, payload)?),
+            _ => None,
+        };
+        let answers = vec![0; DRAIN_BUFFER_BYTES];
+        Ok(Self { codec, socket, ring, ends, at: 0, answers, sealed })
     }
 
-    /// The mean size of a frame.
+    /// The mean size of a frame, and of the payload in its descriptor.
     pub(crate) fn frame_bytes(&self) -> u64 {
+        if let Some(sealed) = &self.sealed {
+            return sealed.message_bytes();
+        }
         (self.ring.len() / self.ends.len().max(1)) as u64
     }
 
     /// Sends at least one and up to `messages_max` messages in one write; returns how many.
     pub(crate) fn send(&mut self, messages_max: u64) -> io::Result<u64> {
+        if let Some(sealed) = &self.sealed {
+            return sealed.send(&mut self.socket, messages_max);
+        }
         let (first, from) = (self.at, if self.at == 0 { 0 } else { self.ends[self.at - 1] });
         let mut behind = first + 1;
         while behind < self.ends.len()

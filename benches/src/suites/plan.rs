@@ -1,6 +1,6 @@
 //! What a run measures, of whom, and about how long that will take.
 
-use super::{Suite, idle, latency, neighbour};
+use super::{SMALL_BYTES, Suite, idle, latency, neighbour};
 use crate::peer::Peer;
 use crate::placement::Placement;
 use crate::results::Progress;
@@ -45,7 +45,14 @@ impl Plan {
     /// The peers of a suite.
     pub(super) fn peers_of(&self, suite: Suite) -> impl Iterator<Item = &dyn Peer> {
         let peers = self.peers.iter().map(|peer| &**peer);
-        peers.filter(move |peer| self.measures(suite, peer.name()))
+        peers.filter(move |peer| self.measures(suite, peer.name()) && suits(suite, *peer))
+    }
+
+    /// Whether a suite measures a peer with such a payload.
+    pub(super) fn measures_with(&self, suite: Suite, peer: &dyn Peer, payload: usize) -> bool {
+        self.measures(suite, peer.name())
+            && suits(suite, peer)
+            && peer.payload_bytes_min() <= payload
     }
 
     /// Refuses what can't be measured, before anything is started.
@@ -71,12 +78,17 @@ impl Plan {
         let million_seconds = if self.aims_only { MILLION_SECONDS_QUICK } else { MILLION_SECONDS };
         let peers = |suite| self.peers_of(suite).count();
         let load_seconds = self.seconds + LOAD_SECONDS;
-        let mut loads = |test, suite, settings: usize| {
-            progress.expect(test, peers(suite) * settings * self.repetitions, load_seconds);
+        let mut loads = |test, suite, payloads: &[usize], settings: usize| {
+            let of = |payload: &usize| {
+                let is_measured = |peer: &&dyn Peer| peer.payload_bytes_min() <= *payload;
+                self.peers_of(suite).filter(is_measured).count()
+            };
+            let rows = payloads.iter().map(of).sum::<usize>() * settings * self.repetitions;
+            progress.expect(test, rows, load_seconds);
         };
-        loads("one", Suite::One, 1);
-        loads("thr", Suite::Thr, self.payloads_bytes.len());
-        loads("fan", Suite::Fan, self.fan_payloads_bytes.len() * self.fans.len());
+        loads("one", Suite::One, &[SMALL_BYTES], 1);
+        loads("thr", Suite::Thr, &self.payloads_bytes, 1);
+        loads("fan", Suite::Fan, &self.fan_payloads_bytes, self.fans.len());
         for (test, _) in latency::TESTS {
             let rows = peers(Suite::Lat) * self.placements.len() * self.repetitions;
             progress.expect(test, rows, 0.4);
@@ -102,6 +114,11 @@ impl Plan {
             }
         }
     }
+}
+
+/// Whether a suite can measure a peer at all.
+fn suits(suite: Suite, peer: &dyn Peer) -> bool {
+    peer.payload_bytes_min() == 0 || matches!(suite, Suite::Thr | Suite::Fan)
 }
 
 /// Whether an aim compares a peer in a suite, so that a quick run can't do without it.

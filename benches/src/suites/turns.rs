@@ -57,25 +57,23 @@ impl Turns<'_> {
     fn repetition(&mut self, repetition: usize, log: &mut Log) -> anyhow::Result<()> {
         let count = self.up.len();
         let order: Vec<usize> = (0..count).map(|index| (index + repetition) % count).collect();
-        let of = |suite: Suite| {
-            let is_measured = |index: &usize| {
-                let (peer, _) = &self.up[*index];
-                self.plan.measures(suite, peer.name())
-            };
+        let plan = self.plan;
+        let up: Vec<&dyn Peer> = self.up.iter().map(|(peer, _)| *peer).collect();
+        let of = |suite: Suite, payload: usize| {
+            let is_measured = |index: &usize| plan.measures_with(suite, up[*index], payload);
             order.iter().copied().filter(is_measured).collect::<Vec<_>>()
         };
-        let (one, throughput, fan_out) = (of(Suite::One), of(Suite::Thr), of(Suite::Fan));
-        for index in one {
+        for index in of(Suite::One, SMALL_BYTES) {
             self.load("one", index, repetition, SMALL_BYTES, 1, log)?;
         }
-        for &payload in &self.plan.payloads_bytes {
-            for &index in &throughput {
+        for &payload in &plan.payloads_bytes {
+            for index in of(Suite::Thr, payload) {
                 self.load("thr", index, repetition, payload, 1, log)?;
             }
         }
-        for &payload in &self.plan.fan_payloads_bytes {
-            for &fan in &self.plan.fans {
-                for &index in &fan_out {
+        for &payload in &plan.fan_payloads_bytes {
+            for &fan in &plan.fans {
+                for index in of(Suite::Fan, payload) {
                     self.fan_out(index, repetition, payload, fan, log)?;
                 }
             }

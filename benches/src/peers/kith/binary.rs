@@ -14,6 +14,9 @@ const MAGIC: [u8; 4] = *b"KTH\x01";
 const HEAD_BYTES: usize = 8;
 /// Length, head, first message id, time and count, before the entries of a run.
 const RUN_HEAD_BYTES: usize = 40;
+pub(super) const FLAGS_AT: usize = 5;
+/// Of PUB and MSG: the payload is in a descriptor.
+pub(super) const FLAG_SEALED: u8 = 0x02;
 /// The request number of pings, apart from those of subscriptions.
 const PING_NUMBER: u32 = u32::MAX;
 
@@ -39,7 +42,7 @@ impl BinaryCodec {
 }
 
 /// Length and head of a frame.
-fn head(kind: u8, a: u8, b: u8, number: u32, body_bytes: usize, out: &mut Vec<u8>) {
+pub(super) fn head(kind: u8, a: u8, b: u8, number: u32, body_bytes: usize, out: &mut Vec<u8>) {
     out.extend_from_slice(&((HEAD_BYTES + body_bytes) as u32).to_le_bytes());
     out.extend_from_slice(&[kind, 0, a, b]);
     out.extend_from_slice(&number.to_le_bytes());
@@ -135,7 +138,10 @@ impl Codec for BinaryCodec {
                 break;
             }
             match kind {
-                kind::MSG => counts.messages += 1,
+                kind::MSG => {
+                    counts.messages += 1;
+                    counts.sealed += u64::from(bytes[at + FLAGS_AT] & FLAG_SEALED != 0);
+                }
                 kind::OK => counts.acks += 1,
                 // ERR, LAG, BYE; and nothing else was asked for
                 _ => counts.errors += 1,

@@ -1,14 +1,17 @@
 //! Kith itself: `kith-busd` in the foreground, over its Unix socket.
 //!
-//! Three variants, because the daemon does different work for each: `kith` carries opaque bytes in
+//! Five variants, because the daemon does different work for each: `kith` carries opaque bytes in
 //! binary frames, as the peers do; `kith-ms` the same with a JSON payload, which the daemon checks;
-//! `kith-json` speaks JSON lines, as a script would. The codecs are written from
-//! `docs/protocol.md` and share nothing with the daemon. The user's own configuration is kept out.
+//! `kith-json` speaks JSON lines, as a script would; `kith-memfd` hands over opaque payloads in
+//! descriptors, each in memory of its own, and `kith-memfd-again` the same memory all the time, as
+//! a program with one large value would. The codecs are written from `docs/protocol.md` and share
+//! nothing with the daemon. The user's own configuration is kept out.
 
 mod binary;
 mod json;
+mod sealed;
 
-use crate::peer::{Codec, Peer, Start, program};
+use crate::peer::{Codec, Peer, Sealing, Start, program};
 use crate::socket::Endpoint;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -23,6 +26,8 @@ pub(super) enum Framing {
     Ms,
     /// JSON lines, JSON payload.
     Json,
+    /// Binary frames, opaque payload in descriptors.
+    Sealed(Sealing),
 }
 
 pub(super) struct Kith {
@@ -36,6 +41,8 @@ impl Peer for Kith {
             Framing::Raw => "kith",
             Framing::Ms => "kith-ms",
             Framing::Json => "kith-json",
+            Framing::Sealed(Sealing::Fresh) => "kith-memfd",
+            Framing::Sealed(Sealing::Again) => "kith-memfd-again",
         }
     }
 
@@ -62,13 +69,21 @@ impl Peer for Kith {
             Framing::Raw => Arc::new(binary::BinaryCodec::RAW),
             Framing::Ms => Arc::new(binary::BinaryCodec::MS),
             Framing::Json => Arc::new(json::JsonCodec),
+            Framing::Sealed(sealing) => Arc::new(sealed::SealedCodec(sealing)),
+        }
+    }
+
+    fn payload_bytes_min(&self) -> usize {
+        match self.framing {
+            Framing::Sealed(_) => sealed::PAYLOAD_BYTES_MIN,
+            Framing::Raw | Framing::Ms | Framing::Json => 0,
         }
     }
 
     fn held_subscriptions_max(&self) -> u64 {
         match self.framing {
             Framing::Raw => 1_000_000,
-            Framing::Ms | Framing::Json => 0,
+            Framing::Ms | Framing::Json | Framing::Sealed(_) => 0,
         }
     }
 }
