@@ -155,6 +155,8 @@ impl Hub {
                 () = tokio::time::sleep_until(self.clock.instant(due).into()) => {
                     self.broker().handle_timeout(self.now());
                     self.perform();
+                    // There may be more of it, and others come first.
+                    tokio::task::yield_now().await;
                 }
                 () = self.timer.notified() => {}
             }

@@ -66,17 +66,17 @@ pub(crate) const PROCESS_ID_BYTES_MAX: u64 = 16;
 
 /// What one read may bring: four writes of a batching publisher, and small enough for the cache.
 pub(crate) const READ_BYTES: usize = 256 << 10;
-/// Reads of one connection in a row before the others have their turn.
+/// Reads of one connection in a row before the others have their turn, where each finds less than
+/// it has room for. After one that is filled, there is more, and the others come first.
 pub(crate) const READS_PER_TURN_MAX: usize = 4;
-/// The same while others speak too: about 50 µs of a flood, so that nobody waits for long. Half of
-/// what a read brings at least, for one that has to read behind something.
+/// What one read may bring while others speak too: about 50 µs of a flood, so that nobody waits for
+/// long.
 pub(crate) const SHARED_READ_BYTES: usize = 64 << 10;
-/// Work of one turn while others speak too, in the broker's measure: some 100 µs.
+/// Work on what one read brought while others speak too, in the broker's measure: some 100 µs.
 pub(crate) const SHARED_WORK_MAX: u64 = 256;
 /// How long after the turn of another the bus counts as shared, in milliseconds: longer than the
-/// gaps of a program that says something a few times a second, and soon over for one that is
-/// alone.
-pub(crate) const SHARED_MS: u64 = 100;
+/// gaps of a program that says something each second, and soon over for one that is alone.
+pub(crate) const SHARED_MS: u64 = 2_000;
 /// Connections taken before those that are there have their turn: to serve one takes longer than
 /// to take it, so whoever connects again and again would fill the bus.
 pub(crate) const ACCEPTS_PER_TURN_MAX: usize = 8;

@@ -7,7 +7,12 @@
 //! (IEEE/ACM Transactions on Networking 6(2), 1998), which switches use to share their memory among
 //! ports. One that doesn't read gets at most half of everything; of n such, each gets the (n+1)th
 //! part, and that much is still free for whoever does read. It takes no list of clients and no
-//! search.
+//! search. Each kind of memory is compared with the share for itself: a client whose queue is full
+//! may still ask for something. So one that holds all kinds counts as several here.
+//!
+//! Two things are not refused, and so may come on top of the bound: to each client 8 KiB of answers
+//! and of an unfinished frame, or nobody could do anything any more; and 64 bytes for each
+//! subscription that ends while it lags, whose notice is owed.
 //!
 //! What several queues share is counted once here, for as long as any of them holds it, and in full
 //! against each of them. The same rule shares out the descriptors that may be open for payloads:

@@ -44,7 +44,7 @@ impl Default for Limits {
             queue_bytes_max: 32 << 20,
             // So many of the smallest fill two thirds of the bytes.
             queue_messages_max: 1 << 19,
-            // Seven clients with a full queue that don't read, and as much again for all others.
+            // Seven full queues that nobody reads, and room for one more.
             waiting_bytes_total_max: 256 << 20,
             // A hundred times what a large program asks for.
             subscriptions_max: 1 << 17,
@@ -138,9 +138,20 @@ pub(crate) const REMEMBERED_MS_MAX: u64 = 10 * 60 * 1000;
 pub(crate) const REMEMBERED_CLIENTS_MAX: usize = 1024;
 /// Errors in a row after which a client is cut off: what sends so many speaks something else.
 pub(crate) const ERRORS_IN_A_ROW_MAX: u32 = 64;
-/// Targets of publishes, and kept values looked at, after which a session lets others have their
-/// turn: some two milliseconds.
-pub(crate) const WORK_PER_FEED_MAX: u64 = 4096;
+/// Work after which a session lets others have their turn: operations, targets of publishes, kept
+/// values looked at. Some half a millisecond.
+pub(crate) const WORK_PER_FEED_MAX: u64 = 1024;
+/// Work of one run, of which nobody has a turn in between: where each of its messages is queued for
+/// itself, in JSON lines or for one of a group, it is cut after so much.
+pub(crate) const RUN_WORK_MAX: u64 = 256;
+/// Nodes of the index that take as long to visit as it takes to queue one delivery.
+pub(crate) const NODES_PER_WORK: u64 = 8;
+/// Clients that take as long to look at, for the counters, as it takes to queue one delivery.
+pub(crate) const CLIENTS_PER_WORK: u64 = 16;
+/// Bytes of a row of a list that take as long to encode as it takes to queue one delivery.
+pub(crate) const ROW_BYTES_PER_WORK: u64 = 64;
+/// Requests whose time is up that are answered in one turn: some 150 µs.
+pub(crate) const TIMEOUTS_PER_TURN_MAX: usize = 256;
 /// Bytes of a payload that came in a descriptor that count as one of these when they are read or
 /// copied: its frame is short, so that one read brings hundreds of megabytes. 64 KiB are what a
 /// turn takes while others speak too.

@@ -31,7 +31,7 @@ pub(crate) struct Queues {
     pub(crate) overflown: Vec<ClientId>,
 }
 
-/// At least what a `lag` line or frame takes.
+/// A `lag` line or frame takes no more.
 pub(crate) const LAG_BYTES: usize = 64;
 
 impl Queues {
@@ -141,10 +141,12 @@ impl Queues {
         let share_bytes = self.share_bytes();
         let Some(client) = self.get(id) else { return true };
         let bytes = will.as_ref().map_or(0, Will::bytes);
-        if share_bytes.max(WAITING_BYTES_MIN) < bytes {
+        // The new one takes the place of the one before.
+        let before = client.will.as_ref().map_or(0, Will::bytes);
+        if share_bytes.saturating_add(before).max(WAITING_BYTES_MIN) < bytes {
             return false;
         }
-        let before = std::mem::replace(&mut client.will, will).as_ref().map_or(0, Will::bytes);
+        client.will = will;
         self.buffers.ledger.hold(bytes);
         self.buffers.ledger.release(before);
         true
@@ -178,8 +180,10 @@ impl Queues {
     }
 
     /// Tells a client what it lost, as far as there is room again: at least half of its queue, so
-    /// that it is not told of every message for itself.
+    /// that it is not told of every message for itself, and no more at a time than it may hold of
+    /// the memory that is free. The rest comes when that was sent.
     pub(crate) fn tell_if_drained(&mut self, id: ClientId) {
+        let share_bytes = self.share_bytes().max(WAITING_BYTES_MIN);
         let Self { clients, buffers, limits, notices, flush, .. } = self;
         let client = clients.get_mut(id.place as usize).filter(|client| client.id == id);
         let Some(client) = client else { return };
@@ -190,6 +194,7 @@ impl Queues {
         }
         note_flush(client, flush);
         while client.outbox.has_room(LAG_BYTES, 0, limits)
+            && client.outbox.message_bytes() + LAG_BYTES <= share_bytes
             && let Some(lag) = client.outbox.take_any_lag()
         {
             push_notice(client, buffers, notices, lag);

@@ -210,7 +210,9 @@ impl Session {
         self.searched = 0;
         let line = bytes.get(..end).unwrap_or_default();
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        if !line.is_empty() {
+        if line.is_empty() {
+            broker.count_operation();
+        } else {
             match json::decode::request(line, payload_bytes_max) {
                 Ok(request) => self.operate(broker, now, request),
                 Err(refused) => self.refuse(broker, refused.number, &refused.refusal),
@@ -235,9 +237,10 @@ impl Session {
             Ok(Request { number: None, operation: Operation::Publish(publication) })
                 if frame.flags == 0 && is_plain(&publication) =>
             {
-                let (run_bytes, count) = measure_run(bytes, frame, payload_bytes_max);
-                let entries = bytes.get(..run_bytes).unwrap_or_default();
                 let Publication { topic, protocol, .. } = &publication;
+                let count_max = broker.run_messages_max(topic, protocol);
+                let (run_bytes, count) = measure_run(bytes, frame, payload_bytes_max, count_max);
+                let entries = bytes.get(..run_bytes).unwrap_or_default();
                 if count == 1 && broker.is_large() {
                     self.look_ahead(broker, protocol.as_str(), entries.len(), bytes);
                 }
@@ -339,9 +342,15 @@ fn is_plain(publication: &Publication<'_>) -> bool {
 }
 
 /// How far the run reaches that begins with `first` at the beginning of `bytes`: its bytes, and its
-/// frames. A frame belongs to it if its header and topic are the same to the byte and its payload
-/// is valid; one that is not valid begins no run and is refused on its own.
-fn measure_run(bytes: &[u8], first: Frame<'_>, payload_bytes_max: usize) -> (usize, u32) {
+/// frames, of which there are `count_max` at most. A frame belongs to it if its header and topic
+/// are the same to the byte and its payload is valid; one that is not valid begins no run and is
+/// refused on its own.
+fn measure_run(
+    bytes: &[u8],
+    first: Frame<'_>,
+    payload_bytes_max: usize,
+    count_max: u32,
+) -> (usize, u32) {
     let frame_bytes_max = frame_bytes_max(payload_bytes_max);
     let run_bytes_max = RUN_BYTES_MAX.min(frame_bytes_max - binary::deliver::RUN_HEAD_BYTES);
     let prefix = usize::from(first.a) + usize::from(first.b);
@@ -350,7 +359,8 @@ fn measure_run(bytes: &[u8], first: Frame<'_>, payload_bytes_max: usize) -> (usi
     let is_ms = first.b == 0 || first.body.get(usize::from(first.a)..prefix) == Some(b"ms");
     let mut run_bytes = first.bytes.len();
     let mut count = 1;
-    while let Some(rest) = bytes.get(run_bytes..)
+    while count < count_max
+        && let Some(rest) = bytes.get(run_bytes..)
         && let Ok(Some(next)) = frame::split(rest, frame_bytes_max)
         && next.bytes.get(binary::LENGTH_BYTES..key_end) == key
         && run_bytes + next.bytes.len() <= run_bytes_max

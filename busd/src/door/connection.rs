@@ -53,6 +53,8 @@ struct Reader {
     stopped: bool,
     /// Others speak too, so its turns are short.
     is_shared: bool,
+    /// The last read brought all that it had room for, so there may be more.
+    is_filled: bool,
 }
 
 /// What became of a turn.
@@ -82,9 +84,7 @@ pub(crate) async fn serve(hub: Rc<Hub>, stream: UnixStream, client: ClientId) {
             Turn::Over => tokio::task::yield_now().await,
         }
     };
-    if reason == GONE {
-        reader.end(&hub);
-    }
+    reader.end(&hub, reason == GONE);
     hub.warn_of_cut_off(&connection);
     // Who has said all may still wait for replies, and what is queued is still sent to whoever
     // reads it; but nobody is waited for without end.
@@ -190,18 +190,15 @@ impl Connection {
             reader.is_shared = hub.is_shared_turn(self.client);
             match reader.read(hub, &self.stream) {
                 Ok(0) => return Poll::Ready(Turn::Ended(GONE)),
-                Ok(read) => {
+                Ok(_) => {
                     self.note_descriptors(reader);
                     hub.perform();
-                    if reader.is_shared && SHARED_READ_BYTES <= read {
-                        break;
-                    }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => return Poll::Ready(Turn::Ended(FAILED)),
             }
-            if reader.stopped {
+            if reader.stopped || reader.is_filled {
                 break;
             }
         }
@@ -306,7 +303,14 @@ impl Connection {
 impl Reader {
     fn new(client: ClientId) -> Self {
         let session = Session::new(client);
-        Self { session, rest: Vec::new(), fed: Fed::default(), stopped: false, is_shared: true }
+        Self {
+            session,
+            rest: Vec::new(),
+            fed: Fed::default(),
+            stopped: false,
+            is_shared: true,
+            is_filled: false,
+        }
     }
 
     /// Reads once and feeds the session. Returns how many bytes were read.
@@ -321,6 +325,7 @@ impl Reader {
         let room = free.len().min(self.read_bytes(hub));
         let free = free.get_mut(..room).unwrap_or_default();
         let read = read_some(stream, free, &mut self.session, hub)?;
+        self.is_filled = read == room;
         let bytes = buffer.get(..kept + read).unwrap_or_default();
         self.fed = feed(&mut self.session, self.is_shared, hub, bytes);
         let unconsumed = bytes.get(self.fed.consumed..).unwrap_or_default();
@@ -346,6 +351,7 @@ impl Reader {
         let read = read_some(stream, free, &mut self.session, hub);
         self.rest.truncate(kept + *read.as_ref().unwrap_or(&0));
         let read = read?;
+        self.is_filled = read == room;
         if self.fed.wanted <= self.rest.len() {
             self.feed_rest(hub);
         } else {
@@ -382,9 +388,12 @@ impl Reader {
         most.min(hub.broker().read_bytes_max())
     }
 
-    /// Nothing comes any more.
-    fn end(&mut self, hub: &Hub) {
-        self.session.end(&mut hub.broker(), &self.rest);
+    /// Nothing is taken any more: because nothing comes, or whatever comes. What is left is given
+    /// back before anybody is waited for.
+    fn end(&mut self, hub: &Hub, is_told: bool) {
+        if is_told {
+            self.session.end(&mut hub.broker(), &self.rest);
+        }
         self.rest = Vec::new();
         self.note_kept(hub);
         hub.perform();

@@ -8,7 +8,7 @@ use super::Broker;
 use super::client::ClientId;
 use super::will::Kept;
 use crate::clock::Now;
-use crate::limits::LAGS_ANNOUNCED_MAX;
+use crate::limits::{CLIENTS_PER_WORK, LAGS_ANNOUNCED_MAX};
 use crate::outbox::Lag;
 use crate::parcels::Single;
 use kith_wire::{Options, Protocol, Publication, Scope, Topic, limits::PAYLOAD_BYTES_DEFAULT};
@@ -179,7 +179,7 @@ impl Broker {
 
     /// The counters, for whoever asks. Finding them takes a look at each client.
     pub(super) fn stats_answer(&mut self, now: Now) -> String {
-        self.work += self.queues.clients.len() as u64 / 16;
+        self.work += self.queues.clients.len() as u64 / CLIENTS_PER_WORK;
         self.stats_json(now)
     }
 

@@ -7,13 +7,14 @@
 //! be in it or not.
 //!
 //! Where a page begins is found in ordered maps, so nothing in front of it is walked over. Rows
-//! count as work by their bytes, whether they fit or not.
+//! count as work by their bytes, whether they fit or not. A page is an answer, for which there is
+//! always room; so it is itself no larger than what the asker may hold of the memory that is free.
 //!
 //! Deliberately absent: sorting, filters by pattern or name, and totals. The asker has the rows.
 
 use super::{Broker, Client};
 use crate::index::{Role, SubscriptionKey};
-use crate::limits::PAGE_ROWS_MAX;
+use crate::limits::{ANSWER_BYTES_MAX, PAGE_ROWS_MAX, ROW_BYTES_PER_WORK, WAITING_BYTES_MIN};
 use kith_wire::{Code, Publication, Refusal};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -73,7 +74,7 @@ pub(super) fn asked<T: Asked>(publication: &Publication<'_>) -> Result<T, Refusa
 impl Broker {
     /// The answer of `bus.clients`.
     pub(super) fn clients_page(&mut self, asked: &ClientsAsked) -> String {
-        let mut page = Page::new(asked.limit, self.queues.limits.payload_bytes_max);
+        let mut page = Page::new(asked.limit, self.page_bytes_max());
         let first = asked.after.map_or(Bound::Unbounded, Bound::Excluded);
         for place in self.order.range((first, Bound::Unbounded)).map(|(_, place)| *place) {
             if let Some(client) = self.queues.clients.get(place as usize)
@@ -87,7 +88,7 @@ impl Broker {
 
     /// The answer of `bus.subscriptions`.
     pub(super) fn subscriptions_page(&mut self, asked: &SubscriptionsAsked) -> String {
-        let mut page = Page::new(asked.limit, self.queues.limits.payload_bytes_max);
+        let mut page = Page::new(asked.limit, self.page_bytes_max());
         let (after_client, after_number) = asked.after.unwrap_or((0, 0));
         let last = asked.client.unwrap_or(u64::MAX);
         // An empty range is none for a map.
@@ -107,6 +108,12 @@ impl Broker {
             }
         }
         page.finish(&mut self.work)
+    }
+
+    /// How large a page may be now.
+    fn page_bytes_max(&self) -> usize {
+        let share_bytes = self.queues.share_bytes().clamp(WAITING_BYTES_MIN, ANSWER_BYTES_MAX);
+        share_bytes.min(self.queues.limits.payload_bytes_max)
     }
 
     fn subscription_row(&self, client: u64, number: u32, key: SubscriptionKey) -> Value {
@@ -132,9 +139,6 @@ struct Page {
     bytes_max: usize,
     work: u64,
 }
-
-/// What a row costs: an encoded row of so many bytes takes as long as to queue one delivery.
-const ROW_BYTES_PER_WORK: u64 = 64;
 
 impl Page {
     fn new(limit: Option<NonZeroU64>, bytes_max: usize) -> Self {

@@ -37,7 +37,7 @@ pub(crate) use will::Will;
 use crate::clock::Now;
 use crate::identifiers::Identifiers;
 use crate::index::{Index, Matches};
-use crate::limits::{Limits, OPERATION_WORK, WAITING_BYTES_MIN};
+use crate::limits::{Limits, OPERATION_WORK, TIMEOUTS_PER_TURN_MAX, WAITING_BYTES_MIN};
 use crate::queues::Queues;
 use kith_wire::{Code, Event, Refusal, RequestNumber, Scope};
 use remembered::{Publisher, Remembered};
@@ -84,6 +84,8 @@ struct Matched {
     topic: String,
     version: u64,
     matches: Matches,
+    /// How many of those that get it for themselves read JSON lines.
+    lines: usize,
     /// Whose turn it is in groups. Counts up from message to message of one topic, and begins
     /// anywhere with each lookup: if it counted over all topics, two of them that are published in
     /// turn would each meet the same members again and again.
@@ -284,9 +286,10 @@ impl Broker {
         [self.requests.next_deadline(), self.stats_due_ms].into_iter().flatten().min()
     }
 
-    /// Does what is due.
+    /// Does what is due, or the first of it: then [`Broker::poll_timeout`] says that more is.
     pub fn handle_timeout(&mut self, now: Now) {
-        while let Some((_, waiting)) = self.requests.take_expired(now.monotonic_ms) {
+        for _ in 0..TIMEOUTS_PER_TURN_MAX {
+            let Some((_, waiting)) = self.requests.take_expired(now.monotonic_ms) else { break };
             self.end_request(waiting, &Refusal::new(Code::Timeout, "no reply came in time"));
         }
         if self.stats_due_ms.is_some_and(|due| due <= now.monotonic_ms) {

@@ -4,7 +4,7 @@
 //! Both are looked up once, then queued for each subscriber; of a group, for one member: the next
 //! whose turn it is, or the first after it that has room.
 
-use super::client::ClientId;
+use super::client::{ClientId, Framing};
 use super::operations::reserved;
 use super::remembered::Publisher;
 use super::requests::token_of;
@@ -13,7 +13,7 @@ use super::{Broker, Matched};
 use crate::buffers::Body;
 use crate::clock::Now;
 use crate::index::{MONITOR, Target};
-use crate::limits::COPIED_BYTES_PER_WORK;
+use crate::limits::{COPIED_BYTES_PER_WORK, NODES_PER_WORK, RUN_WORK_MAX};
 use crate::parcels::{Run, Single};
 use crate::sealed::Sealed;
 use kith_wire::binary::encode;
@@ -74,6 +74,15 @@ impl Broker {
         let payload_bytes = run.payload_bytes(0..count);
         self.count_published(id, count, payload_bytes);
         self.deliver_run(now, run);
+    }
+
+    /// How many messages of one topic may be published as a run: as many as there are where they
+    /// are delivered all at once, fewer where each is queued for itself.
+    pub(crate) fn run_messages_max(&mut self, topic: &Topic<'_>, protocol: &Protocol<'_>) -> u32 {
+        self.look_up(Scope::Own, protocol.as_str(), topic.as_str());
+        let each_work = self.matched.lines + self.matched.matches.grouped.len();
+        let most = RUN_WORK_MAX.checked_div(each_work as u64).map_or(u64::MAX, |most| most.max(1));
+        u32::try_from(most).unwrap_or(u32::MAX)
     }
 
     pub(super) fn publish(
@@ -162,19 +171,22 @@ impl Broker {
         publication: &Publication<'_>,
         sealed: Option<Sealed>,
     ) -> Result<(MessageId, Reach), Refusal> {
-        let message_id = self.message_id(now, &publication.options);
         let Publication { topic, protocol, payload, options } = publication;
-        if options.retain && payload.is_empty() {
-            self.retained.remove(topic.as_str(), protocol.as_str());
-            return Ok((message_id, Reach::default()));
-        }
         if sealed.is_none() && *options == Options::default() {
+            // Before there is an id, as for runs: chance is drawn in the same order.
+            self.look_up(Scope::Own, protocol.as_str(), topic.as_str());
+            let message_id = self.identifiers.message_ids(now.unix_ms, 1);
             let mut entry = self.queues.buffers.take_large();
             encode::entry(&mut entry, topic.as_str(), protocol, payload);
             let body = Body::owned(entry);
             let (topic, protocol) = (topic.borrow(), protocol.borrow());
             let run = Run::new(topic, protocol, message_id, now.unix_ms, 1, body);
             return Ok((message_id, self.deliver_run(now, run)));
+        }
+        let message_id = self.message_id(now, options);
+        if options.retain && payload.is_empty() {
+            self.retained.remove(topic.as_str(), protocol.as_str());
+            return Ok((message_id, Reach::default()));
         }
         let delivery = delivery(now, message_id, publication);
         if options.retain {
@@ -230,17 +242,19 @@ impl Broker {
 
     fn deliver_run(&mut self, now: Now, mut run: Run<'_>) -> Reach {
         self.look_up(run.scope, run.protocol.as_str(), run.topic.as_str());
-        self.work += self.matched.matches.len() as u64;
-        let Self { queues, matched: Matched { matches, turn, .. }, .. } = self;
         let count = run.count;
+        let lines_work = self.matched.lines as u64 * u64::from(count);
+        self.work += 1 + self.matched.matches.each.len() as u64 + lines_work;
+        let Self { queues, matched: Matched { matches, turn, .. }, .. } = self;
         let mut reach = Reach::default();
         for target in &matches.each {
             let queued = queues.deliver_run(*target, &mut run, 0..count) > 0;
             reach.count_target(*target, queued);
         }
         for members in matches.groups() {
-            self.work += u64::from(count);
-            reach.count(queues.deliver_run_to_group(members, *turn, &mut run));
+            let (is_queued, offers) = queues.deliver_run_to_group(members, *turn, &mut run);
+            reach.count(is_queued);
+            self.work += offers;
         }
         *turn = turn.wrapping_add(count.into());
         run.recycle(&mut queues.buffers);
@@ -285,7 +299,7 @@ impl Broker {
 
     /// Finds who wants it, unless that was the last thing that was found.
     fn look_up(&mut self, scope: Scope, protocol: &str, topic: &str) {
-        let Self { index, matched, .. } = self;
+        let Self { index, matched, queues, .. } = self;
         let is_same = matched.scope == Some(scope)
             && matched.version == index.version()
             && matched.topic == topic
@@ -294,8 +308,12 @@ impl Broker {
             return;
         }
         index.find(scope, protocol, topic, &mut matched.matches);
-        // To visit a node is a small part of a delivery.
-        self.work += matched.matches.visited / 8;
+        self.work += matched.matches.visited / NODES_PER_WORK;
+        let reads_lines = |target: &&Target| {
+            let client = queues.clients.get(target.client as usize);
+            client.is_some_and(|client| client.framing == Framing::JsonLines)
+        };
+        matched.lines = matched.matches.each.iter().filter(reads_lines).count();
         if matched.matches.groups().next().is_some() {
             matched.turn = self.identifiers.random();
         }

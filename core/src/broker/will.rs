@@ -25,7 +25,9 @@ impl Will {
     pub(crate) fn bytes(&self) -> usize {
         let Publication { topic, payload, options, .. } = &self.0;
         let header = |(key, value): (&str, &str)| HEADER_OVERHEAD_BYTES + key.len() + value.len();
-        payload.len() + topic.as_str().len() + options.headers.iter().map(header).sum::<usize>()
+        let headers = options.headers.iter().map(header).sum::<usize>();
+        let reply_to = options.reply_to.as_ref().map_or(0, |topic| topic.as_str().len());
+        payload.len() + topic.as_str().len() + reply_to + headers
     }
 
     pub(crate) fn publication(&self) -> &Publication<'static> {

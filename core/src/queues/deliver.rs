@@ -49,22 +49,27 @@ impl Queues {
     }
 
     /// Delivers each message of a run to one member of a group. Once no member has room, the rest
-    /// is lost: it came at the same time. Whether any was queued.
+    /// is lost: it came at the same time. Whether any was queued, and to how many members one was
+    /// offered, which is the work of it.
     pub(crate) fn deliver_run_to_group(
         &mut self,
         members: &[Target],
         turn: u64,
         run: &mut Run<'_>,
-    ) -> bool {
+    ) -> (bool, u64) {
+        let mut offers = 0;
         for index in 0..run.count {
             let turn = turn.wrapping_add(index.into());
-            let try_one = |member| self.try_run(member, run, index..index + 1) > 0;
+            let try_one = |member| {
+                offers += 1;
+                self.try_run(member, run, index..index + 1) > 0
+            };
             if let Some(unlucky) = to_one(members, turn, try_one) {
                 self.lose(unlucky, Priority::Normal, lost(run.count - index));
-                return index > 0;
+                return (index > 0, offers);
             }
         }
-        true
+        (true, offers)
     }
 
     /// Delivers one message to one member of a group.

@@ -92,10 +92,11 @@ fn who_loses_messages_is_named_and_every_family_is_in_the_document() {
     slow.ask(&Operation::Hello { name: Some(name.to_owned()), client: None });
     slow.subscribe(1, "self.a");
     let payload = format!("\"{}\"", "x".repeat(100_000));
+    let mut boss = BOTH_IN_TURN.connect(&daemon, 1);
     for _ in 0..50 {
-        slow.tell(&Operation::Publish(Publication::json("a", &payload)));
+        boss.tell(&Operation::Publish(Publication::json("a", &payload)));
     }
-    BOTH_IN_TURN.connect(&daemon, 1).wait_for_count("published", 50);
+    boss.done(&Operation::Ping);
     let families = scrape(&beside(&place));
     let dropped = value(&families, "kith_messages_dropped");
     assert!(dropped > 0.0);

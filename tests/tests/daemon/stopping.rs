@@ -22,7 +22,7 @@ fn stalled(daemon: &Daemon) -> Client {
     for _ in 0..100 {
         client.tell(&Operation::Publish(Publication::json("a", &payload)));
     }
-    BOTH_IN_TURN.connect(daemon, 0).wait_for_count("published", 100);
+    BOTH_IN_TURN.connect(daemon, 0).wait_for_count("delivered", 100);
     client
 }
 

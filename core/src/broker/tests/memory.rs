@@ -149,8 +149,10 @@ fn wills_count_and_are_refused_where_there_is_no_room() {
     }
     assert!((40..50).contains(&refused), "{refused}");
     bus.broker.check_counts().unwrap();
-    // One of its own can be replaced by a smaller one, and taken back.
-    bus.say(clients[0], 2, will(10));
+    // One of its own can be replaced by one as large, or smaller, and taken back.
+    bus.say(clients[0], 2, will(60_000));
+    assert_eq!(bus.hears(clients[0]), ["ok 2"]);
+    bus.say(clients[0], 3, will(10));
     bus.say(clients[1], 2, Operation::Unwill);
     bus.say(clients[2], 2, Operation::Bye);
     bus.broker.check_counts().unwrap();
@@ -174,4 +176,50 @@ fn discarding_what_waits_gives_its_memory_back() {
     bus.broker.discard_output(bus.id(alice));
     assert_eq!(bus.broker.stats().waiting_bytes, 0);
     assert!(!bus.broker.has_output(bus.id(alice)));
+}
+
+#[test]
+fn pages_that_nobody_reads_are_no_larger_than_what_is_free() {
+    for framing in FRAMINGS {
+        let mut bus = Bus::new(Limits { payload_bytes_max: TOTAL_BYTES / 4, ..tight() });
+        let (boss, count) = (bus.binary(), 200);
+        for number in 1..=1_000 {
+            bus.subscribed(boss, number, &format!("self.{}.{number}", "x".repeat(200)));
+        }
+        let askers: Vec<Who> = (0..count).map(|_| bus.join(framing)).collect();
+        for who in &askers {
+            bus.ask_with(*who, 1, publication("bus.subscriptions", "null"), 1_000);
+        }
+        let stats = bus.broker.stats();
+        assert!(stats.waiting_bytes < TOTAL_BYTES + count * (WAITING_BYTES_MIN + 1_000));
+        assert!(stats.waiting_bytes > TOTAL_BYTES * 3 / 4, "each gets what is free: {stats:?}");
+        // Each has a page all the same, and whoever goes on from its end misses nothing.
+        for who in askers {
+            assert!(matches!(&bus.hear(who)[..], [Heard::Reply { .. }]));
+        }
+    }
+}
+
+#[test]
+fn notices_of_very_many_subscriptions_come_as_memory_is_free() {
+    for framing in FRAMINGS {
+        let mut bus = Bus::new(Limits { queue_messages_max: 1, ..tight() });
+        let (alice, boss, hog) = (bus.join(framing), bus.binary(), bus.binary());
+        let count = 2_000;
+        for number in 1..=count {
+            bus.subscribed(alice, number, "self.a");
+        }
+        bus.publish(boss, "a", "1");
+        bus.broker.hold_unfinished(bus.id(hog), TOTAL_BYTES - WAITING_BYTES_MIN, true);
+        let mut heard = 0;
+        loop {
+            let some = bus.hear_some(alice, 100).len();
+            assert!(bus.broker.stats().waiting_bytes < TOTAL_BYTES + WAITING_BYTES_MIN);
+            if some == 0 && !bus.broker.has_output(bus.id(alice)) {
+                break;
+            }
+            heard += some;
+        }
+        assert_eq!(heard, count as usize);
+    }
 }

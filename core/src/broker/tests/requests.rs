@@ -1,6 +1,6 @@
 //! Request and reply.
 
-use crate::limits::Limits;
+use crate::limits::{Limits, TIMEOUTS_PER_TURN_MAX};
 use crate::tests::{
     Bus, FRAMINGS, Heard, Who, kept, own_id, publication, publish, small, small_queue, with,
 };
@@ -149,6 +149,24 @@ fn the_wall_clock_does_not_end_requests() {
     assert!(bus.hears(alice).is_empty());
     bus.pass(300);
     assert_eq!(bus.hears(alice), ["err 1 timeout"]);
+}
+
+#[test]
+fn very_many_time_outs_are_cut_into_turns() {
+    let count = TIMEOUTS_PER_TURN_MAX + 10;
+    let mut bus = Bus::new(Limits { requests_max: count, ..small() });
+    let (alice, bob) = (bus.json(), bus.json());
+    bus.subscribed(bob, 1, "self.what");
+    for number in 1..=count {
+        bus.ask(alice, u32::try_from(number).unwrap(), "what", 300);
+    }
+    bus.now.monotonic_ms += 300;
+    bus.broker.handle_timeout(bus.now);
+    assert_eq!(bus.hear(alice).len(), TIMEOUTS_PER_TURN_MAX);
+    assert!(bus.broker.poll_timeout().is_some_and(|due| due <= bus.now.monotonic_ms));
+    bus.broker.handle_timeout(bus.now);
+    assert_eq!(bus.hear(alice).len(), 10);
+    assert_eq!(bus.broker.poll_timeout(), None);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! A client that makes the bus work hard lets others have their turn.
 
-use crate::limits::{AHEAD_SUBSCRIPTIONS_MIN, Limits, OPERATION_WORK, WORK_PER_FEED_MAX};
+use crate::limits::{
+    AHEAD_SUBSCRIPTIONS_MIN, Limits, OPERATION_WORK, RUN_WORK_MAX, WORK_PER_FEED_MAX,
+};
 use crate::session::Session;
 use crate::tests::{Bus, FRAMINGS, kept, publication, publish, small};
 use kith_wire::{Operation, Protocol};
@@ -137,4 +139,68 @@ fn each_operation_is_work_whatever_comes_of_it_and_a_turn_may_be_shorter() {
             assert_eq!(done as u64, work_max / OPERATION_WORK + 1, "{work_max}");
         }
     }
+}
+
+#[test]
+fn runs_to_topics_that_nobody_wants_and_empty_lines_are_work() {
+    let mut bus = Bus::new(small());
+    let (alice, bob) = (bus.binary(), bus.json());
+    let pair = [
+        bus.encode(alice, 0, publish(publication("a", "1"))),
+        bus.encode(alice, 0, publish(publication("b", "1"))),
+    ];
+    let count = usize::try_from(WORK_PER_FEED_MAX).unwrap();
+    bus.feed(alice, &pair.concat().repeat(2 * count));
+    assert_eq!(bus.turns, 3);
+    bus.turns = 0;
+    bus.line(bob, "{\"op\":\"ping\"}");
+    bus.feed(bob, &b"\n\r\n".repeat(count));
+    assert!(bus.turns >= 2, "{}", bus.turns);
+}
+
+#[test]
+fn a_run_is_cut_where_each_message_is_queued_for_itself() {
+    for (who, count) in [(FRAMINGS[0], 1), (FRAMINGS[0], 100), (FRAMINGS[1], 100)] {
+        for group in [None, Some("crew")] {
+            let mut bus = Bus::new(Limits { queue_messages_max: 1 << 20, ..small() });
+            let boss = bus.binary();
+            for _ in 0..count {
+                let member = bus.join(who);
+                match group {
+                    None => bus.subscribed(member, 1, "self.a"),
+                    Some(group) => bus.joined(member, 1, "self.a", group),
+                }
+            }
+            let run = bus.encode(boss, 0, publish(publication("a", "1"))).repeat(10_000);
+            let mut session = Session::new(bus.id(boss));
+            session.feed(&mut bus.broker, bus.now, &kith_wire::binary::MAGIC);
+            let before = bus.broker.stats().totals;
+            let fed = session.feed_within(&mut bus.broker, bus.now, &run, 1);
+            let delivered = bus.broker.stats().totals.delivered - before.delivered;
+            if who == crate::broker::Framing::Binary && group.is_none() {
+                assert!(delivered > 1_000 * count, "as it was written, and so at once");
+            } else {
+                assert!(fed.unfinished && 0 < delivered && delivered <= RUN_WORK_MAX);
+            }
+        }
+    }
+}
+
+#[test]
+fn members_without_room_are_work() {
+    let mut bus = Bus::new(Limits { queue_messages_max: 1, ..small() });
+    let (boss, reader) = (bus.binary(), bus.binary());
+    for _ in 0..500 {
+        let member = bus.binary();
+        bus.joined(member, 1, "self.a", "crew");
+    }
+    let one = bus.encode(boss, 0, publish(publication("a", "1")));
+    bus.feed(boss, &one.repeat(500));
+    bus.joined(reader, 1, "self.a", "crew");
+    let before = bus.broker.work();
+    let mut session = Session::new(bus.id(boss));
+    session.feed(&mut bus.broker, bus.now, &kith_wire::binary::MAGIC);
+    session.feed_within(&mut bus.broker, bus.now, &one, 1);
+    assert_eq!(bus.hears(reader), ["msg 1 a 1"]);
+    assert!(bus.broker.work() - before > 100, "{}", bus.broker.work() - before);
 }
