@@ -388,8 +388,8 @@ It publishes below kith-bench., where nobody else listens, and through the clien
 measures is what your programs would get. One publisher sends to one subscriber and to N of them, no
 faster than they read; the fan-out uses the first payload. A round trip is measured one at a time.
 
-Every message has to arrive or to be reported as missed. If one is missing without a word, it ends
-with 1.
+Every message has to arrive, once and in its turn, or to be reported as missed. If one is missing
+without a word or comes twice, it ends with 1.
 
 Examples:
   kith bench

@@ -1,8 +1,8 @@
 //! `kith bench`: measures a daemon for a very short time, leaves nothing, and can be stopped.
 
 use crate::bus::{Bus, Line};
-use crate::thief;
-use anyhow::Result;
+use crate::thief::{self, Trick};
+use anyhow::{Context, Result};
 use serde_json::Value;
 
 #[test]
@@ -88,14 +88,36 @@ fn the_largest_payloads_come_through() -> Result<()> {
     Ok(())
 }
 
+/// `kith bench` with somebody in between who plays this trick: how many messages it missed, how
+/// many it had too many, and whether it said that something is wrong.
+fn tricked(trick: Trick) -> Result<(u64, u64, bool)> {
+    let bus = Bus::start()?;
+    let socket = thief::before(&bus.socket(), trick)?.display().to_string();
+    let arguments = ["bench", "--secs", "0.02", "--payload", "2", "--fan", "1", "--json"];
+    let ended = bus.run(&[&arguments[..], &["--socket", &socket]].concat())?;
+    let found: Value = serde_json::from_str(&ended.out)?;
+    let number = |name: &str| found.get(name).and_then(Value::as_u64).context("no number");
+    let is_told = ended.code == Some(1) && ended.err.contains(" missing without a word");
+    Ok((number("missing")?, number("surplus")?, is_told))
+}
+
 #[test]
 fn what_is_lost_without_a_word_is_found_out() -> Result<()> {
-    let bus = Bus::start()?;
-    let socket = thief::before(&bus.socket())?.display().to_string();
-    let arguments = ["bench", "--secs", "0.02", "--payload", "2", "--fan", "1"];
-    let ended = bus.run(&[&arguments[..], &["--socket", &socket]].concat())?;
-    assert_eq!(ended.code, Some(1), "{ended:?}");
-    assert!(ended.err.contains(" are missing without a word"), "{ended:?}");
-    assert!(ended.out.contains(" are missing without a word"), "{ended:?}");
+    let (missing, surplus, is_told) = tricked(Trick::Steal)?;
+    assert!(missing > 0 && surplus == 0 && is_told, "{missing} {surplus} {is_told}");
+    Ok(())
+}
+
+#[test]
+fn what_comes_out_of_turn_is_found_out_though_the_count_is_right() -> Result<()> {
+    let (missing, surplus, is_told) = tricked(Trick::Swap)?;
+    assert!(missing > 0 && missing == surplus && is_told, "{missing} {surplus} {is_told}");
+    Ok(())
+}
+
+#[test]
+fn what_comes_twice_is_found_out() -> Result<()> {
+    let (missing, surplus, is_told) = tricked(Trick::Double)?;
+    assert!(missing == 0 && surplus > 0 && is_told, "{missing} {surplus} {is_told}");
     Ok(())
 }

@@ -4,14 +4,17 @@
 //! The publisher runs ahead of the slowest subscriber by a window and no further. Without it a fast
 //! publisher would measure how fast messages can be dropped; with it what is measured is what
 //! arrives, and a notice of lag means that something is wrong. The clock runs from the first
-//! publish to the last message that arrives.
+//! publish to the last message that arrives. After it each subscriber has its daemon answer once
+//! more, so that what came behind it is seen too.
 
+use super::account::Tally;
 use super::{Account, Site, apart, statistics};
 use crate::exit_code;
 use crate::failure::Failure;
 use crate::limits::{
     BENCH_BATCH_MESSAGES_MAX, BENCH_PATIENCE_MS, BENCH_WINDOW_BYTES_MAX, BENCH_WINDOW_MESSAGES_MAX,
 };
+use futures_util::FutureExt;
 use kith_client::{Client, Incoming, Publish, Subscription};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -208,13 +211,13 @@ async fn count(
     mut sent: watch::Receiver<Option<u64>>,
 ) -> Result<Heard, Failure> {
     let place = progress.heard.get(place).ok_or_else(lost_connection)?;
-    let mut account = Account::default();
+    let mut tally = Tally::default();
     let mut noted = 0;
-    account.sent = loop {
+    tally.account.sent = loop {
         tokio::select! {
             biased;
             incoming = subscription.next() => {
-                take(&mut account, incoming.as_ref(), &subscription)?;
+                take(&mut tally, incoming.as_ref(), &subscription)?;
             }
             changed = sent.changed() => {
                 changed.map_err(|_| lost_connection())?;
@@ -223,35 +226,53 @@ async fn count(
                 }
             }
         }
-        if account.heard() >= noted + progress.step() {
-            noted = account.heard();
+        if tally.account.heard() >= noted + progress.step() {
+            noted = tally.account.heard();
             progress.note(place, noted);
         }
     };
     let mut last = Instant::now();
     let patience = Duration::from_millis(BENCH_PATIENCE_MS);
-    while account.missing() > 0 {
+    while tally.account.missing() > 0 {
         // What is missing by then is missing.
         let Ok(incoming) = timeout(patience, subscription.next()).await else { break };
-        take(&mut account, incoming.as_ref(), &subscription)?;
+        take(&mut tally, incoming.as_ref(), &subscription)?;
         last = Instant::now();
     }
+    take_rest(&mut tally, &client, &mut subscription).await?;
     drop(subscription);
     let _ = client.close().await;
-    Ok(Heard { account, last })
+    Ok(Heard { account: tally.account, last })
 }
 
 /// Counts one thing that came. A gap can't come: a lost connection ends everything here.
 pub(super) fn take(
-    account: &mut Account,
+    tally: &mut Tally,
     incoming: Option<&Incoming>,
     subscription: &Subscription,
 ) -> Result<(), Failure> {
     match incoming {
-        Some(Incoming::Message(_)) => account.received += 1,
-        Some(Incoming::Lag { count }) => account.lagged += count,
+        Some(Incoming::Message(message)) => tally.arrived(message.id()),
+        Some(Incoming::Lag { count }) => tally.missed(*count),
         Some(Incoming::Gap) => {}
         None => return Err(subscription.ended().map_or_else(lost_connection, Failure::from)),
+    }
+    Ok(())
+}
+
+/// Counts what came behind the last message that was waited for: there should be nothing.
+pub(super) async fn take_rest(
+    tally: &mut Tally,
+    client: &Client,
+    subscription: &mut Subscription,
+) -> Result<(), Failure> {
+    let patience = Duration::from_millis(BENCH_PATIENCE_MS);
+    // What the daemon wrote before its answer is here when the answer is.
+    if let Ok(answer) = timeout(patience, client.ping()).await {
+        answer?;
+    }
+    while let Some(incoming) = subscription.next().now_or_never() {
+        take(tally, incoming.as_ref(), subscription)?;
     }
     Ok(())
 }

@@ -5,7 +5,8 @@
 //! thread of its own, as by another program. The first rounds, in which memory and caches warm up,
 //! don't count.
 
-use super::flood::take;
+use super::account::Tally;
+use super::flood::{take, take_rest};
 use super::{Account, RoundTrips, Site, Summary, apart};
 use crate::failure::Failure;
 use crate::limits::{BENCH_PATIENCE_MS, BENCH_SAMPLES_MAX};
@@ -24,15 +25,15 @@ pub(super) async fn deliveries(site: &Site, time: Duration) -> Result<RoundTrips
     let mut subscription = subscriber.subscribe(format!("self.{topic}")).await?;
     let publisher = site.connect().await?;
     let mut times = Times::start(time);
-    let mut account = Account::default();
+    let mut tally = Tally::default();
     while times.go_on() {
         let began = Instant::now();
         publisher.post(Publish::json(&topic, "null")).await?;
-        account.sent += 1;
+        tally.account.sent += 1;
         let heard = timeout(patience(), async {
-            while !account.is_balanced() {
+            while tally.account.missing() > 0 {
                 let incoming = subscription.next().await;
-                take(&mut account, incoming.as_ref(), &subscription)?;
+                take(&mut tally, incoming.as_ref(), &subscription)?;
             }
             Ok::<_, Failure>(())
         });
@@ -41,12 +42,13 @@ pub(super) async fn deliveries(site: &Site, time: Duration) -> Result<RoundTrips
             // Whatever comes later would be taken for the next one.
             Err(_) => break,
         }
-        times.add(account.sent, began.elapsed());
+        times.add(tally.account.sent, began.elapsed());
     }
+    take_rest(&mut tally, &subscriber, &mut subscription).await?;
     drop(subscription);
     let _ = publisher.close().await;
     let _ = subscriber.close().await;
-    Ok(RoundTrips { times: times.summary(), account })
+    Ok(RoundTrips { times: times.summary(), account: tally.account })
 }
 
 /// From a request to its reply.

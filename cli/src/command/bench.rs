@@ -7,7 +7,7 @@ use crate::connection::Address;
 use crate::exit_code;
 use crate::failure::{Failure, notice};
 use crate::output::print;
-use crate::show::bench::{json, tables};
+use crate::show::bench::{imbalance, json, tables};
 use crate::terminal::Terminal;
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
@@ -36,12 +36,7 @@ pub(super) async fn run(
     if account.is_balanced() {
         return Ok(exit_code::OK);
     }
-    let text = format!(
-        "of {} messages {} are missing without a word, and {} came that nobody sent",
-        account.sent,
-        account.missing(),
-        account.surplus()
-    );
+    let text = format!("of {}", imbalance(&account));
     let _ = io::stderr().lock().write_all(notice(&text, terminal.notice_paint).as_bytes());
     Ok(exit_code::FAILED)
 }

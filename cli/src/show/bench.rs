@@ -31,7 +31,7 @@ pub(crate) fn json(socket: &str, findings: &Findings) -> String {
 }
 
 fn flood_json(flood: &Flood) -> Value {
-    let Account { sent, received, lagged } = flood.account;
+    let Account { sent, received, lagged, .. } = flood.account;
     json!({
         "subscribers": flood.subscribers,
         "payload_bytes": flood.payload_bytes,
@@ -40,6 +40,7 @@ fn flood_json(flood: &Flood) -> Value {
         "received": received,
         "lag": lagged,
         "missing": flood.account.missing(),
+        "surplus": flood.account.surplus(),
         "secs": flood.elapsed.as_secs_f64(),
         "deliveries_per_second": flood.deliveries_per_second(),
         "bytes_per_second": flood.bytes_per_second(),
@@ -54,6 +55,7 @@ fn round_trips_json(round_trips: &RoundTrips) -> Value {
         "p99_ns": p99_ns,
         "max_ns": max_ns,
         "missing": round_trips.account.missing(),
+        "surplus": round_trips.account.surplus(),
     })
 }
 
@@ -105,14 +107,7 @@ fn round_trip_cells(name: &str, times: &Summary) -> [String; 5] {
 fn verdict(findings: &Findings, paint: Paint) -> String {
     let account = findings.account();
     let (style, said) = if !account.is_balanced() {
-        let (missing, surplus) = (account.missing(), account.surplus());
-        let said = format!(
-            "Of {} {} are missing without a word, and {} came that nobody sent.",
-            quantity::messages(account.sent),
-            quantity::count(missing),
-            quantity::count(surplus)
-        );
-        (Style::Fault, said)
+        (Style::Fault, format!("Of {}.", imbalance(&account)))
     } else if account.lagged > 0 {
         let said = format!(
             "{} arrived, and {} more were reported as missed.",
@@ -132,6 +127,18 @@ fn verdict(findings: &Findings, paint: Paint) -> String {
         quantity::count(others.dropped)
     );
     format!("{}\n{}\n", paint.paint(style, &said), paint.paint(Style::Faint, &beside))
+}
+
+/// What is wrong with an account that is not balanced: of so many so many, …
+pub(crate) fn imbalance(account: &Account) -> String {
+    let missing = account.missing();
+    format!(
+        "{} {} {} missing without a word, and {} came twice, out of turn or unsent",
+        quantity::messages(account.sent),
+        quantity::count(missing),
+        if missing == 1 { "is" } else { "are" },
+        quantity::count(account.surplus())
+    )
 }
 
 /// A table whose first column is text and whose others are numbers.
@@ -161,7 +168,7 @@ mod tests {
 
     fn findings(lagged: u64, missing: u64) -> Findings {
         let sent = 1_000_000;
-        let account = Account { sent, received: sent - lagged - missing, lagged };
+        let account = Account { sent, received: sent - lagged - missing, lagged, astray: 0 };
         let flood = Flood {
             subscribers: 10,
             payload_bytes: 128,
@@ -170,7 +177,7 @@ mod tests {
             elapsed: Duration::from_secs(2),
         };
         let times = Summary { count: 9_000, p50_ns: 45_600, p99_ns: 99_000, max_ns: 1_250_000 };
-        let account = Account { sent: 10, received: 10, lagged: 0 };
+        let account = Account { sent: 10, received: 10, lagged: 0, astray: 0 };
         let round_trips = RoundTrips { times, account };
         Findings {
             version: Some("0.1.0".to_owned()),
@@ -209,6 +216,17 @@ Meanwhile others (1 client) published 12 messages; the daemon dropped 3 in all.
         assert!(text.contains("1,000,015 messages arrived, and 5 more were reported"), "{text}");
         let text = shown(5, 2);
         assert!(text.contains("Of 1,000,020 messages 2 are missing without a word"), "{text}");
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_of_one_and_of_many() {
+        let said =
+            |sent, received, astray| imbalance(&Account { sent, received, lagged: 0, astray });
+        let text = said(5, 4, 0);
+        assert!(text.starts_with("5 messages 1 is missing without a word, and 0 came "), "{text}");
+        let text = said(1, 1, 1_000);
+        assert!(text.starts_with("1 message 0 are missing "), "{text}");
+        assert!(text.ends_with(" and 1,000 came twice, out of turn or unsent"), "{text}");
     }
 
     #[test]
