@@ -119,10 +119,9 @@ fn verdict(findings: &Findings, paint: Paint) -> String {
         (Style::Success, format!("All of {} arrived.", quantity::messages(account.received)))
     };
     let others = findings.others;
-    let clients = if others.clients == 1 { "client" } else { "clients" };
     let beside = format!(
-        "Meanwhile others ({} {clients}) published {}; the daemon dropped {} in all.",
-        quantity::count(others.clients),
+        "Meanwhile others ({}) published {}; the daemon dropped {} in all.",
+        quantity::counted(others.clients, "client"),
         quantity::messages(others.published),
         quantity::count(others.dropped)
     );

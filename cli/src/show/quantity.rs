@@ -36,8 +36,13 @@ pub(crate) fn count(number: u64) -> String {
 
 /// `1 message`, `2 messages`.
 pub(crate) fn messages(number: u64) -> String {
+    counted(number, "message")
+}
+
+/// `1 client`, `2 clients`: of what has an s where there are many.
+pub(crate) fn counted(number: u64, noun: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
-    format!("{} message{plural}", count(number))
+    format!("{} {noun}{plural}", count(number))
 }
 
 /// So much a second, given in thousandths, in at most 6 columns: `0`, `0.3`, `12`, `9,999`,
@@ -152,6 +157,7 @@ mod tests {
         let shown = [0, 999, 1000, 12_345, 1_234_567].map(count);
         assert_eq!(shown, ["0", "999", "1,000", "12,345", "1,234,567"]);
         assert_eq!((messages(1), messages(1000)), ("1 message".into(), "1,000 messages".into()));
+        assert_eq!([0, 1].map(|n| counted(n, "client")), ["0 clients", "1 client"]);
     }
 
     #[test]

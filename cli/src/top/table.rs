@@ -57,7 +57,8 @@ impl Column {
     /// The column so many places to the right, round and round.
     pub(crate) fn moved(self, by: isize) -> Self {
         let at = Self::ALL.iter().position(|column| *column == self).unwrap_or_default();
-        let moved = at.checked_add_signed(by.rem_euclid(10)).unwrap_or_default() % Self::ALL.len();
+        let by = by.rem_euclid(Self::ALL.len().cast_signed());
+        let moved = at.checked_add_signed(by).unwrap_or_default() % Self::ALL.len();
         Self::ALL.get(moved).copied().unwrap_or(self)
     }
 
