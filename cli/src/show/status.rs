@@ -6,6 +6,7 @@
 use crate::show::harmless::harmless;
 use crate::show::paint::{Paint, Style};
 use crate::show::{columns, quantity};
+use crate::top::facts::Stats;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -29,27 +30,6 @@ struct Ready {
     version: String,
     pid: u64,
     started_at: u64,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Stats {
-    published: u64,
-    delivered: u64,
-    dropped: u64,
-    expired: u64,
-    requests: u64,
-    replies: u64,
-    no_responders: u64,
-    refused: u64,
-    cut_off: u64,
-    clients: u64,
-    subscriptions: u64,
-    requests_waiting: u64,
-    retained_messages: u64,
-    retained_bytes: u64,
-    queued_messages: u64,
-    queued_bytes: u64,
 }
 
 #[derive(Default, Deserialize)]
@@ -101,16 +81,19 @@ fn counters(stats: &Stats, paint: Paint) -> String {
         0 => "0".to_owned(),
         _ => format!("{} ({})", quantity::count(messages), quantity::bytes(bytes)),
     };
+    let all = &stats.counters;
+    let waiting = quantity::bytes(stats.waiting_bytes);
     let kept = sized(stats.retained_messages, stats.retained_bytes);
     let queued = sized(stats.queued_messages, stats.queued_bytes);
     let rows = [
-        ("published", stats.published, "clients", quantity::count(stats.clients)),
-        ("delivered", stats.delivered, "subscriptions", quantity::count(stats.subscriptions)),
-        ("dropped", stats.dropped, "queued", queued),
+        ("published", all.published, "clients", quantity::count(stats.clients)),
+        ("delivered", all.delivered, "subscriptions", quantity::count(stats.subscriptions)),
+        ("dropped", all.dropped, "queued", queued),
         ("expired", stats.expired, "kept values", kept),
         ("requests", stats.requests, "waiting", quantity::count(stats.requests_waiting)),
         ("replies", stats.replies, "nobody there", quantity::count(stats.no_responders)),
         ("refused", stats.refused, "cut off", quantity::count(stats.cut_off)),
+        ("not let in", stats.refused_connections, "memory waiting", waiting),
     ];
     let mut text = String::new();
     for (name, number, other, value) in rows {
@@ -118,7 +101,7 @@ fn counters(stats: &Stats, paint: Paint) -> String {
         let is_loss = name == "dropped" && number > 0;
         let shown = if is_loss { paint.paint(Style::Loss, &shown) } else { shown };
         let name = paint.paint(Style::Faint, &columns::left(name, 10));
-        let other = paint.paint(Style::Faint, &columns::left(other, 14));
+        let other = paint.paint(Style::Faint, &columns::left(other, 15));
         text.push_str(&format!("  {name}{shown}    {other}{value}\n"));
     }
     text
@@ -198,13 +181,14 @@ mod tests {
 Kith 0.1.0, process 7, up 1 min 1 s
 /run/bus.sock
 
-  published         12,345    clients       0
-  delivered              0    subscriptions 0
-  dropped                2    queued        3 (99 B)
-  expired                0    kept values   0
-  requests               0    waiting       0
-  replies                0    nobody there  0
-  refused                0    cut off       0
+  published         12,345    clients        0
+  delivered              0    subscriptions  0
+  dropped                2    queued         3 (99 B)
+  expired                0    kept values    0
+  requests               0    waiting        0
+  replies                0    nobody there   0
+  refused                0    cut off        0
+  not let in             0    memory waiting 0 B
 
   ID  NAME      FRAMING  SUBS     QUEUED  PUBLISHED  DELIVERED  DROPPED
    3  kith sub  binary      0          0          0      1,000        0

@@ -37,6 +37,9 @@ pub(crate) struct Stats {
     pub(crate) replies: u64,
     pub(crate) no_responders: u64,
     pub(crate) refused: u64,
+    /// Of those refused.
+    pub(crate) refused_connections: u64,
+    pub(crate) cut_off: u64,
     pub(crate) clients: u64,
     pub(crate) subscriptions: u64,
     pub(crate) requests_waiting: u64,
@@ -44,6 +47,9 @@ pub(crate) struct Stats {
     pub(crate) retained_bytes: u64,
     pub(crate) queued_messages: u64,
     pub(crate) queued_bytes: u64,
+    /// Memory that waits for all clients, the one sum that the daemon bounds.
+    pub(crate) waiting_bytes: u64,
+    pub(crate) remembered_ids: u64,
 }
 
 /// A row of `bus.clients`.
@@ -105,6 +111,27 @@ pub(crate) struct Patterns {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::Value;
+    use std::collections::BTreeSet;
+    use std::io::{BufRead, BufReader, Write};
+    use std::os::unix::net::UnixStream;
+
+    #[test]
+    fn every_counter_of_the_daemons_is_known() {
+        let folder = tempfile::tempdir().unwrap();
+        let daemon = kith_busd::Embedded::start(folder.path()).unwrap();
+        let mut stream = UnixStream::connect(daemon.socket()).unwrap();
+        let question = r#"{"op":"req","id":1,"topic":"bus.stats","payload":null}"#;
+        stream.write_all(format!("{question}\n").as_bytes()).unwrap();
+        let mut reply = String::new();
+        BufReader::new(stream).read_line(&mut reply).unwrap();
+        let reply: Value = serde_json::from_str(&reply).unwrap();
+        let names = |stats: &Value| -> BTreeSet<String> {
+            stats.as_object().unwrap().keys().cloned().collect()
+        };
+        let known = serde_json::to_value(Stats::default()).unwrap();
+        assert_eq!(names(&known), names(&reply["payload"]));
+    }
 
     #[test]
     fn rows_of_other_versions_are_read() {
