@@ -4,8 +4,9 @@
 //! of the terminal (`draw`). Nothing here reads a clock or writes anywhere: what has to be done
 //! outside is said by an [`Effect`].
 //!
-//! The chosen client stays chosen wherever the order takes its row. When it has gone, or is
-//! filtered out, whichever stands in its place is chosen.
+//! Until a key chooses, the first row is the chosen one, whoever stands there: the busiest, as a
+//! rule. Then the chosen client stays chosen wherever the order takes its row. When it has gone, or
+//! is filtered out, whichever stands in its place is chosen.
 
 use super::facts::{Patterns, Sample};
 use super::history::History;
@@ -61,6 +62,8 @@ pub(crate) struct State {
     shown: Vec<usize>,
     pub(crate) order: Order,
     chosen: Option<u64>,
+    /// A key has chosen it.
+    is_held: bool,
     /// Where the chosen one stands among those that are shown.
     chosen_at: usize,
     pub(crate) patterns: Option<Patterns>,
@@ -86,6 +89,7 @@ impl State {
             shown: Vec::new(),
             order,
             chosen: None,
+            is_held: false,
             chosen_at: 0,
             patterns: None,
             histories: Histories::default(),
@@ -103,7 +107,7 @@ impl State {
         if self.before.as_ref().is_some_and(|before| before.ready != sample.ready) {
             // Another daemon, which counts anew: its client 7 is somebody else.
             self.histories = Histories::default();
-            (self.chosen, self.patterns) = (None, None);
+            (self.chosen, self.is_held, self.patterns) = (None, false, None);
         }
         self.view = View::new(self.before.as_ref(), &sample, self.own_pid);
         if let Some(flow) = self.view.flow {
@@ -211,12 +215,12 @@ impl State {
                 self.has_details = !self.has_details;
                 return Effect::Look;
             }
-            KeyCode::Up | KeyCode::Char('k') => return self.choose(self.up(1)),
-            KeyCode::Down | KeyCode::Char('j') => return self.choose(self.down(1)),
-            KeyCode::PageUp => return self.choose(self.up(PAGE_ROWS)),
-            KeyCode::PageDown => return self.choose(self.down(PAGE_ROWS)),
-            KeyCode::Home | KeyCode::Char('g') => return self.choose(0),
-            KeyCode::End | KeyCode::Char('G') => return self.choose(usize::MAX),
+            KeyCode::Up | KeyCode::Char('k') => return self.hold(self.up(1)),
+            KeyCode::Down | KeyCode::Char('j') => return self.hold(self.down(1)),
+            KeyCode::PageUp => return self.hold(self.up(PAGE_ROWS)),
+            KeyCode::PageDown => return self.hold(self.down(PAGE_ROWS)),
+            KeyCode::Home | KeyCode::Char('g') => return self.hold(0),
+            KeyCode::End | KeyCode::Char('G') => return self.hold(usize::MAX),
             _ => {}
         }
         Effect::Nothing
@@ -271,11 +275,17 @@ impl State {
         self.chosen_at.saturating_add(by)
     }
 
-    fn choose(&mut self, at: usize) -> Effect {
+    /// Chooses what a key says, for as long as it is there.
+    fn hold(&mut self, at: usize) -> Effect {
+        self.choose(at);
+        self.is_held = self.chosen.is_some();
+        Effect::Look
+    }
+
+    fn choose(&mut self, at: usize) {
         self.chosen_at = at.min(self.len().saturating_sub(1));
         let chosen = self.rows().nth(self.chosen_at).map(|row| row.client.client);
         self.chosen = chosen;
-        Effect::Look
     }
 
     fn arranged(&mut self) -> Effect {
@@ -292,7 +302,7 @@ impl State {
         shown.extend(rows.filter(|(_, row)| order.shows(row)).map(|(at, _)| at));
         let is_chosen = |row: &Row| Some(row.client.client) == self.chosen;
         let found = self.rows().position(is_chosen);
-        self.choose(found.unwrap_or(self.chosen_at));
+        self.choose(if self.is_held { found.unwrap_or(self.chosen_at) } else { 0 });
     }
 }
 

@@ -79,6 +79,23 @@ fn the_chosen_client_stays_chosen_where_its_row_goes() {
 }
 
 #[test]
+fn until_a_key_chooses_the_first_row_is_the_chosen_one() {
+    let mut state = state();
+    state.order.column = Column::Name;
+    state.take(sample(1000, 7, &["bob", "ann"]));
+    assert_eq!((chosen(&state), state.chosen_at()), (Some("ann"), Some(0)));
+    // Keys about something else choose nothing.
+    assert_eq!(press(&mut state, "rdd"), Effect::Look);
+    assert_eq!(chosen(&state), Some("bob"));
+    press(&mut state, "g");
+    state.take(sample(2000, 7, &["bob", "ann", "zoe"]));
+    assert_eq!((chosen(&state), state.chosen_at()), (Some("bob"), Some(1)));
+    // Another daemon has other clients.
+    state.take(sample(3000, 8, &["bob", "ann", "zoe"]));
+    assert_eq!((chosen(&state), state.chosen_at()), (Some("zoe"), Some(0)));
+}
+
+#[test]
 fn the_choice_ends_at_both_ends() {
     let mut state = state();
     press(&mut state, "↑");
