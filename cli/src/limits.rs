@@ -45,8 +45,10 @@ pub(crate) const SNAPSHOTS_MAX: u32 = 864_000;
 pub(crate) const HISTORY_MAX: usize = 512;
 /// Patterns of a client that `top` asks for: more than fit on a screen.
 pub(crate) const PATTERNS_SHOWN_MAX: usize = 128;
+/// The longest name that a client can give itself, in bytes, of which no character has fewer.
+pub(crate) const NAME_CHARS_MAX: usize = kith_wire::limits::NAME_BYTES_MAX;
 /// What can be typed as a filter of `top`: the longest name.
-pub(crate) const FILTER_CHARS_MAX: usize = 64;
+pub(crate) const FILTER_CHARS_MAX: usize = NAME_CHARS_MAX;
 /// Below this `top` says that it needs more room: there would be no row of a client.
 pub(crate) const TOP_COLUMNS_MIN: u16 = 40;
 /// The same for lines.

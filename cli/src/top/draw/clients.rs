@@ -1,6 +1,7 @@
 //! The table of clients, with as many columns as there is room for.
 
 use super::look::Look;
+use crate::limits::NAME_CHARS_MAX;
 use crate::show::columns::{cut, left, right, width};
 use crate::show::harmless::harmless;
 use crate::show::quantity;
@@ -14,6 +15,13 @@ use ratatui::widgets::{self, Table, TableState};
 
 /// Names have at least so many columns: `kith top (this)`.
 const NAME_WIDTH: usize = 15;
+/// And at most so many: the longest name, and that it lags.
+const NAME_WIDTH_MOST: usize = NAME_CHARS_MAX + " (lags)".len();
+
+/// Processes have at least so many columns: `kith-busd`.
+const PROCESS_WIDTH: usize = 9;
+/// And at most so many: the system knows no longer names.
+const PROCESS_WIDTH_MOST: usize = 15;
 
 /// Which columns go first where there is no room for all of them.
 const FIRST_TO_GO: [Column; 7] = [
@@ -26,11 +34,11 @@ const FIRST_TO_GO: [Column; 7] = [
     Column::Published,
 ];
 
-/// How wide a column is; a name takes what is left.
+/// How wide a column is at least; names and processes take of what is left.
 const fn columns_of(column: Column) -> usize {
     match column {
         Column::Name => NAME_WIDTH,
-        Column::Process => 14,
+        Column::Process => PROCESS_WIDTH,
         Column::Id | Column::Waiting => 5,
         Column::Published | Column::Delivered => 7,
         Column::Dropped | Column::Bytes => 8,
@@ -39,8 +47,8 @@ const fn columns_of(column: Column) -> usize {
     }
 }
 
-/// The columns for which there is room, and how wide the name is.
-fn fitting(room: usize) -> (Vec<Column>, usize) {
+/// The columns for which there is room, and how wide they are.
+fn fitting(room: usize) -> Vec<(Column, usize)> {
     let mut columns = Column::ALL.to_vec();
     let taken = |columns: &[Column]| -> usize {
         columns.iter().map(|column| columns_of(*column) + 1).sum::<usize>().saturating_sub(1)
@@ -51,8 +59,18 @@ fn fitting(room: usize) -> (Vec<Column>, usize) {
         }
         columns.retain(|one| *one != column);
     }
-    let name = room.saturating_sub(taken(&columns)) + NAME_WIDTH;
-    (columns, name)
+    let spare = room.saturating_sub(taken(&columns));
+    let process = match columns.contains(&Column::Process) {
+        true => (PROCESS_WIDTH + spare / 2).min(PROCESS_WIDTH_MOST),
+        false => PROCESS_WIDTH,
+    };
+    let name = (NAME_WIDTH + spare - (process - PROCESS_WIDTH)).min(NAME_WIDTH_MOST);
+    let wide = |column| match column {
+        Column::Name => (column, name),
+        Column::Process => (column, process),
+        column => (column, columns_of(column)),
+    };
+    columns.into_iter().map(wide).collect()
 }
 
 pub(super) fn draw(
@@ -62,24 +80,20 @@ pub(super) fn draw(
     scroll: &mut TableState,
     look: Look,
 ) {
-    let (columns, name_width) = fitting(usize::from(area.width));
-    let width_of = |column: &Column| match column {
-        Column::Name => name_width,
-        column => columns_of(*column),
-    };
-    let heading = columns.iter().map(|column| {
+    let columns = fitting(usize::from(area.width));
+    let heading = columns.iter().map(|(column, width)| {
         let is_sorted = *column == state.order.column;
         let arrow = if is_sorted { state.order.arrow().to_string() } else { String::new() };
         let text = format!("{}{arrow}", column.heading());
-        if is_text(*column) { text } else { right(&text, width_of(column)) }
+        if is_text(*column) { text } else { right(&text, *width) }
     });
     let rows = state.rows().map(|row| {
-        let cells = columns.iter().map(|column| cell(*column, row, width_of(column)));
+        let cells = columns.iter().map(|(column, width)| cell(*column, row, *width));
         widgets::Row::new(cells.collect::<Vec<_>>()).style(style(row, look))
     });
     let widths = columns
         .iter()
-        .map(|column| Constraint::Length(u16::try_from(width_of(column)).unwrap_or(u16::MAX)));
+        .map(|(_, width)| Constraint::Length(u16::try_from(*width).unwrap_or(u16::MAX)));
     let table = Table::new(rows, widths)
         .header(widgets::Row::new(heading).style(look.heading()))
         .row_highlight_style(look.chosen());

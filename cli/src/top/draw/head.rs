@@ -1,5 +1,6 @@
 //! The head of the screen: which daemon, how much it does, and how that went lately.
 
+use super::fitting;
 use super::look::Look;
 use crate::show::columns::{left, right};
 use crate::show::harmless::harmless;
@@ -14,8 +15,10 @@ use ratatui::widgets::Sparkline;
 
 /// From so many columns on there are two blocks of numbers beside each other.
 const WIDE: u16 = 72;
+/// From so many lines on the lines of how it went are two high, and three.
+const TALL: [u16; 2] = [36, 50];
 
-/// Two lines: who and how long, and where.
+/// Two lines: who and how long, where, and how much of its memory waits to be read.
 pub(super) fn title(frame: &mut Frame<'_>, area: Rect, state: &State, look: Look) {
     let [first, second] = Layout::vertical([Constraint::Length(1); 2]).areas(area);
     let pace = if state.is_paused {
@@ -27,40 +30,52 @@ pub(super) fn title(frame: &mut Frame<'_>, area: Rect, state: &State, look: Look
     let width = u16::try_from(pace.len()).unwrap_or(u16::MAX);
     let columns = [Constraint::Min(0), Constraint::Length(width)];
     let [daemon, right] = Layout::horizontal(columns).spacing(2).areas(first);
-    frame.render_widget(Line::styled(daemon_text(state), look.heading()), daemon);
+    let parts = daemon_parts(state).into_iter().map(|part| (part, look.heading()));
+    frame.render_widget(fitting(parts, daemon.width), daemon);
     frame.render_widget(Line::styled(pace, pace_style), right);
+    if let Some(trouble) = &state.trouble {
+        let text = format!("waiting for the daemon: {}", harmless(trouble));
+        frame.render_widget(Line::styled(text, look.fault()), second);
+        return;
+    }
+    let waiting = quantity::bytes(state.view.stats.waiting_bytes);
+    let waiting = format!("{waiting} waiting for clients");
+    let width = u16::try_from(waiting.len()).unwrap_or(u16::MAX);
+    let columns =
+        [Constraint::Min(0), Constraint::Length(if area.width < WIDE { 0 } else { width })];
+    let [place, right] = Layout::horizontal(columns).spacing(2).areas(second);
     let socket = harmless(&state.socket).into_owned();
-    let place = match &state.trouble {
-        Some(trouble) => {
-            let text = format!("waiting for the daemon: {}", harmless(trouble));
-            Line::styled(text, look.fault())
-        }
-        None => Line::styled(socket, look.faint()),
-    };
-    frame.render_widget(place, second);
+    frame.render_widget(Line::styled(socket, look.faint()), place);
+    frame.render_widget(Line::styled(waiting, look.faint()), right);
 }
 
-fn daemon_text(state: &State) -> String {
-    let Some(ready) = &state.view.ready else { return "Kith".to_owned() };
-    let version = harmless(&ready.version);
+fn daemon_parts(state: &State) -> Vec<String> {
+    let Some(ready) = &state.view.ready else { return vec!["Kith".to_owned()] };
     let up = quantity::age(state.view.stats.at.saturating_sub(ready.started_at));
-    let mut text = format!("Kith {version}  process {}  up {up}", ready.pid);
+    let mut parts = vec![
+        format!("Kith {}", harmless(&ready.version)),
+        format!("process {}", ready.pid),
+        format!("up {up}"),
+    ];
     if let Some(process) = state.view.process {
-        text.push_str(&format!("  memory {}", quantity::bytes(process.resident_bytes)));
+        parts.push(format!("memory {}", quantity::bytes(process.resident_bytes)));
     }
     if let Some(cpu) = state.view.cpu {
-        text.push_str(&format!("  CPU {}.{} %", cpu / 10, cpu % 10));
+        parts.push(format!("CPU {}.{} %", cpu / 10, cpu % 10));
     }
-    text
+    parts
 }
 
 fn interval(ms: u64) -> String {
     if ms.is_multiple_of(1000) { format!("{} s", ms / 1000) } else { format!("{ms} ms") }
 }
 
-/// How many lines the numbers take.
-pub(super) fn metrics_height(width: u16) -> u16 {
-    if width < WIDE { 6 } else { 3 }
+/// How many lines the numbers take on a screen of this size.
+pub(super) fn metrics_height(screen: Rect) -> u16 {
+    if screen.width < WIDE {
+        return 6;
+    }
+    TALL.iter().fold(3, |lines, tall| if screen.height < *tall { lines } else { lines + 3 })
 }
 
 /// The numbers, each with a line of how it went.
@@ -100,12 +115,12 @@ pub(super) fn metrics(frame: &mut Frame<'_>, area: Rect, state: &State, look: Lo
         ],
     ];
     let areas: [Rect; 2] = if area.width < WIDE {
-        Layout::vertical([Constraint::Length(3); 2]).areas(area)
+        Layout::vertical([Constraint::Fill(1); 2]).areas(area)
     } else {
         Layout::horizontal([Constraint::Fill(1); 2]).spacing(3).areas(area)
     };
     for (block, area) in blocks.into_iter().zip(areas) {
-        let lines: [Rect; 3] = Layout::vertical([Constraint::Length(1); 3]).areas(area);
+        let lines: [Rect; 3] = Layout::vertical([Constraint::Fill(1); 3]).areas(area);
         for ((name, value, style, history), line) in block.into_iter().zip(lines) {
             metric(frame, line, (name, &value, style), history, look);
         }
@@ -130,26 +145,30 @@ fn metric(
     frame.render_widget(Sparkline::default().data(data).style(look.line()), line);
 }
 
-/// One line: what there is, and what there was in all.
+/// One line: what was lost, what there is, and what there was in all, as far as there is room.
 pub(super) fn totals(frame: &mut Frame<'_>, area: Rect, state: &State, look: Look) {
     let stats = &state.view.stats;
     let counters = &stats.counters;
     let count = quantity::count;
-    let mut parts = vec![
-        format!("{} clients", count(stats.clients)),
-        format!("{} subscriptions", count(stats.subscriptions)),
-        format!("{} waiting", count(stats.requests_waiting)),
-        format!("{} kept", count(stats.retained_messages)),
-        format!("{} queued", count(stats.queued_messages)),
-    ];
     let losses = [
         (counters.dropped, "dropped"),
+        (stats.cut_off, "cut off"),
+        (stats.refused_connections, "not let in"),
         (stats.expired, "expired"),
         (stats.no_responders, "unanswered"),
-        (stats.refused, "refused"),
+        (stats.refused.saturating_sub(stats.refused_connections), "refused"),
     ];
     let losses = losses.into_iter().filter(|(number, _)| *number > 0);
-    parts.extend(losses.map(|(number, name)| format!("{} {name}", count(number))));
-    parts.push(format!("{} published in all", count(counters.published)));
-    frame.render_widget(Line::styled(parts.join("  "), look.faint()), area);
+    let losses = losses.map(|(number, name)| (format!("{} {name}", count(number)), look.loss()));
+    let others = [
+        quantity::counted(stats.clients, "client"),
+        quantity::counted(stats.subscriptions, "subscription"),
+        format!("{} queued", count(stats.queued_messages)),
+        format!("{} waiting", quantity::counted(stats.requests_waiting, "request")),
+        format!("{} kept", count(stats.retained_messages)),
+        format!("{} published in all", count(counters.published)),
+        format!("{} remembered", quantity::counted(stats.remembered_ids, "id")),
+    ];
+    let others = others.into_iter().map(|text| (text, look.faint()));
+    frame.render_widget(fitting(losses.chain(others), area.width), area);
 }

@@ -14,9 +14,11 @@ pub(crate) use look::Look;
 
 use super::state::{Mode, State};
 use crate::limits::{TOP_COLUMNS_MIN, TOP_LINES_MIN};
+use crate::show::columns::width;
 use crate::show::harmless::harmless;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, TableState};
 
@@ -28,7 +30,7 @@ pub(crate) fn draw(frame: &mut Frame<'_>, state: &State, scroll: &mut TableState
         frame.render_widget(Paragraph::new(text), area);
         return;
     }
-    let metrics_height = if area.height < 14 { 0 } else { head::metrics_height(area.width) };
+    let metrics_height = if area.height < 14 { 0 } else { head::metrics_height(area) };
     let is_roomy = area.height >= 20 && state.has_details && state.chosen().is_some();
     let details_height = if is_roomy { details::height(state, area.height) } else { 0 };
     let rows = [
@@ -61,7 +63,7 @@ fn last_line(frame: &mut Frame<'_>, area: Rect, state: &State, look: Look) {
     let line = match state.mode {
         Mode::Filtering => {
             let typed = format!("/{filter}");
-            let columns = u16::try_from(crate::show::columns::width(&typed)).unwrap_or(u16::MAX);
+            let columns = u16::try_from(width(&typed)).unwrap_or(u16::MAX);
             frame.set_cursor_position((area.x.saturating_add(columns), area.y));
             Line::from(vec![
                 Span::raw(typed),
@@ -72,13 +74,38 @@ fn last_line(frame: &mut Frame<'_>, area: Rect, state: &State, look: Look) {
             Span::styled(format!("/{filter}"), look.heading()),
             Span::styled("    esc shows all again", look.faint()),
         ]),
-        _ => Line::styled(KEYS, look.faint()),
+        _ => fitting(KEYS.map(|key| (key.to_owned(), look.faint())), area.width),
     };
     frame.render_widget(line, area);
 }
 
-const KEYS: &str = "q quit  ? help  / filter  < > sort  r reverse  space pause  + - interval  \
-                    enter details";
+/// The keys that are told: all of them in 80 columns, else the first.
+const KEYS: [&str; 8] = [
+    "q quit",
+    "? help",
+    "/ filter",
+    "< > sort",
+    "r reverse",
+    "space pause",
+    "+ - pace",
+    "enter more",
+];
+
+/// The first of these texts, whole, as many as there is room for beside each other.
+fn fitting(texts: impl IntoIterator<Item = (String, Style)>, columns: u16) -> Line<'static> {
+    const GAP: &str = "  ";
+    let mut room = usize::from(columns) + GAP.len();
+    let mut spans = Vec::new();
+    for (text, style) in texts {
+        let Some(rest) = room.checked_sub(width(&text) + GAP.len()) else { break };
+        room = rest;
+        if !spans.is_empty() {
+            spans.push(Span::raw(GAP));
+        }
+        spans.push(Span::styled(text, style));
+    }
+    Line::from(spans)
+}
 
 #[cfg(test)]
 mod tests;

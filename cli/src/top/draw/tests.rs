@@ -1,6 +1,7 @@
 //! What stands on the screen, at sizes from too small to more than is needed.
 
 use super::*;
+use crate::limits::NAME_CHARS_MAX;
 use crate::show::tests::assert_harmless;
 use crate::top::facts::{Client, Counters, Patterns, Process, Ready, Sample, Stats, Subscription};
 use crate::top::table::{Column, Order};
@@ -44,6 +45,7 @@ fn sample(at_ms: u64, published: u64) -> Sample {
             clients: 4,
             subscriptions: 9,
             queued_bytes: 5 << 20,
+            waiting_bytes: 11 << 19,
             ..Stats::default()
         },
         clients: vec![client(3, Some("sensor"), Some(30)), slow, own, bad],
@@ -89,7 +91,7 @@ fn screen(state: &State, columns: u16, lines: u16) -> Vec<String> {
             let symbol = buffer[(x, y)].symbol();
             line.push_str(symbol);
             // What is two columns wide covers the cell behind it.
-            x += u16::try_from(crate::show::columns::width(symbol).max(1)).unwrap();
+            x += u16::try_from(width(symbol).max(1)).unwrap();
         }
         line.trim_end().to_owned()
     };
@@ -104,16 +106,16 @@ fn press(state: &mut State, code: KeyCode) {
 fn all_that_is_known_is_on_a_screen_with_room() {
     let expected = "\
 Kith 0.1.0  process 7  up 1 min 1 s  memory 4 MiB  CPU 12.5 %                            every 1 s
-/run/kith/bus.sock
+/run/kith/bus.sock                                                     5.5 MiB waiting for clients
 published/s       500                          █   bytes in/s     48 KiB                         █
 delivered/s       500                          █   bytes out/s       0 B
 dropped/s         250                          █   queued          5 MiB                         █
-4 clients  9 subscriptions  0 waiting  0 kept  0 queued  250 dropped  500 published in all
-  ID▲ NAME                   PROCESS          PUB/s   DEL/s  DROPPED  QUEUED    BYTES   SUBS  WAIT
-    3 sensor                 python3            250     250        0       0      0 B      3     0
-    7 slow (lags)            70                   0       0      250   12.3k    5 MiB      3     0
-    9 kith top (this)        kith                 0       0        0       0      0 B      3     0
-   11 \\u001b[2J\\u202e漢字漢… -                  250     250        0       0      0 B      3     0
+250 dropped  4 clients  9 subscriptions  0 queued  0 requests waiting  0 kept
+  ID▲ NAME                  PROCESS           PUB/s   DEL/s  DROPPED  QUEUED    BYTES   SUBS  WAIT
+    3 sensor                python3             250     250        0       0      0 B      3     0
+    7 slow (lags)           70                    0       0      250   12.3k    5 MiB      3     0
+    9 kith top (this)       kith                  0       0        0       0      0 B      3     0
+   11 \\u001b[2J\\u202e漢字…  -                   250     250        0       0      0 B      3     0
 
 
  client 3: sensor ────────────────────────────────────────────────────────────────────────────────
@@ -122,7 +124,7 @@ published 250 (24 KiB), delivered 250 (7 B), dropped 0, queued 0 (0 B)
      1  self.chess.>
      2  self.a.\\u202e                             group shop
     40  */*.>                                     monitor
-q quit  ? help  / filter  < > sort  r reverse  space pause  + - interval  enter details";
+q quit  ? help  / filter  < > sort  r reverse  space pause  + - pace  enter more";
     assert_eq!(screen(&state(), 98, 20).join("\n"), expected);
 }
 
@@ -159,12 +161,60 @@ fn a_narrow_screen_keeps_the_columns_that_matter() {
         lines.into_iter().find(|line| line.contains("NAME")).unwrap()
     };
     let words = |columns: u16| heading(columns).split_whitespace().count();
-    assert_eq!((words(100), words(80), words(60), words(40)), (10, 8, 6, 4));
+    assert_eq!((words(100), words(80), words(60), words(40)), (10, 9, 6, 4));
     assert!(heading(40).contains("DEL/s") && heading(40).contains("DROPPED"));
+    assert!(heading(80).ends_with("SUBS") && heading(86).ends_with("WAIT"));
     for columns in [40, 47, 58, 66, 80, 99] {
         let row = &screen(&state(), columns, 24)[..];
         assert!(row.iter().any(|line| line.contains("kith top (this)")), "{columns}: {row:#?}");
     }
+}
+
+#[test]
+fn a_wide_screen_has_names_whole_and_no_wider() {
+    let longest = "n".repeat(NAME_CHARS_MAX);
+    let order = Order { column: Column::Id, is_reversed: false, filter: String::new() };
+    let mut state = State::new("/s".to_owned(), 1, 1_000, order);
+    let client = Client { name: Some(longest.clone()), lagging: true, ..Client::default() };
+    state.take(Sample { clients: vec![client], ..Sample::default() });
+    let lines = screen(&state, 200, 60);
+    assert!(lines.iter().any(|line| line.contains(&format!(" {longest} (lags) -"))), "{lines:#?}");
+    let heading = lines.iter().find(|line| line.contains("NAME")).unwrap();
+    assert_eq!(width(heading), 148);
+}
+
+#[test]
+fn what_does_not_fit_into_a_line_is_left_out_whole_and_losses_last() {
+    let mut state = state();
+    let stats = &mut state.view.stats;
+    (stats.cut_off, stats.refused, stats.refused_connections, stats.clients) = (2, 7, 3, 1);
+    let line = |state: &State, columns, starts: &str| {
+        let lines = screen(state, columns, 24);
+        lines.into_iter().find(|line| line.starts_with(starts)).unwrap()
+    };
+    let losses = "250 dropped  2 cut off  3 not let in  4 refused";
+    assert_eq!(line(&state, 60, "250"), format!("{losses}  1 client"));
+    assert_eq!(line(&state, 80, "250"), format!("{losses}  1 client  9 subscriptions"));
+    assert_eq!(line(&state, 40, "250"), "250 dropped  2 cut off  3 not let in");
+    assert_eq!(line(&state, 40, "Kith"), "Kith 0.1.0  process 7          every 1 s");
+    let keys = line(&state, 80, "q quit");
+    assert!(keys.ends_with("  enter more") && width(&keys) == 80, "{keys}");
+    assert_eq!(line(&state, 50, "q quit"), "q quit  ? help  / filter  < > sort  r reverse");
+    let buffer = buffer(&state, 80, 24, true);
+    let y = (0..24).find(|y| buffer[(0, *y)].symbol() == "2").unwrap();
+    let is_loss = |x: &u16| buffer[(*x, y)].fg == Color::Yellow;
+    let told = u16::try_from(losses.len()).unwrap();
+    assert!(is_loss(&0) && is_loss(&(told - 1)) && !is_loss(&(told + 2)));
+}
+
+#[test]
+fn a_tall_screen_has_taller_lines_of_how_it_went() {
+    let heights = [24, 35, 36, 49, 50, 99].map(|lines| {
+        let screen = screen(&state(), 100, lines);
+        let at = |start| screen.iter().position(|line| line.starts_with(start)).unwrap();
+        at("delivered/s") - at("published/s")
+    });
+    assert_eq!(heights, [1, 1, 2, 2, 3, 3]);
 }
 
 #[test]
