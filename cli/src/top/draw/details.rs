@@ -1,6 +1,7 @@
 //! The chosen client: what it did since it came, and what it listens to.
 
 use super::clients::process;
+use super::fitting;
 use super::look::Look;
 use crate::limits::PATTERNS_SHOWN_MAX;
 use crate::show::columns::{left, right};
@@ -11,6 +12,7 @@ use crate::top::rates::Row;
 use crate::top::state::State;
 use ratatui::Frame;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 use ratatui::text::{Line, Text};
 use ratatui::widgets::{Block, Borders, Paragraph};
 
@@ -31,12 +33,13 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, look: Look)
     };
     let block = Block::new().borders(Borders::TOP).title(title).border_style(look.faint());
     let room = usize::from(block.inner(area).height);
-    let mut lines: Vec<Line<'_>> = facts(row).into_iter().map(Line::from).collect();
+    let mut lines = Vec::from(facts(row, area.width));
     lines.extend(listens(state, row, room.saturating_sub(lines.len()), look));
     frame.render_widget(Paragraph::new(Text::from(lines)).block(block), area);
 }
 
-fn facts(row: &Row) -> [String; 2] {
+/// Who it is and what it does; then what it did since it came, what went wrong before the rest.
+fn facts(row: &Row, columns: u16) -> [Line<'static>; 2] {
     let client = &row.client;
     let counters = &client.counters;
     let framing = client.framing.as_deref().map_or_else(
@@ -53,16 +56,14 @@ fn facts(row: &Row) -> [String; 2] {
         let bytes = |rate| quantity::bytes(rate / 1000);
         format!(", {}/s in, {}/s out", bytes(flow.published_bytes), bytes(flow.delivered_bytes))
     });
-    [
-        format!("{process}; {framing}{rates}"),
-        format!(
-            "published {}, delivered {}, dropped {}, queued {}",
-            amount(counters.published, counters.published_bytes),
-            amount(counters.delivered, counters.delivered_bytes),
-            quantity::count(counters.dropped),
-            amount(client.queued_messages, client.queued_bytes),
-        ),
-    ]
+    let counted = [
+        format!("dropped {}", quantity::count(counters.dropped)),
+        format!("queued {}", amount(client.queued_messages, client.queued_bytes)),
+        format!("delivered {}", amount(counters.delivered, counters.delivered_bytes)),
+        format!("published {}", amount(counters.published, counters.published_bytes)),
+    ];
+    let counted = fitting(counted.map(|text| (text, Style::new())), columns);
+    [Line::raw(format!("{process}; {framing}{rates}")), counted]
 }
 
 /// What was heard of the chosen client's subscriptions, and not of another's.

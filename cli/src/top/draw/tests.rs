@@ -120,7 +120,7 @@ dropped/s         250                          █   queued          5 MiB      
 
  client 3: sensor ────────────────────────────────────────────────────────────────────────────────
 process 30, python3; speaks json, 24 KiB/s in, 0 B/s out
-published 250 (24 KiB), delivered 250 (7 B), dropped 0, queued 0 (0 B)
+dropped 0  queued 0 (0 B)  delivered 250 (7 B)  published 250 (24 KiB)
      1  self.chess.>
      2  self.a.\\u202e                             group shop
     40  */*.>                                     monitor
