@@ -37,7 +37,7 @@ pub(crate) enum Verb {
 
 #[derive(Args)]
 pub(crate) struct RunArguments {
-    /// What the aims speak of alone, shorter and less often: 3 to 5 minutes.
+    /// What the aims speak of alone, shorter and less often: about 4 minutes.
     #[arg(long)]
     quick: bool,
     /// Peers to measure; all but those over TCP if left out.
@@ -110,7 +110,7 @@ impl RunArguments {
         let plan = Plan {
             peers: peers::named(&self.peers, &programs)?,
             aims_only: quick && self.peers.is_empty(),
-            suites: or(&self.suites, &Suite::ALL, quick, &Suite::WITH_PEERS),
+            suites: or(&self.suites, &Suite::ALL, quick, &Suite::OF_AIMS),
             payloads_bytes: self.payloads.clone(),
             fan_payloads_bytes: self.fan_payloads.clone(),
             fans: or(&self.fans, &suites::FANS, quick, &[100]),
@@ -138,6 +138,9 @@ fn or<T: Clone>(asked: &[T], usual: &[T], quick: bool, usual_when_quick: &[T]) -
 mod tests {
     use super::*;
 
+    const FULL_MINUTES: f64 = 25.0;
+    const QUICK_MINUTES: f64 = 4.0;
+
     fn plan(words: &[&str]) -> anyhow::Result<Plan> {
         let words = ["kith-bench-peers", "run"].iter().chain(words);
         match CommandLine::try_parse_from(words)?.command {
@@ -155,6 +158,27 @@ mod tests {
         let asked = plan(&["--quick", "--reps", "9", "--held", "5", "--peers", "kith"]).unwrap();
         assert_eq!((asked.repetitions, asked.held.as_slice()), (9, &[5][..]));
         assert!(!asked.aims_only);
+    }
+
+    #[test]
+    fn the_durations_that_documents_name_are_those_of_the_plan() {
+        let minutes = |words: &[&str]| {
+            let mut progress = crate::results::Progress::default();
+            plan(words).unwrap().announce(&mut progress);
+            progress.left().as_secs_f64() / 60.0
+        };
+        let is_about = |minutes: f64, named: f64| (0.8..1.2).contains(&(minutes / named));
+        let (full, quick) = (minutes(&[]), minutes(&["--quick"]));
+        assert!(is_about(full, FULL_MINUTES), "{full}");
+        assert!(is_about(quick, QUICK_MINUTES), "{quick}");
+        let wording =
+            format!("about {FULL_MINUTES} minutes, or about {QUICK_MINUTES} with `--quick`");
+        for text in [include_str!("../README.md"), include_str!("../../docs/performance.md")] {
+            let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(words.contains(&wording), "{wording}");
+        }
+        let own = include_str!("arguments.rs");
+        assert!(own.contains(&format!("less often: about {QUICK_MINUTES} minutes.")));
     }
 
     #[test]

@@ -77,7 +77,7 @@ fn run(arguments: &RunArguments) -> anyhow::Result<()> {
             eprintln!("{} is left out: {why}", peer.name);
         }
     }
-    let mut log = results::Log::open(arguments.runs.as_deref())?;
+    let mut log = results::Log::open(arguments.runs.as_deref(), arguments.foreign)?;
     let outcome = suites::run(&plan, &mut log);
     let document = Document {
         kith: env!("CARGO_PKG_VERSION").to_string(),

@@ -76,7 +76,7 @@ const CHOICES: [Choice; 10] = [
     Choice {
         title: "Memory of a held subscription, B",
         note: "less is better",
-        test: "subs_load",
+        test: "subs_memory",
         figure: "bytes_per_sub",
         by: Some(("held", held)),
     },
@@ -149,7 +149,8 @@ impl Choice {
         let order = |bar: &Bar| document.peers.iter().position(|peer| peer.name == bar.name);
         groups.iter_mut().for_each(|group| group.bars.sort_by_key(order));
         // A subscription alone is not to be seen in a process's memory.
-        let is_telling = |group: &Group| self.test != "subs_load" || !group.label.starts_with("1 ");
+        let is_telling =
+            |group: &Group| self.test != "subs_memory" || !group.label.starts_with("1 ");
         groups.retain(is_telling);
         let Self { title, note, .. } = *self;
         (!groups.is_empty()).then_some(Panel { title, note, groups })

@@ -1,7 +1,7 @@
 //! Cells: the runs of one test with one peer and one setting, summed up.
 //!
-//! A run during which others used the cores says nothing about the peer, so it is left out, and
-//! counted. Median and range are all the statistics: with five runs, more would only look exact.
+//! A run during which others used the cores says nothing about the peer's speed, so its figures are
+//! left out, and it is counted; what it lost was lost all the same. Median and range are all the statistics: with five runs, more would only look exact.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -39,6 +39,11 @@ fn rounded(figure: f64) -> f64 {
     format!("{figure:.3e}").parse().unwrap_or(figure)
 }
 
+/// Whether others used more than so many cores during a run. A row that doesn't say counts.
+pub(super) fn is_disturbed(row: &Value, foreign_cores_max: f64) -> bool {
+    row["foreign"].as_f64().is_some_and(|cores| cores > foreign_cores_max)
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Cell {
     pub(crate) test: String,
@@ -50,7 +55,7 @@ pub(crate) struct Cell {
     /// Runs that don't, since others used the machine.
     pub(crate) left_out: usize,
     pub(crate) failed: usize,
-    /// Messages lost in all runs that count.
+    /// Messages lost in all runs, in those that don't count too.
     pub(crate) lost: u64,
     /// Why the first that failed did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -63,12 +68,12 @@ impl Cell {
         self.figures.get(name).copied()
     }
 
-    fn is_of(&self, row: &Value) -> bool {
+    pub(super) fn is_of(&self, row: &Value) -> bool {
         let has_key = |name: &&str| row[*name] == *self.keys.get(*name).unwrap_or(&Value::Null);
         self.test == row["test"] && self.peer == row["peer"] && KEYS.iter().all(has_key)
     }
 
-    fn named_by(row: &Value) -> Self {
+    pub(super) fn named_by(row: &Value) -> Self {
         let text = |field: &str| row[field].as_str().unwrap_or("").to_string();
         let keys = KEYS
             .iter()
@@ -82,8 +87,8 @@ impl Cell {
     fn sum_up(&mut self, rows: &[&Value], foreign_cores_max: f64) {
         let mut values: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
         for row in rows {
-            let foreign = row["foreign"].as_f64();
-            if foreign.is_some_and(|cores| cores > foreign_cores_max) {
+            self.lost += row["lost"].as_u64().unwrap_or(0);
+            if is_disturbed(row, foreign_cores_max) {
                 self.left_out += 1;
                 continue;
             }
@@ -93,7 +98,6 @@ impl Cell {
             } else {
                 self.runs += 1;
             }
-            self.lost += row["lost"].as_u64().unwrap_or(0);
             for (name, value) in row.as_object().into_iter().flatten() {
                 let is_figure =
                     !KEYS.contains(&name.as_str()) && !NO_FIGURES.contains(&name.as_str());
@@ -180,6 +184,14 @@ mod tests {
         assert_eq!((cell.runs, cell.left_out, cell.failed), (2, 1, 0));
         assert_eq!(cell.figure("rate").unwrap().median, 2.0e6);
         assert!(cell.figure("rep").is_none() && cell.figure("payload").is_none());
+    }
+
+    #[test]
+    fn what_a_disturbed_run_lost_is_lost() {
+        let mut disturbed = thr("a", 9.0e6, 0.5);
+        disturbed["lost"] = 3.into();
+        let cells = Cells::of(&[thr("a", 1.0e6, 0.0), disturbed], 0.1);
+        assert_eq!((cells.0[0].runs, cells.0[0].left_out, cells.0[0].lost), (1, 1, 3));
     }
 
     #[test]

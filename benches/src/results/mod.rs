@@ -15,6 +15,7 @@ use crate::interrupt;
 use crate::load::LoadResult;
 use crate::report::short;
 use anyhow::Context;
+use cells::is_disturbed;
 use serde_json::{Value, json};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -23,22 +24,32 @@ use std::path::Path;
 pub(crate) struct Log {
     file: Option<File>,
     rows: Vec<Value>,
+    /// Runs during which others used more cores don't count.
+    foreign_cores_max: f64,
     pub(crate) progress: Progress,
 }
 
 impl Log {
     /// `path`: where the rows are appended as JSON lines.
-    pub(crate) fn open(path: Option<&Path>) -> anyhow::Result<Self> {
+    pub(crate) fn open(path: Option<&Path>, foreign_cores_max: f64) -> anyhow::Result<Self> {
         let open = |path: &Path| {
             let file = OpenOptions::new().create(true).append(true).open(path);
             file.with_context(|| format!("can't open {}", path.display()))
         };
         let file = path.map(open).transpose()?;
-        Ok(Self { file, rows: vec![], progress: Progress::default() })
+        Ok(Self { file, rows: vec![], foreign_cores_max, progress: Progress::default() })
     }
 
     pub(crate) fn rows(&self) -> &[Value] {
         &self.rows
+    }
+
+    /// Whether what `key` names was tried so often while the machine was quiet. A run that failed
+    /// is one of them: to repeat it until it works would flatter.
+    pub(crate) fn has_enough(&self, key: &Value, runs: usize) -> bool {
+        let cell = Cell::named_by(key);
+        let counts = |row: &&Value| cell.is_of(row) && !is_disturbed(row, self.foreign_cores_max);
+        self.rows.iter().filter(counts).count() >= runs
     }
 
     /// Appends a row, and says on standard error what it brought and how long the rest will take.
@@ -46,9 +57,14 @@ impl Log {
         if let Some(file) = &mut self.file {
             writeln!(file, "{row}")?;
         }
-        self.progress.row(row["test"].as_str().unwrap_or(""));
+        let mut said = headline(&row);
+        if is_disturbed(&row, self.foreign_cores_max) {
+            said += ", left out: others used the machine";
+        } else {
+            self.progress.row(row["test"].as_str().unwrap_or(""));
+        }
         let left = self.progress.left().as_secs();
-        eprintln!("[{:2}:{:02} left] {}", left / 60, left % 60, headline(&row));
+        eprintln!("[{:2}:{:02} left] {said}", left / 60, left % 60);
         self.rows.push(row);
         Ok(())
     }
@@ -124,6 +140,21 @@ pub(crate) fn load_fields(result: &LoadResult) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_disturbed_is_wanted_again_and_what_failed_is_not() {
+        let mut log = Log::open(None, 0.1).unwrap();
+        let key = json!({"test": "thr", "peer": "a", "payload": 128, "rep": 7});
+        assert!(!log.has_enough(&key, 1));
+        for (foreign, payload) in [(0.5, 128), (0.0, 16), (0.1, 128)] {
+            let row = json!({"test": "thr", "peer": "a", "payload": payload, "rate": 1.0,
+                "foreign": foreign});
+            log.put(row).unwrap();
+        }
+        assert!(log.has_enough(&key, 1) && !log.has_enough(&key, 2));
+        log.outcome(key.clone(), Err(anyhow::anyhow!("gone"))).unwrap();
+        assert!(log.has_enough(&key, 2));
+    }
 
     #[test]
     fn a_headline_names_the_run_and_says_what_it_brought() {

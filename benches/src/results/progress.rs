@@ -44,7 +44,7 @@ impl Progress {
         }
     }
 
-    pub(super) fn left(&self) -> Duration {
+    pub(crate) fn left(&self) -> Duration {
         self.left_after(self.began.elapsed().as_secs_f64())
     }
 

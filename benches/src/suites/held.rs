@@ -4,19 +4,22 @@
 //! alone. It is measured on one hot topic, which a cache of results would serve, and on a walk over
 //! up to 65,536 held topics, which no small cache holds.
 
-use super::{Plan, Suite};
+use super::{Foreign, Plan, Suite, in_turn};
 use crate::deliveries::Deliveries;
 use crate::interrupt;
 use crate::load::Load;
+use crate::machine::own_cpu_seconds;
 use crate::peer::Peer;
 use crate::process::Running;
 use crate::raw::{Connection, Publisher, Subscribers};
 use crate::results::{Log, load_fields};
-use anyhow::ensure;
+use anyhow::{anyhow, ensure};
 use serde_json::json;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// What loading tells: its time, and the memory of what was loaded.
+pub(super) const LOADING_TESTS: [&str; 2] = ["subs_load", "subs_memory"];
 const HOT_TOPIC: &str = "hot/t";
 const WALK_TOPICS_MAX: u64 = 65_536;
 const PAYLOAD_BYTES: usize = 16;
@@ -73,23 +76,27 @@ pub(super) fn run(plan: &Plan, log: &mut Log) -> anyhow::Result<()> {
             match Holder::load(plan, peer, count, log) {
                 Ok(holder) => up.push(holder),
                 Err(error) => {
-                    let key = json!({"test": "subs_load", "peer": peer.name(), "held": count});
-                    log.outcome(key, Err(error))?;
+                    for test in LOADING_TESTS {
+                        let key = json!({"test": test, "peer": peer.name(), "held": count});
+                        log.outcome(key, Err(anyhow!("{error:#}")))?;
+                    }
                 }
             }
         }
         let walk = walk(count);
-        let peers = up.len();
-        for repetition in 0..plan.repetitions {
-            for turn in 0..peers {
-                let holder = &mut up[(turn + repetition) % peers];
+        for turn in 0..plan.turns_max(plan.repetitions) {
+            for index in in_turn(up.len(), turn) {
+                let holder = &mut up[index];
                 for (test, topics) in
                     [("subs_hot", &[HOT_TOPIC.to_string()][..]), ("subs_spread", &walk[..])]
                 {
+                    let key = json!({"test": test, "peer": holder.peer.name(),
+                        "rep": turn, "payload": PAYLOAD_BYTES, "held": count});
+                    if log.has_enough(&key, plan.repetitions) {
+                        continue;
+                    }
                     interrupt::check()?;
                     let outcome = holder.publish(topics, plan.seconds);
-                    let key = json!({"test": test, "peer": holder.peer.name(),
-                        "rep": repetition, "payload": PAYLOAD_BYTES, "held": count});
                     log.outcome(key, outcome)?;
                 }
             }
@@ -99,12 +106,14 @@ pub(super) fn run(plan: &Plan, log: &mut Log) -> anyhow::Result<()> {
 }
 
 impl<'plan> Holder<'plan> {
-    /// Starts a broker, loads `count` subscriptions, and logs what that took.
+    /// Starts a broker, loads `count` subscriptions, and logs what that took: time in one row, and
+    /// memory, which nobody else's work changes, in another.
     fn load(plan: &Plan, peer: &'plan dyn Peer, count: u64, log: &mut Log) -> anyhow::Result<Self> {
         let broker = Running::start(peer, &plan.directory, &format!("subs{count}"))?;
         let codec = peer.codec();
         let before_kib = broker.resident_kib();
         let (began, cpu_before) = (Instant::now(), broker.cpu_seconds());
+        let watched = Foreign::watch(cpu_before + own_cpu_seconds());
         let share = count.min(CONNECTIONS_MAX);
         let mut held = vec![];
         for first in 0..share {
@@ -124,11 +133,17 @@ impl<'plan> Holder<'plan> {
         }
         let seconds = began.elapsed().as_secs_f64();
         std::thread::sleep(SETTLE);
+        let cpu_after = broker.cpu_seconds();
+        let foreign = watched.cores(cpu_after + own_cpu_seconds());
         let after_kib = broker.resident_kib();
         let grown_bytes = after_kib.saturating_sub(before_kib) as f64 * 1024.0;
+        let [time_test, memory_test] = LOADING_TESTS;
         log.put(json!({
-            "test": "subs_load", "peer": peer.name(), "held": count, "secs": seconds,
-            "cpu_s": broker.cpu_seconds() - cpu_before, "rss0_kib": before_kib,
+            "test": time_test, "peer": peer.name(), "held": count, "secs": seconds,
+            "cpu_s": cpu_after - cpu_before, "foreign": foreign,
+        }))?;
+        log.put(json!({
+            "test": memory_test, "peer": peer.name(), "held": count, "rss0_kib": before_kib,
             "rss_kib": after_kib, "detail": broker.detail(),
             "bytes_per_sub": grown_bytes / count as f64,
         }))?;

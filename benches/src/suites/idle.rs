@@ -1,7 +1,9 @@
 //! Brokers with nothing to do: how soon they answer, what memory they take, and whether they sleep.
 
-use super::{Plan, Suite};
+use super::{Foreign, Plan, Suite, in_turn};
 use crate::client_program::ClientProgram;
+use crate::interrupt;
+use crate::machine::own_cpu_seconds;
 use crate::peer::Peer;
 use crate::process::Running;
 use crate::raw::Connection;
@@ -12,7 +14,12 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 /// Starting is cheap and varies much, so it is repeated at least so often.
-pub(super) const STARTS_MIN: usize = 7;
+const STARTS_MIN: usize = 7;
+/// How long the machine is watched for the work of others, from the exec on: a start is over in
+/// less time than one tick of CPU time.
+const START_WATCHED: Duration = Duration::from_millis(150);
+/// Memory varies little, and each look at it takes seconds.
+const MEMORY_RUNS_MAX: usize = 3;
 /// How long a broker may settle before its memory is read.
 const SETTLE: Duration = Duration::from_millis(700);
 /// How long idle CPU time is watched.
@@ -21,23 +28,52 @@ const IDLE_CONNECTIONS: u64 = 1000;
 
 /// Exec to the first answered ping.
 pub(super) fn start(plan: &Plan, log: &mut Log) -> anyhow::Result<()> {
-    for repetition in 0..plan.repetitions.max(STARTS_MIN) {
-        for peer in plan.peers_of(Suite::Start) {
-            let took = Running::start(peer, &plan.directory, "start")
-                .map(|broker| json!({"ms": broker.ready_after.as_secs_f64() * 1e3}));
-            log.outcome(json!({"test": "start", "peer": peer.name(), "rep": repetition}), took)?;
+    let peers: Vec<&dyn Peer> = plan.peers_of(Suite::Start).collect();
+    for turn in 0..plan.turns_max(starts(plan)) {
+        for index in in_turn(peers.len(), turn) {
+            let peer = peers[index];
+            let key = json!({"test": "start", "peer": peer.name(), "rep": turn});
+            if !log.has_enough(&key, starts(plan)) {
+                interrupt::check()?;
+                log.outcome(key, one_start(peer, &plan.directory))?;
+            }
         }
     }
     Ok(())
 }
 
-/// RSS, CPU time and wakeups of an idle broker, and RSS with idle connections.
+/// How often each peer is started.
+pub(super) fn starts(plan: &Plan) -> usize {
+    plan.repetitions.max(STARTS_MIN)
+}
+
+fn one_start(peer: &dyn Peer, directory: &Path) -> anyhow::Result<Value> {
+    let began = Instant::now();
+    let watched = Foreign::watch(own_cpu_seconds());
+    let broker = Running::start(peer, directory, "start")?;
+    sleep(START_WATCHED.saturating_sub(began.elapsed()));
+    let foreign = watched.cores(broker.cpu_seconds() + own_cpu_seconds());
+    Ok(json!({"ms": broker.ready_after.as_secs_f64() * 1e3, "foreign": foreign}))
+}
+
+/// RSS, CPU time and wakeups of an idle broker, and RSS with idle connections. What others do on
+/// the machine changes none of them, so no run is left out.
 pub(super) fn memory(plan: &Plan, log: &mut Log) -> anyhow::Result<()> {
-    for peer in plan.peers_of(Suite::Rss) {
-        let found = peer_memory(peer, &plan.directory);
-        log.outcome(json!({"test": "rss", "peer": peer.name()}), found)?;
+    let peers: Vec<&dyn Peer> = plan.peers_of(Suite::Rss).collect();
+    for turn in 0..memory_runs(plan) {
+        for index in in_turn(peers.len(), turn) {
+            let peer = peers[index];
+            interrupt::check()?;
+            let found = peer_memory(peer, &plan.directory);
+            log.outcome(json!({"test": "rss", "peer": peer.name(), "rep": turn}), found)?;
+        }
     }
     Ok(())
+}
+
+/// How often the memory of each peer is looked at.
+pub(super) fn memory_runs(plan: &Plan) -> usize {
+    plan.repetitions.min(MEMORY_RUNS_MAX)
 }
 
 fn peer_memory(peer: &dyn Peer, directory: &Path) -> anyhow::Result<Value> {

@@ -4,7 +4,7 @@
 //! count their processors when they start. The clients, too, are pinned by the thread that runs
 //! them.
 
-use super::{Foreign, Plan, SMALL_BYTES, Suite};
+use super::{Foreign, Plan, SMALL_BYTES, Suite, in_turn};
 use crate::client_program::ClientProgram;
 use crate::interrupt;
 use crate::machine::own_cpu_seconds;
@@ -32,14 +32,16 @@ pub(super) fn run(plan: &Plan, log: &mut Log) -> anyhow::Result<()> {
                 }
             }
         }
-        let peers = up.len();
-        for repetition in 0..plan.repetitions {
-            for turn in 0..peers {
-                let (peer, broker) = &up[(turn + repetition) % peers];
+        for turn in 0..plan.turns_max(plan.repetitions) {
+            for index in in_turn(up.len(), turn) {
+                let (peer, broker) = &up[index];
                 for (test, echoed) in TESTS {
-                    interrupt::check()?;
-                    let key = json!({"test": test, "peer": peer.name(), "rep": repetition,
+                    let key = json!({"test": test, "peer": peer.name(), "rep": turn,
                         "place": place});
+                    if log.has_enough(&key, plan.repetitions) {
+                        continue;
+                    }
+                    interrupt::check()?;
                     log.outcome(key, measure(*peer, broker, placement, echoed))?;
                 }
             }

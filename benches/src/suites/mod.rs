@@ -1,13 +1,14 @@
 //! The measurements: which, how often, in which order.
 //!
 //! Peers alternate within each repetition, and the order rotates with it, so that a slow minute of
-//! the machine hits all of them. Every loop is bounded. One peer's failure becomes a row with an
+//! the machine hits all of them. A run during which others used the machine is repeated, as often
+//! as the plan allows. Every loop is bounded. One peer's failure becomes a row with an
 //! error and the others go on; only an interrupt or an unwritable log ends a series.
 
 mod held;
 mod idle;
 mod latency;
-mod neighbour;
+pub(crate) mod neighbour;
 mod plan;
 mod turns;
 
@@ -63,14 +64,24 @@ impl Suite {
         Self::Neighbour,
         Self::Limit,
     ];
-    /// Those that compare brokers.
-    pub(crate) const WITH_PEERS: [Self; 7] =
-        [Self::Thr, Self::One, Self::Fan, Self::Lat, Self::Start, Self::Rss, Self::Subs];
+    /// Those that the aims speak of.
+    pub(crate) const OF_AIMS: [Self; 8] = [
+        Self::Thr,
+        Self::One,
+        Self::Fan,
+        Self::Lat,
+        Self::Start,
+        Self::Rss,
+        Self::Subs,
+        Self::Neighbour,
+    ];
 }
 
 pub(crate) fn run(plan: &Plan, log: &mut Log) -> anyhow::Result<()> {
     std::fs::create_dir_all(&plan.directory)?;
     plan.announce(&mut log.progress);
+    let seconds = log.progress.left().as_secs();
+    eprintln!("this takes about {}:{:02} on a quiet machine", seconds / 60, seconds % 60);
     if plan.has(Suite::Limit) {
         let watched = Foreign::watch(own_cpu_seconds());
         crate::limit::run(log, plan.repetitions)?;
@@ -95,11 +106,18 @@ pub(crate) fn run(plan: &Plan, log: &mut Log) -> anyhow::Result<()> {
     }
     if plan.has(Suite::Subs) {
         held::run(plan, log)?;
+        log.progress.finish(&["subs_load", "subs_memory", "subs_hot", "subs_spread"]);
     }
     if plan.has(Suite::Neighbour) {
         neighbour::run(plan, log)?;
+        log.progress.finish(&neighbour::TESTS);
     }
     interrupt::check()
+}
+
+/// The places of so many peers in the order of a turn, which begins one further each time.
+fn in_turn(peers: usize, turn: usize) -> impl Iterator<Item = usize> {
+    (0..peers).map(move |index| (index + turn) % peers)
 }
 
 /// How many cores were used by others since a moment. The caller says what its own processes used.
@@ -116,5 +134,17 @@ impl Foreign {
 
     fn cores(&self, ours: f64) -> f64 {
         (busy_seconds() - self.busy - (ours - self.ours)) / self.since.elapsed().as_secs_f64()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_turn_begins_with_the_next() {
+        let order = |turn| in_turn(3, turn).collect::<Vec<_>>();
+        assert_eq!([order(0), order(1), order(5)], [[0, 1, 2], [1, 2, 0], [2, 0, 1]]);
+        assert_eq!(in_turn(0, 1).count(), 0);
     }
 }

@@ -1,6 +1,6 @@
 //! What a run measures, of whom, and about how long that will take.
 
-use super::{SMALL_BYTES, Suite, idle, latency, neighbour};
+use super::{SMALL_BYTES, Suite, held, idle, latency, neighbour};
 use crate::peer::Peer;
 use crate::placement::Placement;
 use crate::results::Progress;
@@ -27,7 +27,15 @@ pub(crate) struct Plan {
     pub(crate) directory: PathBuf,
 }
 
+/// How often a run is tried that others disturb, as a multiple of how often it is wanted.
+const TRIES_EACH: usize = 3;
+
 impl Plan {
+    /// How many turns it may take until everything was measured so often on a quiet machine.
+    pub(super) fn turns_max(&self, repetitions: usize) -> usize {
+        repetitions * TRIES_EACH
+    }
+
     pub(super) fn has(&self, suite: Suite) -> bool {
         self.suites.contains(&suite)
     }
@@ -69,12 +77,14 @@ impl Plan {
     }
 
     /// Tells how many rows of each test will come, and about how long one takes.
-    pub(super) fn announce(&self, progress: &mut Progress) {
+    pub(crate) fn announce(&self, progress: &mut Progress) {
         /// Beside the time of sending: connections, the warm-up, the last deliveries.
         const LOAD_SECONDS: f64 = 0.35;
         /// Loading a million subscriptions, the mean of those who can, and of those who are quick.
         const MILLION_SECONDS: f64 = 25.0;
         const MILLION_SECONDS_QUICK: f64 = 5.0;
+        /// Half a daemon's start, and its settling under an attack.
+        const NEIGHBOUR_SECONDS: f64 = 0.25;
         let million_seconds = if self.aims_only { MILLION_SECONDS_QUICK } else { MILLION_SECONDS };
         let peers = |suite| self.peers_of(suite).count();
         let load_seconds = self.seconds + LOAD_SECONDS;
@@ -93,22 +103,23 @@ impl Plan {
             let rows = peers(Suite::Lat) * self.placements.len() * self.repetitions;
             progress.expect(test, rows, 0.4);
         }
-        let starts = self.repetitions.max(idle::STARTS_MIN);
-        progress.expect("start", peers(Suite::Start) * starts, 0.02);
-        progress.expect("rss", peers(Suite::Rss), 4.0);
+        progress.expect("start", peers(Suite::Start) * idle::starts(self), 0.16);
+        progress.expect("rss", peers(Suite::Rss) * idle::memory_runs(self), 4.0);
         if self.has(Suite::Limit) {
             progress.expect("limit_foreign", 1, 8.0 * self.repetitions as f64);
         }
         if self.peers_of(Suite::Neighbour).any(|peer| peer.name() == neighbour::PEER) {
             for test in neighbour::TESTS {
-                progress.expect(test, neighbour::settings() * self.repetitions, load_seconds);
+                progress.expect(test, neighbour::rows(self), self.seconds + NEIGHBOUR_SECONDS);
             }
         }
         for held in &self.held {
             let peers = self.peers_of(Suite::Subs);
             let able = peers.filter(|peer| peer.held_subscriptions_max() >= *held).count();
             let share = *held as f64 / 1e6;
-            progress.expect("subs_load", able, 0.5 + share * million_seconds);
+            let [time_test, memory_test] = held::LOADING_TESTS;
+            progress.expect(time_test, able, 0.5 + share * million_seconds);
+            progress.expect(memory_test, able, 0.0);
             for test in ["subs_hot", "subs_spread"] {
                 progress.expect(test, able * self.repetitions, load_seconds);
             }

@@ -3,7 +3,7 @@
 //! That they are all up costs some memory and no CPU (the idle ones sleep), and it lets the turns
 //! be seconds apart, so that each repetition compares under the same conditions.
 
-use super::{Plan, SMALL_BYTES, Suite};
+use super::{Plan, SMALL_BYTES, Suite, in_turn};
 use crate::client_program::ClientProgram;
 use crate::deliveries::Deliveries;
 use crate::interrupt;
@@ -43,8 +43,8 @@ pub(super) fn run(plan: &Plan, log: &mut Log) -> anyhow::Result<()> {
             }
         }
     }
-    for repetition in 0..plan.repetitions {
-        turns.repetition(repetition, log)?;
+    for turn in 0..plan.turns_max(plan.repetitions) {
+        turns.take(turn, log)?;
     }
     for (peer, broker) in &turns.up {
         let kib = broker.resident_kib();
@@ -54,9 +54,8 @@ pub(super) fn run(plan: &Plan, log: &mut Log) -> anyhow::Result<()> {
 }
 
 impl Turns<'_> {
-    fn repetition(&mut self, repetition: usize, log: &mut Log) -> anyhow::Result<()> {
-        let count = self.up.len();
-        let order: Vec<usize> = (0..count).map(|index| (index + repetition) % count).collect();
+    fn take(&mut self, turn: usize, log: &mut Log) -> anyhow::Result<()> {
+        let order: Vec<usize> = in_turn(self.up.len(), turn).collect();
         let plan = self.plan;
         let up: Vec<&dyn Peer> = self.up.iter().map(|(peer, _)| *peer).collect();
         let of = |suite: Suite, payload: usize| {
@@ -64,17 +63,17 @@ impl Turns<'_> {
             order.iter().copied().filter(is_measured).collect::<Vec<_>>()
         };
         for index in of(Suite::One, SMALL_BYTES) {
-            self.load("one", index, repetition, SMALL_BYTES, 1, log)?;
+            self.load("one", index, turn, SMALL_BYTES, 1, log)?;
         }
         for &payload in &plan.payloads_bytes {
             for index in of(Suite::Thr, payload) {
-                self.load("thr", index, repetition, payload, 1, log)?;
+                self.load("thr", index, turn, payload, 1, log)?;
             }
         }
         for &payload in &plan.fan_payloads_bytes {
             for &fan in &plan.fans {
                 for index in of(Suite::Fan, payload) {
-                    self.fan_out(index, repetition, payload, fan, log)?;
+                    self.fan_out(index, turn, payload, fan, log)?;
                 }
             }
         }
@@ -84,7 +83,7 @@ impl Turns<'_> {
     fn fan_out(
         &mut self,
         index: usize,
-        repetition: usize,
+        turn: usize,
         payload: usize,
         fan: usize,
         log: &mut Log,
@@ -93,32 +92,35 @@ impl Turns<'_> {
             return Ok(());
         }
         let began = Instant::now();
-        self.load("fan", index, repetition, payload, fan, log)?;
+        self.load("fan", index, turn, payload, fan, log)?;
         if began.elapsed() > FAN_MAX {
             self.skipped.insert((index, fan));
         }
         Ok(())
     }
 
-    /// One load run, and its row.
+    /// One load run, and its row, unless there are enough of them.
     fn load(
         &self,
         test: &str,
         index: usize,
-        repetition: usize,
+        turn: usize,
         payload: usize,
         fan: usize,
         log: &mut Log,
     ) -> anyhow::Result<()> {
-        interrupt::check()?;
         let (peer, broker) = &self.up[index];
+        let key = json!({"test": test, "peer": peer.name(), "rep": turn,
+            "payload": payload, "subs": fan});
+        if log.has_enough(&key, self.plan.repetitions) {
+            return Ok(());
+        }
+        interrupt::check()?;
         let batch = if test == "one" { 1 } else { u64::MAX };
         let seconds = self.plan.seconds;
         let load = Load { fan: fan as u64, seconds, batch };
         let outcome = one_load(*peer, broker, load, payload).map(|result| load_fields(&result));
         std::thread::sleep(PAUSE);
-        let key = json!({"test": test, "peer": peer.name(), "rep": repetition,
-            "payload": payload, "subs": fan});
         log.outcome(key, outcome)
     }
 }

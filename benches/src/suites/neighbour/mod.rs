@@ -28,18 +28,18 @@ use crate::placement::Pinned;
 use crate::process::Running;
 use crate::raw::round_trips;
 use crate::results::Log;
+use anyhow::anyhow;
 use attacker::Attacker;
 use serde_json::{Value, json};
-use std::collections::HashMap;
 use std::time::Duration;
 
 /// Whom the attacks are made for.
 pub(super) const PEER: &str = "kith";
-const IDLE: &str = "idle";
-/// What is beside the pair, in order: nothing and the control, then the attacks.
-const BESIDE: [&str; 12] = [
-    IDLE,
-    "burn",
+/// What is beside the pair first: nothing, and the control.
+pub(crate) const IDLE: &str = "idle";
+const BURN: &str = "burn";
+/// And then, in order.
+pub(crate) const ATTACKS: [&str; 10] = [
     "flood",
     "deaf",
     "subscribe",
@@ -53,6 +53,10 @@ const BESIDE: [&str; 12] = [
 ];
 const PAYLOAD_BYTES: usize = 128;
 const ROUNDS: usize = 3_000;
+/// A pair beside an attack tells its story in few runs, and there are many of them.
+const REPETITIONS_MAX: usize = 3;
+/// The placement that the aims speak of: nobody shares the attacker's core.
+pub(crate) const PLACE_OF_AIMS: &str = "apart";
 /// How long an attack goes on before the pair is measured.
 const SETTLE: Duration = Duration::from_millis(300);
 
@@ -67,41 +71,64 @@ struct Placement {
 
 const PLACEMENTS: [Placement; 3] = [
     Placement { name: "free", daemon: None, pair: None, attacker: None },
-    Placement { name: "apart", daemon: Some(0), pair: Some(0), attacker: Some(1) },
+    Placement { name: PLACE_OF_AIMS, daemon: Some(0), pair: Some(0), attacker: Some(1) },
     Placement { name: "alone", daemon: Some(0), pair: Some(1), attacker: Some(1) },
 ];
 
 /// What is measured: one message at a time, and a thousand a second.
-pub(super) const TESTS: [&str; 2] = ["neighbour_one", "neighbour_steady"];
+pub(crate) const TESTS: [&str; 2] = ["neighbour_one", "neighbour_steady"];
 
-/// How many rows a test brings in each repetition.
-pub(super) fn settings() -> usize {
-    placements().count() * BESIDE.len()
+/// How many rows a test brings.
+pub(super) fn rows(plan: &Plan) -> usize {
+    placements(plan).count() * beside().count() * repetitions(plan)
 }
 
-/// Those that this machine has cores for.
-fn placements() -> impl Iterator<Item = Placement> {
+fn repetitions(plan: &Plan) -> usize {
+    plan.repetitions.min(REPETITIONS_MAX)
+}
+
+/// Who is beside the pair, in order.
+fn beside() -> impl Iterator<Item = &'static str> {
+    [IDLE, BURN].into_iter().chain(ATTACKS)
+}
+
+/// How the pair is called in rows, by who is beside it.
+pub(crate) fn peer_beside(beside: &str) -> String {
+    format!("{PEER} beside {beside}")
+}
+
+/// Those that this machine has cores for, and that the plan asks for.
+fn placements(plan: &Plan) -> impl Iterator<Item = Placement> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    PLACEMENTS.into_iter().filter(move |one| one.daemon.is_none() || cores > 1)
+    let aims_only = plan.aims_only;
+    PLACEMENTS.into_iter().filter(move |one| {
+        (one.daemon.is_none() || cores > 1) && (!aims_only || one.name == PLACE_OF_AIMS)
+    })
 }
 
 pub(super) fn run(plan: &Plan, log: &mut Log) -> anyhow::Result<()> {
     let Some(peer) = plan.peers_of(Suite::Neighbour).find(|peer| peer.name() == PEER) else {
         return Ok(());
     };
-    for repetition in 0..plan.repetitions {
-        for placement in placements() {
-            // By test: the p99 of the idle bus, to compare with.
-            let mut idle = HashMap::new();
-            for beside in BESIDE {
+    for turn in 0..plan.turns_max(repetitions(plan)) {
+        for placement in placements(plan) {
+            for beside in beside() {
+                let key = |test: &str| {
+                    json!({"test": test, "rep": turn, "peer": peer_beside(beside),
+                        "place": placement.name})
+                };
+                let wanted = |test: &&str| !log.has_enough(&key(test), repetitions(plan));
+                let tests: Vec<&str> = TESTS.into_iter().filter(wanted).collect();
+                if tests.is_empty() {
+                    continue;
+                }
                 interrupt::check()?;
-                let rows = beside_one(peer, plan, placement, beside);
-                let rows = rows.unwrap_or_else(|error| vec![(TESTS[0], Err(error))]);
+                let rows = beside_one(peer, plan, placement, beside, &tests);
+                let rows = rows.unwrap_or_else(|error| {
+                    tests.iter().map(|test| (*test, Err(anyhow!("{error:#}")))).collect()
+                });
                 for (test, outcome) in rows {
-                    let outcome = outcome.map(|fields| with_ratio(fields, test, &mut idle));
-                    let key = json!({"test": test, "rep": repetition,
-                        "peer": format!("{PEER} beside {beside}"), "place": placement.name});
-                    log.outcome(key, outcome)?;
+                    log.outcome(key(test), outcome)?;
                 }
             }
         }
@@ -109,25 +136,18 @@ pub(super) fn run(plan: &Plan, log: &mut Log) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Adds how many times the idle p99 this is. The first row of a test is the idle one.
-fn with_ratio(mut fields: Value, test: &'static str, idle: &mut HashMap<&str, f64>) -> Value {
-    let p99_us = fields["p99_us"].as_f64().unwrap_or_default();
-    let idle_us = *idle.entry(test).or_insert(p99_us);
-    fields["times_idle"] = (p99_us / idle_us).into();
-    fields
-}
-
 /// What each test brought.
-type Rows = Vec<(&'static str, anyhow::Result<Value>)>;
+type Rows<'tests> = Vec<(&'tests str, anyhow::Result<Value>)>;
 
 /// The pair beside one attack, on a daemon of their own: what an attack leaves behind in a daemon
 /// would meet the next one.
-fn beside_one(
+fn beside_one<'tests>(
     peer: &dyn Peer,
     plan: &Plan,
     placement: Placement,
     beside: &str,
-) -> anyhow::Result<Rows> {
+    tests: &[&'tests str],
+) -> anyhow::Result<Rows<'tests>> {
     let pinned = Pinned::to_nth(placement.daemon)?;
     let broker = Running::start(peer, &plan.directory, &format!("neighbour-{beside}"))?;
     drop(pinned);
@@ -145,7 +165,7 @@ fn beside_one(
         (broker.cpu_seconds(), attacker)
     };
     let mut rows = vec![];
-    for test in TESTS {
+    for &test in tests {
         let (began, before) = (std::time::Instant::now(), cpu());
         let watched = Foreign::watch(before.0 + before.1 + own_cpu_seconds());
         let outcome = match test {
@@ -171,21 +191,4 @@ fn beside_one(
         attacker.check()?;
     }
     Ok(rows)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_first_of_a_test_is_what_the_others_are_compared_with() {
-        let mut idle = HashMap::new();
-        let mut ratio = |test, p99: f64| {
-            with_ratio(json!({"p99_us": p99}), test, &mut idle)["times_idle"].clone()
-        };
-        assert_eq!(ratio("one", 10.0), 1.0);
-        assert_eq!(ratio("steady", 50.0), 1.0);
-        assert_eq!(ratio("one", 25.0), 2.5);
-        assert_eq!(ratio("steady", 25.0), 0.5);
-    }
 }
