@@ -1,23 +1,33 @@
 //! The aims themselves, each with what was measured for it.
 //!
 //! The best peer is the one with the best median of those that are not ours; it may be another one
-//! in each row.
+//! in each row. Of those that everybody can install, each that was not measured is named, since it
+//! might have been the best.
 
 use super::verdict::{Aim, Bound, Measured};
-use crate::results::{Cell, Cells};
+use crate::results::Cells;
+use crate::suites::neighbour::{ATTACKS, IDLE, PLACE_OF_AIMS, TESTS, peer_beside};
 use serde_json::{Value, json};
+use std::cmp::Ordering;
 
 /// Brokers of other people begin with neither.
 const OURS: [&str; 2] = ["kith", "limit-"];
+/// Whom "the best peer" is chosen from. Zenoh's router, too, where it is there: it is no package of
+/// the usual systems, and takes long to build.
+const OTHERS: [&str; 5] = ["nats", "redis", "dbus-broker", "mosquitto", "dbus-daemon"];
 const KIB_PER_MIB: f64 = 1024.0;
 
 /// All of them.
 pub(super) fn of(cells: &Cells) -> Vec<Aim> {
     let judge = Judge(cells);
-    [judge.load_aims(), judge.latency_aims(), judge.held_aims(), judge.idle_aims()]
-        .into_iter()
-        .flatten()
-        .collect()
+    let parts = [
+        judge.load_aims(),
+        judge.latency_aims(),
+        judge.held_aims(),
+        judge.idle_aims(),
+        judge.neighbour_aims(),
+    ];
+    parts.into_iter().flatten().collect()
 }
 
 type Keys<'keys> = &'keys [(&'keys str, Value)];
@@ -27,7 +37,7 @@ struct Judge<'cells>(&'cells Cells);
 impl Judge<'_> {
     fn of(&self, peer: &str, test: &str, keys: Keys<'_>, figure: &str) -> Option<Measured> {
         let cell = self.0.of_test(test, keys).find(|cell| cell.peer == peer)?;
-        measured(cell, figure)
+        Some(Measured::of(cell, figure))
     }
 
     /// Of the other people's brokers, the one with the largest figure, or the smallest.
@@ -38,10 +48,22 @@ impl Judge<'_> {
             .0
             .of_test(test, keys)
             .filter(|cell| is_peer(&cell.peer) && counts(&cell.peer))
-            .filter_map(|cell| measured(cell, figure))
+            .map(|cell| Measured::of(cell, figure))
+            .filter(|peer| peer.value.is_some())
             .collect();
-        peers.sort_by(|one, other| one.value.total_cmp(&other.value));
+        peers.sort_by(by_value);
         if rule == Rule::Smallest { peers.into_iter().next() } else { peers.pop() }
+    }
+
+    /// Those of the others that have no figure, neither over a Unix socket nor over TCP.
+    fn without(&self, test: &str, keys: Keys<'_>, figure: &str) -> Vec<&'static str> {
+        let is_measured = |other: &str| {
+            let mut cells = self.0.of_test(test, keys);
+            cells.any(|cell| {
+                cell.peer.trim_end_matches("-tcp") == other && cell.figure(figure).is_some()
+            })
+        };
+        OTHERS.into_iter().filter(|other| !is_measured(other)).collect()
     }
 
     fn throughput(&self, peer: &str, payload: usize, times: f64) -> Aim {
@@ -52,6 +74,7 @@ impl Judge<'_> {
             unit: "×",
             ours: self.of(peer, "thr", &keys, "rate"),
             beside: Some(self.best("thr", &keys, "rate", Rule::Largest)),
+            without: self.without("thr", &keys, "rate"),
         }
     }
 
@@ -70,6 +93,7 @@ impl Judge<'_> {
                 unit: "×",
                 ours: self.of("kith", "one", &small, "rate"),
                 beside: Some(self.best("one", &small, "rate", Rule::LargestUnbatched)),
+                without: self.without("one", &small, "rate"),
             },
             Aim {
                 what: "fan-out 1→100, 128 B, beside the best peer".into(),
@@ -77,6 +101,7 @@ impl Judge<'_> {
                 unit: "×",
                 ours: self.of("kith", "fan", &fan, "rate"),
                 beside: Some(self.best("fan", &fan, "rate", Rule::Largest)),
+                without: self.without("fan", &fan, "rate"),
             },
             Aim {
                 what: "JSON lines, 1→1, 128 B, beside redis".into(),
@@ -84,6 +109,7 @@ impl Judge<'_> {
                 unit: "×",
                 ours: self.of("kith-json", "thr", &small, "rate"),
                 beside: Some(self.of("redis", "thr", &small, "rate")),
+                without: vec![],
             },
         ]
     }
@@ -98,6 +124,7 @@ impl Judge<'_> {
                 unit: "×",
                 ours: ours(),
                 beside: Some(self.of("limit-tokio1", "transit", &place, "p50_us")),
+                without: vec![],
             },
             Aim {
                 what: "one pass, 128 B, one core, p50 beside the best peer".into(),
@@ -105,6 +132,7 @@ impl Judge<'_> {
                 unit: "×",
                 ours: ours(),
                 beside: Some(self.best("transit", &place, "p50_us", Rule::Smallest)),
+                without: self.without("transit", &place, "p50_us"),
             },
         ]
     }
@@ -122,6 +150,7 @@ impl Judge<'_> {
                 unit: "×",
                 ours: self.of("kith", "subs_hot", &million, "rate"),
                 beside: Some(called("kith with one", with_one)),
+                without: vec![],
             },
             Aim {
                 what: "1M subscriptions held, topics spread over them, beside nats".into(),
@@ -129,13 +158,15 @@ impl Judge<'_> {
                 unit: "×",
                 ours: self.of("kith", "subs_spread", &million, "rate"),
                 beside: Some(self.of("nats", "subs_spread", &million, "rate")),
+                without: vec![],
             },
             Aim {
                 what: "1M subscriptions held, memory of each".into(),
                 bound: Bound::AtMost(300.0),
                 unit: "B",
-                ours: self.of("kith", "subs_load", &million, "bytes_per_sub"),
+                ours: self.of("kith", "subs_memory", &million, "bytes_per_sub"),
                 beside: None,
+                without: vec![],
             },
         ]
     }
@@ -147,10 +178,11 @@ impl Judge<'_> {
             unit,
             ours: self.of("kith", test, &[], figure),
             beside: None,
+            without: vec![],
         };
         let mut resident = alone("idle, resident", Bound::AtMost(8.0), "MiB", "rss", "idle_kib");
         if let Some(ours) = &mut resident.ours {
-            ours.value /= KIB_PER_MIB;
+            ours.value = ours.value.map(|kib| kib / KIB_PER_MIB);
         }
         vec![
             resident,
@@ -165,6 +197,47 @@ impl Judge<'_> {
             alone("exec to ready", Bound::AtMost(6.0), "ms", "start", "ms"),
         ]
     }
+
+    fn neighbour_aims(&self) -> Vec<Aim> {
+        let [one, steady] = TESTS;
+        let shapes = [(steady, "1,000 messages/s"), (one, "one message at a time")];
+        shapes.map(|(test, shape)| self.neighbour(test, shape)).into()
+    }
+
+    /// A pair that shares its core with the daemon only, beside the attack that is worst for it.
+    fn neighbour(&self, test: &str, shape: &str) -> Aim {
+        let place = [("place", json!(PLACE_OF_AIMS))];
+        let beside = |who: &str| self.of(&peer_beside(who), test, &place, "p99_us");
+        let all: Vec<Measured> = ATTACKS
+            .into_iter()
+            .filter_map(|attack| {
+                beside(attack).map(|found| Measured { who: attack.into(), ..found })
+            })
+            .collect();
+        let sum = |of: fn(&Measured) -> usize| all.iter().map(of).sum();
+        let (failed, left_out) = (sum(|one| one.failed), sum(|one| one.left_out));
+        let (runs, lost) = (sum(|one| one.runs), all.iter().map(|one| one.lost).sum());
+        let is_missing =
+            |attack: &&str| !all.iter().any(|found| found.who == *attack && found.value.is_some());
+        let without = ATTACKS.into_iter().filter(is_missing).collect();
+        // What some of them failed at, or lost, the worst of them answers for.
+        let worst = all.into_iter().max_by(by_value).map(|worst| Measured {
+            runs: if failed > 0 { runs } else { worst.runs },
+            failed,
+            left_out,
+            lost,
+            ..worst
+        });
+        let who = worst.as_ref().map_or("–", |worst| &worst.who);
+        Aim {
+            what: format!("{shape} beside the worst attack (`{who}`), p99 beside an idle bus"),
+            bound: Bound::AtMost(2.0),
+            unit: "×",
+            ours: worst,
+            beside: Some(beside(IDLE)),
+            without,
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -175,7 +248,8 @@ enum Rule {
     Smallest,
 }
 
-fn measured(cell: &Cell, figure: &str) -> Option<Measured> {
-    let value = cell.figure(figure)?.median;
-    Some(Measured { who: cell.peer.clone(), value, lost: cell.lost })
+/// What has no value comes first.
+fn by_value(one: &Measured, other: &Measured) -> Ordering {
+    let value = |measured: &Measured| measured.value.unwrap_or(f64::NEG_INFINITY);
+    value(one).total_cmp(&value(other))
 }

@@ -6,7 +6,7 @@ mod verdict;
 
 use crate::results::{Cells, Document};
 use std::fmt::{self, Write};
-use table::Table;
+use table::{Quotient, Table};
 
 pub(crate) use table::short;
 
@@ -60,12 +60,13 @@ const TABLES: &[Table] = &[
     ]),
     Table::new("Idle for 2 s", "rss").of(&[("wakeups_2s", "wakeups"), ("idle_cpu_2s", "CPU s")]),
     Table::new("RSS after the load suites, KiB", "rss_after").of(&[("kib", "KiB")]),
-    Table::new("Loading subscriptions", "subs_load").by(&["held"]).of(&[
-        ("secs", "s"),
-        ("rss_kib", "RSS KiB"),
-        ("bytes_per_sub", "B/sub"),
-    ]),
-    Table::new("Matching, 16 B, one hot topic, K held, deliveries/s", "subs_hot")
+    Table::new("Loading subscriptions", "subs_load")
+        .by(&["held"])
+        .of(&[("secs", "s"), ("cpu_s", "broker CPU s")]),
+    Table::new("Held subscriptions: memory", "subs_memory")
+        .by(&["held"])
+        .of(&[("rss_kib", "RSS KiB"), ("bytes_per_sub", "B/sub")]),
+    Table::new("Matching, 16 B, one hot topic beside those held, deliveries/s", "subs_hot")
         .by(&["held"])
         .of(&[("rate", "")]),
     Table::new("Matching, 16 B, topics spread over the held, deliveries/s", "subs_spread")
@@ -79,10 +80,12 @@ const TABLES: &[Table] = &[
         .of(&[("broker_cpu_us_per_msg", "")]),
     Table::new("A pair beside hostile clients, one message at a time, µs", "neighbour_one")
         .by(&["place"])
-        .of(&NEIGHBOURS),
+        .of(&LATENCIES)
+        .and(TIMES_IDLE),
     Table::new("A pair beside hostile clients, 1,000 messages/s, µs", "neighbour_steady")
         .by(&["place"])
-        .of(&NEIGHBOURS),
+        .of(&LATENCIES)
+        .and(TIMES_IDLE),
     Table::new("Not started", "load").of(&[("started", "")]),
     Table::new("memcpy", "memcpy").by(&["unit"]).of(&[("value", "")]),
     Table::new("System calls", "syscall").by(&["unit"]).of(&[("value", "")]),
@@ -92,8 +95,8 @@ const TABLES: &[Table] = &[
         .of(&[("value", "")]),
     Table::new("Direct socketpair, no broker (1 hop)", "direct").by(&["unit"]).of(&[("value", "")]),
 ];
-const NEIGHBOURS: [(&str, &str); 4] =
-    [("p50_us", "p50"), ("p99_us", "p99"), ("p999_us", "p99.9"), ("times_idle", "p99 ÷ idle")];
+const TIMES_IDLE: Quotient =
+    Quotient { figure: "p99_us", peer: "kith beside idle", label: "p99 ÷ idle" };
 const LATENCIES: [(&str, &str); 3] = [("p50_us", "p50"), ("p99_us", "p99"), ("p999_us", "p99.9")];
 
 /// Everything that a document has.
@@ -175,8 +178,41 @@ mod tests {
         lossy["lost"] = 7.into();
         let failed = json!({"test": "thr", "peer": "b", "payload": 128, "error": "no | reason"});
         let text = tables_of(&[lossy, failed]);
-        assert!(text.contains("| a | 1.00 M (lost 7) |"), "{text}");
+        assert!(text.contains("| a | 1.00 M (1 run, lost 7) |"), "{text}");
         assert!(text.contains("| b | failed: no / reason |"), "{text}");
+    }
+
+    #[test]
+    fn a_neighbour_is_compared_with_the_idle_bus_of_its_own_place() {
+        let row = |beside: &str, place: &str, p99_us: f64| {
+            let peer = crate::suites::neighbour::peer_beside(beside);
+            json!({"test": "neighbour_one", "peer": peer, "place": place, "p50_us": 1.0,
+                "p99_us": p99_us, "p999_us": 1.0})
+        };
+        let mut failed = row("idle", "alone", 1.0);
+        failed["error"] = "no reason".into();
+        failed["p99_us"] = Value::Null;
+        let text = tables_of(&[
+            row("idle", "apart", 9.0),
+            row("idle", "apart", 10.0),
+            row("idle", "apart", 300.0),
+            failed,
+            row("burn", "apart", 5.0),
+            row("burn", "alone", 50.0),
+            row("flood", "apart", 25.0),
+        ]);
+        let columns = ["p50", "p99", "p99.9", "p99 ÷ idle"];
+        let columns = |place: &str| columns.map(|column| format!(" {place} {column} |")).concat();
+        let head = format!("| peer |{}{}", columns("apart"), columns("alone"));
+        assert!(text.contains(&format!("{head}\n|---|{}\n", "--:|".repeat(8))), "{text}");
+        let line = |beside: &str| {
+            let begins = format!("| kith beside {beside} |");
+            let line = text.lines().find(|line| line.starts_with(&begins)).unwrap();
+            line.split(" | ").map(|cell| cell.trim_end_matches(" |")).collect::<Vec<_>>()
+        };
+        assert_eq!((line("idle")[4], line("idle")[8]), ("1.00", "–"));
+        assert_eq!((line("burn")[4], line("burn")[8]), ("0.50", "–"));
+        assert_eq!((line("flood")[4], line("flood")[8]), ("2.50", "–"));
     }
 
     #[test]
@@ -185,6 +221,6 @@ mod tests {
         large["payload"] = 1024.into();
         let text = tables_of(&[thr("a", 1.0e4, 0.0), large]);
         assert!(text.contains("| peer | 128 B | 1024 B |"), "{text}");
-        assert!(text.contains("| a | 10 k | 5.00 |"), "{text}");
+        assert!(text.contains("| a | 10 k (1 run) | 5.00 (1 run) |"), "{text}");
     }
 }

@@ -14,11 +14,33 @@ pub(super) struct Table {
     keys: &'static [&'static str],
     /// Field, and how its column is called.
     figures: &'static [(&'static str, &'static str)],
+    /// A last column, of medians divided.
+    quotient: Option<Quotient>,
+}
+
+/// The median of a figure, divided by that of one peer in the same setting.
+#[derive(Clone, Copy)]
+pub(super) struct Quotient {
+    pub(super) figure: &'static str,
+    pub(super) peer: &'static str,
+    pub(super) label: &'static str,
+}
+
+impl Quotient {
+    /// `cells` are those of the setting of `cell`.
+    fn show<'cells>(self, cell: &Cell, cells: impl Iterator<Item = &'cells Cell>) -> String {
+        let median = |cell: &Cell| cell.figure(self.figure).map(|spread| spread.median);
+        let mut of_peer = cells.filter(|cell| cell.peer == self.peer);
+        match (median(cell), of_peer.next().and_then(median)) {
+            (Some(median), Some(other)) => short(median / other),
+            _ => "–".to_string(),
+        }
+    }
 }
 
 impl Table {
     pub(super) const fn new(title: &'static str, test: &'static str) -> Self {
-        Self { title, test, keys: &[], figures: &[] }
+        Self { title, test, keys: &[], figures: &[], quotient: None }
     }
 
     pub(super) const fn by(self, keys: &'static [&'static str]) -> Self {
@@ -27,6 +49,10 @@ impl Table {
 
     pub(super) const fn of(self, figures: &'static [(&'static str, &'static str)]) -> Self {
         Self { figures, ..self }
+    }
+
+    pub(super) const fn and(self, quotient: Quotient) -> Self {
+        Self { quotient: Some(quotient), ..self }
     }
 
     fn column_of(&self, cell: &Cell) -> String {
@@ -52,11 +78,13 @@ impl Table {
         }
         write!(out, "\n### {}\n\n| peer |", self.title)?;
         for column in &columns {
-            for (_, label) in self.figures {
+            let quotient = self.quotient.map(|quotient| quotient.label);
+            for label in self.figures.iter().map(|(_, label)| *label).chain(quotient) {
                 write!(out, " {} |", format!("{column} {label}").trim())?;
             }
         }
-        writeln!(out, "\n|---|{}", "--:|".repeat(columns.len() * self.figures.len()))?;
+        let width = self.figures.len() + usize::from(self.quotient.is_some());
+        writeln!(out, "\n|---|{}", "--:|".repeat(columns.len() * width))?;
         for peer in peers {
             let own: Vec<&&Cell> = cells.iter().filter(|cell| cell.peer == *peer).collect();
             if own.is_empty() {
@@ -68,6 +96,14 @@ impl Table {
                 for (index, (figure, _)) in self.figures.iter().enumerate() {
                     let shown =
                         cell.map_or_else(|| "–".into(), |cell| show(cell, figure, index == 0));
+                    write!(out, " {shown} |")?;
+                }
+                if let Some(quotient) = self.quotient {
+                    let setting = cells.iter().filter(|cell| self.column_of(cell) == *column);
+                    let shown = cell.map_or_else(
+                        || "–".into(),
+                        |cell| quotient.show(cell, setting.map(|cell| &**cell)),
+                    );
                     write!(out, " {shown} |")?;
                 }
             }
@@ -94,13 +130,13 @@ fn show(cell: &Cell, figure: &str, is_first: bool) -> String {
     if cell.runs > 1 && median > 0.0 {
         text += &format!(" ±{:.0}%", (max - min) / 2.0 / median * 100.0);
     }
-    if cell.lost > 0 {
-        text += &format!(" (lost {})", cell.lost);
-    }
-    if cell.failed > 0 {
-        text += &format!(" ({} failed)", cell.failed);
-    }
-    text
+    let notes = [
+        (cell.runs == 1).then(|| "1 run".to_string()),
+        (cell.lost > 0).then(|| format!("lost {}", cell.lost)),
+        (cell.failed > 0).then(|| format!("{} failed", cell.failed)),
+    ];
+    let notes: Vec<String> = notes.into_iter().flatten().collect();
+    if notes.is_empty() { text } else { format!("{text} ({})", notes.join(", ")) }
 }
 
 /// A figure with about three digits.
