@@ -5,9 +5,7 @@
 //! made to point here must not.
 
 use kith_busd::fuzzing::{asked_of_metrics, head_bytes_max};
-
-/// Ways to say this machine: each host that is let through has one of them in it.
-const OWN: [&str; 3] = ["localhost", "127.", ":"];
+use std::net::IpAddr;
 
 /// Runs the target.
 pub fn target(bytes: &[u8]) {
@@ -18,13 +16,41 @@ pub fn target(bytes: &[u8]) {
         // The one thing that TCP looks at besides is asked first.
         assert_eq!(tcp.map(|(status, _)| status), Some("400 Bad Request"), "{socket:?}");
     }
-    if let Some((status @ "200 OK", _)) = tcp {
-        let text = String::from_utf8_lossy(bytes).to_ascii_lowercase();
-        let names_this_machine = OWN.iter().any(|own| text.contains(own));
-        assert!(names_this_machine || text.contains("http/1.0"), "{status}: {text}");
-        assert!(text.contains("/metrics"), "{status}: {text}");
+    if let Some(("200 OK", _)) = tcp {
+        names_this_machine(&String::from_utf8_lossy(bytes));
     }
     first_answer_is_the_last(bytes, tcp);
+}
+
+/// Holds that a request asks for the metrics, and for no host but this machine: by its target, or
+/// else by its one `Host`, which only HTTP/1.0 may leave out.
+fn names_this_machine(text: &str) {
+    let lines = text.split('\n').map(|line| line.trim_end_matches('\r'));
+    let mut lines = lines.skip_while(|line| line.is_empty());
+    let request = lines.next().unwrap_or_default();
+    let target = request.split(' ').nth(1).unwrap_or_default();
+    assert!(target.contains("/metrics"), "{text}");
+    let fields = lines.take_while(|line| !line.is_empty()).filter_map(|line| line.split_once(':'));
+    let hosts = fields.filter(|(name, _)| name.eq_ignore_ascii_case("host"));
+    let hosts: Vec<&str> = hosts.map(|(_, host)| host.trim_matches([' ', '\t'])).collect();
+    assert!(hosts.len() < 2, "{text}");
+    assert!(!hosts.is_empty() || request.trim_end().ends_with("HTTP/1.0"), "{text}");
+    let authority = target.strip_prefix("http://").and_then(|rest| rest.split('/').next());
+    if let Some(asked) = authority.or(hosts.first().copied()) {
+        assert!(is_this_machine(asked), "{text}");
+    }
+}
+
+/// Whether a host, without its port and brackets, is `localhost` or a loopback address.
+fn is_this_machine(host: &str) -> bool {
+    let bracketed = host.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+    let name = match bracketed {
+        Some((address, _port)) => address,
+        None => host.split_once(':').map_or(host, |(name, _port)| name),
+    };
+    let address = name.parse::<IpAddr>();
+    name.eq_ignore_ascii_case("localhost")
+        || address.is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
 /// The daemon answers as soon as it can: what comes later would not have changed it.
@@ -35,5 +61,36 @@ fn first_answer_is_the_last(bytes: &[u8], answer: Option<(&str, bool)>) {
             assert_eq!(Some(early), answer, "after {end} bytes");
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::panic::catch_unwind;
+
+    #[test]
+    fn a_name_that_was_made_to_point_here_is_not_this_machine() {
+        for host in ["localhost", "LocalHost:80", "127.1.2.3:9464", "[::1]", "[::1]:9464"] {
+            assert!(is_this_machine(host), "{host}");
+        }
+        for host in ["evil.example:9464", "127.0.0.1.evil.example", "::1", "[::2]:1", ""] {
+            assert!(!is_this_machine(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn who_is_let_in_by_another_name_is_found() {
+        let holds = |target: &str, fields: &str| {
+            let text = format!("GET {target} HTTP/1.1\r\n{fields}\r\n");
+            catch_unwind(|| names_this_machine(&text)).is_ok()
+        };
+        assert!(holds("/metrics", "A: b\r\nhost:\tlocalhost:1 \r\n"));
+        assert!(!holds("/metrics", "Host: evil.example:9464\r\nA: localhost\r\n"));
+        assert!(!holds("/metrics", "A: localhost\r\n"));
+        assert!(!holds("/metrics", "Host: localhost\r\nHost: localhost\r\n"));
+        assert!(!holds("http://evil.example/metrics", "Host: localhost\r\n"));
+        assert!(holds("http://[::1]:9464/metrics", "Host: evil.example\r\n"));
+        names_this_machine("GET /metrics HTTP/1.0\r\n\r\n");
     }
 }
