@@ -135,7 +135,7 @@ fn on_a_bus(patterns: &[Pattern<'_>], topics: &[String]) {
             }
         }
     }
-    end(&mut bus, &mut peer, patterns.len(), topics);
+    end(&mut bus, &mut peer, patterns, topics);
 }
 
 fn numbers() -> impl Iterator<Item = RequestNumber> {
@@ -158,20 +158,31 @@ fn deliver(bus: &mut Bus, topic: &str, scope: Scope, protocol: &str) -> bool {
 }
 
 /// Ends every other subscription, and holds that these alone are forgotten.
-fn end(bus: &mut Bus, peer: &mut Peer, count: usize, topics: &[String]) {
+fn end(bus: &mut Bus, peer: &mut Peer, patterns: &[Pattern<'_>], topics: &[String]) {
     let mut asked = Vec::new();
-    let ended: Vec<_> = numbers().take(count).filter(|number| number.get() % 2 == 1).collect();
+    let is_ended = |number: &RequestNumber| number.get() % 2 == 1;
+    let ended: Vec<_> = numbers().take(patterns.len()).filter(is_ended).collect();
     for number in &ended {
         let operation = Operation::Unsubscribe(*number);
         encode::request(&mut asked, &Request { number: Some(*number), operation });
     }
     peer.say(bus, &asked);
     assert_eq!(peer.read_all(bus).len(), ended.len());
-    assert_eq!(bus.broker.stats().subscriptions, count - ended.len());
+    assert_eq!(bus.broker.stats().subscriptions, patterns.len() - ended.len());
     for topic in topics {
-        deliver(bus, topic, Scope::Own, "ms");
+        if !deliver(bus, topic, Scope::Own, "ms") {
+            continue;
+        }
+        let reached: Vec<_> = peer.read_all(bus).iter().filter_map(|heard| heard.sub).collect();
+        let count = reached.len();
+        let reached: BTreeSet<_> = reached.into_iter().collect();
+        assert_eq!(reached.len(), count, "one of them twice");
+        let left = numbers().zip(patterns).filter(|(number, _)| !is_ended(number));
+        let expected =
+            left.filter(|(_, pattern)| is_wanted(&pattern.to_string(), "ms", Scope::Own, topic));
+        let expected: BTreeSet<_> = expected.map(|(number, _)| number.get()).collect();
+        assert_eq!(reached, expected, "{topic}, when some have ended");
     }
-    assert!(peer.read_all(bus).iter().all(|heard| heard.sub.unwrap() % 2 == 0));
     bus.broker.disconnect(bus.now, peer.id(), "end");
     assert_eq!(bus.broker.stats().subscriptions, 0);
 }

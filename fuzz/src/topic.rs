@@ -75,11 +75,26 @@ fn place(text: &str, at: usize) {
     assert!(text.is_char_boundary(at), "{text:?} at {at}");
 }
 
+/// The bytes of a UUID, as text: 32 digits in groups of 8, 4, 4, 4 and 12.
+fn uuid(text: &str) -> Option<[u8; 16]> {
+    let groups: Vec<_> = text.split('-').collect();
+    let sizes = groups.iter().map(|group| group.len());
+    let digits = groups.concat();
+    let is_one = sizes.eq([8, 4, 4, 4, 12]) && digits.bytes().all(|c| c.is_ascii_hexdigit());
+    is_one.then(|| u128::from_str_radix(&digits, 16).unwrap().to_be_bytes())
+}
+
 fn message_id(text: &str) {
-    let Ok(id) = MessageId::from_text(text) else { return };
+    let id = MessageId::from_text(text);
+    let bytes = uuid(text);
+    // RFC 9562, sections 4.1 and 5.7: four bits say 7, and two further on say 10.
+    let is_id = bytes.is_some_and(|bytes| bytes[6] >> 4 == 7 && bytes[8] >> 6 == 2);
+    assert_eq!(id.is_ok(), is_id, "{text:?}: {id:?}");
+    if let Some(bytes) = bytes {
+        assert_eq!(MessageId::from_bytes(bytes), id, "{text:?}");
+    }
+    let Ok(id) = id else { return };
     assert_eq!(id.to_string(), text.to_ascii_lowercase());
-    assert_eq!(MessageId::from_bytes(*id.as_bytes()), Ok(id));
-    assert_eq!(text.as_bytes()[14], b'7', "version");
     let mut written = Vec::new();
     id.write_to(&mut written);
     assert_eq!(written, id.to_string().into_bytes());
