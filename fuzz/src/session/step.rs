@@ -12,7 +12,8 @@ use kith_wire::{
     RequestNumber, Scope, Subscribe, Topic,
 };
 
-const TOPICS: [&str; 8] = ["a", "a.b", "a.b.c", "x.y", "x", "bus.stats", "bus.clients", "a.x.c"];
+const TOPICS: [&str; 8] =
+    ["a", "a.b", "a.b.c", "x.y", "x", "bus.stats", "bus.clients", "bus.subscriptions"];
 const PATTERNS: [&str; 12] = [
     "self.a",
     "self.a.*",
@@ -74,7 +75,9 @@ pub(super) fn request(kind: u8, detail: u8) -> Request<'static> {
         9 | 10 => {
             let mut publication = publication(kind, detail);
             publication.options.retain = false;
-            if publication.payload.is_empty() {
+            if publication.topic.is_reserved() {
+                publication.payload = page(detail).into_bytes().into();
+            } else if publication.payload.is_empty() {
                 publication.payload = b"null".into();
             }
             let number = number.unwrap_or(RequestNumber::MIN);
@@ -118,6 +121,22 @@ fn publication(kind: u8, detail: u8) -> Publication<'static> {
         protocol: if kind >> 7 == 1 { Protocol::BT } else { Protocol::MS },
         payload: if is_empty { Vec::new() } else { payload.into_bytes() }.into(),
         options,
+    }
+}
+
+/// What the daemon may be asked for its connections and subscriptions: which page of them. Not all
+/// of these are pages.
+fn page(detail: u8) -> String {
+    let (after, limit) = (detail >> 6, detail >> 4 & 3);
+    match detail >> 1 & 7 {
+        0 => "null".to_owned(),
+        1 => "{}".to_owned(),
+        2 => format!(r#"{{"after":{after}}}"#),
+        3 => format!(r#"{{"after":{after},"limit":{limit}}}"#),
+        4 => format!(r#"{{"after":[{after},{limit}],"limit":2}}"#),
+        5 => format!(r#"{{"client":{after},"limit":{limit}}}"#),
+        6 => format!(r#"{{"limit":{limit},"client":{after},"after":[{after},1]}}"#),
+        _ => detail.to_string(),
     }
 }
 
