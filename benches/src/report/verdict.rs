@@ -1,8 +1,8 @@
 //! The aims judged: what Kith is to reach beside its peers, and what it did reach.
 //!
 //! Each aim is a ratio of two medians, or one median, with a bound. An aim for which something was
-//! not measured says so, and one of whose runs lost messages or failed is not reached: a median
-//! of those that went well would flatter. So would a comparison with the best of whom happened to be
+//! not measured says so, and one of whose runs lost messages or failed is not reached: a median of
+//! those that went well would flatter. So would a comparison with the best of whom happened to be
 //! installed; whoever was not measured is named beside a "yes".
 
 use super::{aims, short};

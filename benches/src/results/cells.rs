@@ -1,7 +1,8 @@
 //! Cells: the runs of one test with one peer and one setting, summed up.
 //!
 //! A run during which others used the cores says nothing about the peer's speed, so its figures are
-//! left out, and it is counted; what it lost was lost all the same. Median and range are all the statistics: with five runs, more would only look exact.
+//! left out, and it is counted; what it lost was lost all the same. Median and range are all the
+//! statistics: with five runs, more would only look exact.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
