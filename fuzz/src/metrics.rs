@@ -41,13 +41,11 @@ fn names_this_machine(text: &str) {
     }
 }
 
-/// Whether a host, without its port and brackets, is `localhost` or a loopback address.
+/// Whether a host, without its port and brackets, is `localhost` or a loopback address. What stands
+/// for the port, and whether a bracket is closed, is left to the daemon: no browser asks so.
 fn is_this_machine(host: &str) -> bool {
-    let bracketed = host.strip_prefix('[').and_then(|rest| rest.split_once(']'));
-    let name = match bracketed {
-        Some((address, _port)) => address,
-        None => host.split_once(':').map_or(host, |(name, _port)| name),
-    };
+    let (rest, end) = host.strip_prefix('[').map_or((host, ':'), |rest| (rest, ']'));
+    let name = rest.split_once(end).map_or(rest, |(name, _port)| name);
     let address = name.parse::<IpAddr>();
     name.eq_ignore_ascii_case("localhost")
         || address.is_ok_and(|address| address.to_canonical().is_loopback())
