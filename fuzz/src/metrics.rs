@@ -36,7 +36,7 @@ fn names_this_machine(text: &str) {
     assert!(hosts.len() < 2, "{text}");
     assert!(!hosts.is_empty() || request.trim_end().ends_with("HTTP/1.0"), "{text}");
     let authority = target.strip_prefix("http://").and_then(|rest| rest.split('/').next());
-    if let Some(asked) = authority.or(hosts.first().copied()) {
+    if let Some(asked) = authority.or_else(|| hosts.first().copied()) {
         assert!(is_this_machine(asked), "{text}");
     }
 }
