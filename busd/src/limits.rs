@@ -100,6 +100,13 @@ pub(crate) const FILES_RESERVED: usize = 32;
 /// fit; whoever comes beyond that waits until one of them has ended, which takes
 /// twice [`METRICS_TIME_MAX`] at most.
 pub(crate) const METRICS_CONNECTIONS_MAX: usize = 4;
+/// How long to wait before the next connection of one way is taken: a hundred a second take about
+/// a fiftieth of a processor, and nobody who asks in earnest comes twice in this.
+pub(crate) const METRICS_PAUSE: Duration = Duration::from_millis(10);
+/// How long the text of the metrics is kept for whoever asks again, in milliseconds. Making it
+/// takes most of a millisecond where there are thousands of connections; and who asks each second,
+/// the shortest interval in use, gets a new one every time.
+pub(crate) const METRICS_KEPT_MS: u64 = 500;
 /// How long a request for the metrics may take to come, and then as long its answer to be read: a
 /// monitoring system gives up about then, and it needs a millisecond.
 pub(crate) const METRICS_TIME_MAX: Duration = Duration::from_secs(5);

@@ -1,22 +1,26 @@
 //! Connections that ask for the metrics: read a head, write an answer, close.
 //!
 //! Each way in takes a few connections at a time and leaves the others to the kernel, so whoever
-//! opens very many waits for themselves, costs no more files, and wakes nobody. What a connection
-//! may take in time is counted from its beginning for all of it, so one that sends a byte a second
-//! is no better off than one that sends nothing. The clock runs only while somebody is connected.
+//! opens very many waits for themselves, costs no more files, and wakes nobody. After each it waits
+//! a little before it takes the next, so whoever asks as fast as they can gets little of the thread
+//! that the bus needs. What a connection may take in time is counted from its beginning for all of
+//! it, so one that sends a byte a second is no better off than one that sends nothing. The clock
+//! runs only while somebody is connected, and that little while after.
 
 use super::answer::{metrics, refusal};
 use super::head::{BAD_REQUEST, Refused, Verdict, Way, judge};
+use super::kept::Kept;
 use super::snapshot::{Process, Snapshot, culprits};
 use super::sockets::Serving;
 use super::text::render;
 use crate::hub::Hub;
 use crate::limits::{
     ACCEPT_RETRY, METRICS_CONNECTIONS_MAX, METRICS_DISCARDED_BYTES_MAX, METRICS_HEAD_BYTES_MAX,
-    METRICS_TIME_MAX,
+    METRICS_PAUSE, METRICS_TIME_MAX,
 };
 use crate::listen::peer_uid;
 use rustix::process::geteuid;
+use std::cell::RefCell;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -39,12 +43,13 @@ const HEAD_BYTES_USUAL: usize = 512;
 struct Source {
     hub: Rc<Hub>,
     started_at_ms: u64,
+    kept: RefCell<Kept>,
 }
 
 /// Serves the metrics, until it is dropped.
 pub(crate) async fn serve(hub: Rc<Hub>, serving: &Serving) {
     let started_at_ms = hub.now().unix_ms;
-    let source = Rc::new(Source { hub, started_at_ms });
+    let source = Rc::new(Source { hub, started_at_ms, kept: RefCell::default() });
     let socket = async {
         let Some(accepting) = &serving.socket else { return };
         let accept = async || accepting.listener().accept().await.map(|(stream, _)| stream);
@@ -79,6 +84,7 @@ async fn take<S: AsyncRead + AsyncWrite + Unpin + 'static>(
                     converse(&source, stream, way, may_enter).await;
                     drop(place);
                 });
+                tokio::time::sleep(METRICS_PAUSE).await;
             }
             Err(error) => {
                 tracing::debug!(%error, "can't accept a connection to the metrics; trying again");
@@ -109,7 +115,7 @@ where
         Verdict::Refused(OTHER_USER)
     };
     let answer = match &verdict {
-        Verdict::Metrics { is_head } => metrics(&render(&source.snapshot()), *is_head),
+        Verdict::Metrics { is_head } => metrics(&source.text(), *is_head),
         Verdict::Refused(refused) => refusal(refused),
     };
     let in_time = timeout(METRICS_TIME_MAX, end(&mut stream, &answer)).await.is_ok();
@@ -152,6 +158,12 @@ async fn end(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), answer: &[u8]) 
 }
 
 impl Source {
+    /// The text of this moment, or of one not long before it.
+    fn text(&self) -> Rc<str> {
+        let now_ms = self.hub.now().monotonic_ms;
+        self.kept.borrow_mut().text(now_ms, || render(&self.snapshot()))
+    }
+
     /// The numbers of this moment.
     fn snapshot(&self) -> Snapshot {
         let clients = self.hub.clients();
@@ -167,5 +179,46 @@ impl Source {
             culprits: culprits(clients, broker.limits()),
             process: Process::read(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kith_core::{Broker, Limits};
+    use std::time::Duration;
+    use tokio::io::{DuplexStream, duplex};
+
+    /// Less than an answer, so that it has to be read before it is written whole.
+    const BUFFER_BYTES: usize = 64;
+
+    /// Asks on a connection of its own, and returns its end and the conversation.
+    async fn ask(source: &Source) -> (DuplexStream, impl Future<Output = ()>) {
+        let (near, mut far) = duplex(BUFFER_BYTES);
+        far.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+        (far, converse(source, near, Way::Tcp, true))
+    }
+
+    /// Sockets have so much room that no answer fills it; here there is none.
+    #[tokio::test]
+    async fn who_does_not_read_is_left_after_a_while_and_another_gets_all_of_it() {
+        let hub = Rc::new(Hub::new(Broker::new(Limits::default(), 1)));
+        let source = Source { hub, started_at_ms: 0, kept: RefCell::default() };
+        let (mut deaf, to_deaf) = ask(&source).await;
+        let (mut reader, to_reader) = ask(&source).await;
+        let mut text = String::new();
+        let begun = std::time::Instant::now();
+        let read = async {
+            reader.read_to_string(&mut text).await.unwrap();
+            drop(reader);
+            begun.elapsed()
+        };
+        let ((), (), read_after) = tokio::join!(to_deaf, to_reader, read);
+        assert!(text.starts_with("HTTP/1.1 200 OK\r\n") && text.ends_with("# EOF\n"), "{text}");
+        assert!(read_after < METRICS_TIME_MAX, "the deaf one was waited for");
+        assert!(begun.elapsed() + Duration::from_millis(1) >= METRICS_TIME_MAX);
+        let mut rest = Vec::new();
+        deaf.read_to_end(&mut rest).await.unwrap();
+        assert_eq!(rest.len(), BUFFER_BYTES, "what had room, and no more");
     }
 }

@@ -8,6 +8,8 @@ use rustix::process::{Resource, getrlimit};
 use rustix::time::{ClockId, clock_gettime};
 use std::fs;
 
+const OPEN_FILES: &str = "/proc/self/fd";
+
 impl Process {
     /// Asks the kernel.
     pub(super) fn read() -> Self {
@@ -36,8 +38,15 @@ fn cpu_us() -> Option<u64> {
     seconds.checked_mul(1_000_000)?.checked_add(us)
 }
 
+/// The kernel tells how many there are as the size of their directory, since Linux 6.2; before
+/// that the size is 0, and they have to be counted.
 fn open_files() -> Option<u64> {
-    let count = fs::read_dir("/proc/self/fd").ok()?.count();
+    let told = fs::metadata(OPEN_FILES).ok()?.len();
+    if told > 0 { Some(told) } else { listed_files() }
+}
+
+fn listed_files() -> Option<u64> {
+    let count = fs::read_dir(OPEN_FILES).ok()?.count();
     // One of them is the directory that is being read.
     u64::try_from(count.saturating_sub(1)).ok()
 }
@@ -51,6 +60,7 @@ mod tests {
         let found = Process::read();
         assert!(found.resident_bytes.is_some_and(|bytes| bytes > 100_000), "{found:?}");
         assert!(found.cpu_us.is_some() && found.open_files.is_some_and(|files| files > 2));
+        assert!(listed_files().is_some_and(|files| files > 2));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 use super::{Ended, PATIENCE, Process};
 use rustix::process::Signal;
 use std::fs;
+use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -130,6 +131,13 @@ impl Daemon {
     /// A connection to its socket, on which no read or write takes longer than [`PATIENCE`].
     pub(crate) fn dial(&self) -> UnixStream {
         dial(&self.place.socket())
+    }
+
+    /// Where it serves the metrics by TCP, as its log says.
+    pub(crate) fn metrics_address(&self) -> SocketAddr {
+        let log = self.process.stderr();
+        let found = log.split_once("http://").and_then(|(_, rest)| rest.split_once("/metrics"));
+        found.and_then(|(address, _)| address.parse().ok()).unwrap_or_else(|| panic!("{log}"))
     }
 
     /// Asks it to stop, and waits until it has.
