@@ -3,21 +3,26 @@
 use crate::house::markdown::tables;
 use kith_wire::Code;
 use std::collections::BTreeSet;
+use std::fs;
 
 const PAGE: &str = include_str!("../../../docs/hostile.md");
-const SOURCES: [&str; 7] = [
-    include_str!("crowd.rs"),
-    include_str!("descriptors.rs"),
-    include_str!("garbage.rs"),
-    include_str!("greedy.rs"),
-    include_str!("lengths.rs"),
-    include_str!("slow.rs"),
-    include_str!("stubborn.rs"),
-];
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/hostile");
 
-fn tests(source: &str) -> impl Iterator<Item = &str> {
-    let after = source.split("#[test]\nfn ").skip(1);
-    after.filter_map(|rest| rest.split_once("()").map(|(name, _)| name))
+/// The names of all tests of this folder but the one here.
+fn cases() -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for file in fs::read_dir(FOLDER).unwrap() {
+        let path = file.unwrap().path();
+        if path.file_name() == Some("page.rs".as_ref()) {
+            continue;
+        }
+        let source = fs::read_to_string(path).unwrap();
+        for rest in source.split("#[test]\nfn ").skip(1) {
+            let (name, _) = rest.split_once("()").unwrap();
+            assert!(found.insert(name.to_owned()), "two tests are called `{name}`");
+        }
+    }
+    found
 }
 
 #[test]
@@ -37,6 +42,5 @@ fn the_page_lists_every_case() {
             assert!(listed.insert(name.clone()), "line {line}: `{name}` is there twice");
         }
     }
-    let all: BTreeSet<String> = SOURCES.into_iter().flat_map(tests).map(str::to_owned).collect();
-    assert_eq!(listed, all);
+    assert_eq!(listed, cases());
 }
