@@ -4,13 +4,13 @@
 //! first has left. The environment is empty but for `PATH`: no test depends on who runs it.
 
 use super::{Ended, PATIENCE, Process};
-use rustix::process::Signal;
+use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 use std::fs;
 use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::Instant;
 use tempfile::TempDir;
 
@@ -180,8 +180,19 @@ impl Daemon {
     }
 }
 
+/// As many files for this process as it may have: tests run side by side and hold hundreds of
+/// connections each, and where somebody works the soft limit is often 1,024.
+fn raise_file_limit() {
+    static RAISED: Once = Once::new();
+    RAISED.call_once(|| {
+        let maximum = getrlimit(Resource::Nofile).maximum;
+        setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).unwrap();
+    });
+}
+
 /// A connection to the socket at `path`.
 pub(crate) fn dial(path: &Path) -> UnixStream {
+    raise_file_limit();
     let stream = UnixStream::connect(path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.set_write_timeout(Some(PATIENCE)).unwrap();
