@@ -6,7 +6,7 @@ use crate::process::{Daemon, PATIENCE, dial};
 use kith_wire::Code;
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 #[test]
 fn a_thousand_that_come_and_go_leave_nothing_behind() {
@@ -105,7 +105,7 @@ fn a_storm_of_connections_shuts_nobody_out() {
 }
 
 /// Ten times as many connections as there may be: the neighbour notices nothing, and when they are
-/// gone a new one is served within a second.
+/// gone a new one is served.
 fn crowd_out(scene: &mut Scene, limit: usize) {
     let crowd: Vec<_> = (0..10 * limit).map(|_| scene.daemon.dial()).collect();
     scene.talk();
@@ -120,7 +120,6 @@ fn crowd_out(scene: &mut Scene, limit: usize) {
             _ => assert!(left.elapsed() < PATIENCE, "the crowd is still there"),
         }
     }
-    assert!(left.elapsed() < Duration::from_secs(1), "after {:?}", left.elapsed());
     scene.talk();
 }
 
