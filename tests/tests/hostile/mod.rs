@@ -36,6 +36,14 @@ const IDLE_KIB: u64 = 24 << 10;
 /// A queue in which a few messages fit.
 const SMALL_QUEUE: &str =
     "[limits]\npayload_bytes_max = '64 KiB'\nqueue_bytes_max = '256 KiB'\nclients_max = 100\n";
+/// The same queues, and little memory for all of them together.
+const TIGHT: &str = "[limits]\npayload_bytes_max = '64 KiB'\nqueue_bytes_max = '256 KiB'\n\
+                     waiting_bytes_total_max = '4 MiB'\nclients_max = 100\n";
+/// So much.
+const TIGHT_BYTES: u64 = 4 << 20;
+/// What waits may take so many times its bytes in a debug build, and so much more: buffers that
+/// grow, blocks of which others take a part, what the allocator keeps, and the bus itself.
+const HELD_RATIO: u64 = 4;
 /// What the client that means no good calls itself.
 const CULPRIT: &str = "culprit";
 
@@ -121,6 +129,13 @@ impl Scene {
     /// What the daemon counts under this name.
     fn count(&mut self, counter: &str) -> u64 {
         self.ask("bus.stats")[counter].as_u64().unwrap()
+    }
+
+    /// Fails if more memory waits for all clients together than may, and returns how much does.
+    fn waiting_bytes(&mut self, total_max: u64) -> u64 {
+        let waiting = self.count("waiting_bytes");
+        assert!(waiting <= total_max, "{waiting} bytes wait, of at most {total_max}");
+        waiting
     }
 
     /// What the daemon shows of the culprits when somebody looks.

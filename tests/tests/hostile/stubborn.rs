@@ -1,9 +1,10 @@
 //! Connections that don't read: answers, messages, replies, kept values.
 
-use super::{CULPRIT, SMALL_QUEUE, Scene};
+use super::{CULPRIT, HELD_RATIO, SMALL_QUEUE, Scene, TIGHT, TIGHT_BYTES};
 use crate::door::{
     Client, Event, FRAMINGS, Framing, JsonLines, Operation, Publication, Subscription,
 };
+use std::io::{ErrorKind, Write};
 use std::os::unix::net::UnixStream;
 
 #[test]
@@ -145,26 +146,62 @@ fn who_does_not_read_kept_values_is_told_how_many_it_missed() {
     scene.end(8 << 10);
 }
 
-/// Many queues that nobody reads, filled with the largest messages: so much memory and no more.
-fn fill_queues(deaf: usize, budget_kib: u64) {
-    let mut scene = Scene::new(SMALL_QUEUE);
-    let asked = [(1, subscribe("self.flood"))];
-    let streams: Vec<UnixStream> =
-        (0..deaf).map(|nth| scene.silent_culprit(FRAMINGS[nth % FRAMINGS.len()], &asked)).collect();
-    scene.publisher.wait_for_count("subscriptions", 2 + deaf as u64);
-    let mut loud = scene.culprit(Framing::BinaryFrames);
-    for round in 0..40 {
-        // Each with a body of its own, so that no two messages share it.
-        let size = 60_000 + round;
-        loud.publish("flood", &text(size));
-        scene.talk();
-    }
-    drop((streams, loud));
-    scene.end(budget_kib);
-}
+/// Clients that don't read, so many that their queues would take many times what there is.
+const DEAF: usize = 90;
 
 #[test]
 fn many_queues_that_nobody_reads_have_a_bound() {
-    // Today: as many queues as there are connections, each with its growth.
-    fill_queues(90, 90 * 2 * 256 + (8 << 10));
+    let mut scene = Scene::new(TIGHT);
+    let listen = |nth: usize| {
+        let asked = [(1, subscribe(&format!("self.flood.n{nth}")))];
+        scene.silent_culprit(FRAMINGS[nth % FRAMINGS.len()], &asked)
+    };
+    let streams: Vec<UnixStream> = (0..DEAF).map(listen).collect();
+    scene.publisher.wait_for_count("subscriptions", 2 + DEAF as u64);
+    let mut loud = scene.culprit(Framing::BinaryFrames);
+    // Each has a message of its own, since what queues share counts and is held once. The first
+    // few of each go to its socket; the rest would fill its queue.
+    for _ in 0..16 {
+        for nth in 0..DEAF {
+            loud.publish(&format!("flood.n{nth}"), &text(30_000));
+        }
+        scene.talk();
+        scene.waiting_bytes(TIGHT_BYTES);
+    }
+    assert!(scene.waiting_bytes(TIGHT_BYTES) > TIGHT_BYTES / 2, "they do not count");
+    assert!(scene.count("dropped") > 5 * DEAF as u64, "there was room for nearly all");
+    drop((streams, loud));
+    scene.end(HELD_RATIO * (TIGHT_BYTES >> 10) + (8 << 10));
+}
+
+#[test]
+fn many_that_do_not_read_their_answers_have_a_bound() {
+    let mut scene = Scene::new(TIGHT);
+    // A little at a time, so that all of them get as far.
+    let pings = b"{\"op\":\"ping\",\"id\":1}\n".repeat(100);
+    let mut deaf: Vec<(UnixStream, usize)> = Vec::new();
+    for _ in 0..DEAF {
+        let stream = scene.daemon.dial();
+        stream.set_nonblocking(true).unwrap();
+        deaf.push((stream, 0));
+    }
+    // Until nobody is read from any more.
+    let mut turns = 0;
+    while turns < 20 {
+        turns += 1;
+        for (stream, written) in &mut deaf {
+            match stream.write(&pings[*written % pings.len()..]) {
+                Ok(some) => {
+                    *written += some;
+                    turns = 0;
+                }
+                Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
+            }
+        }
+        scene.talk();
+        scene.waiting_bytes(TIGHT_BYTES);
+    }
+    assert!(scene.waiting_bytes(TIGHT_BYTES) > TIGHT_BYTES / 2, "they do not count");
+    drop(deaf);
+    scene.end(HELD_RATIO * (TIGHT_BYTES >> 10) + (8 << 10));
 }
