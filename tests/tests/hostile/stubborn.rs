@@ -205,3 +205,51 @@ fn many_that_do_not_read_their_answers_have_a_bound() {
     drop(deaf);
     scene.end(HELD_RATIO * (TIGHT_BYTES >> 10) + (8 << 10));
 }
+
+/// A page of `bus.subscriptions` may have hundreds of kilobytes, which nobody has published and
+/// which cost who asks for it a line.
+#[test]
+fn many_that_do_not_read_the_lists_that_they_ask_for_have_a_bound() {
+    const ASKERS: usize = 200;
+    const TOTAL_BYTES: u64 = 8 << 20;
+    /// However little is free, each gets the beginning of a list.
+    const BEGINNING_BYTES: u64 = 16 << 10;
+    const WAITING_BYTES_MAX: u64 = TOTAL_BYTES + ASKERS as u64 * BEGINNING_BYTES;
+    let mut scene = Scene::new(
+        "[limits]\npayload_bytes_max = '1 MiB'\nqueue_bytes_max = '2 MiB'\n\
+         waiting_bytes_total_max = '8 MiB'\n",
+    );
+    let mut holder = scene.culprit(Framing::JsonLines);
+    for number in 1..=1_100 {
+        // Each quote takes two bytes where it is listed.
+        holder.send_as(number, &subscribe(&format!("self.{}.{number}", "\"".repeat(245))));
+    }
+    for number in 1..=1_100 {
+        assert!(matches!(holder.answer(number), Event::Ok { .. }));
+    }
+    let asked = || Operation::Request {
+        publication: Publication::json("bus.subscriptions", "null"),
+        timeout_ms: Some(60_000),
+    };
+    let mut askers: Vec<(Framing, UnixStream)> = Vec::new();
+    for nth in 0..ASKERS {
+        let framing = FRAMINGS[nth % FRAMINGS.len()];
+        askers.push((
+            framing,
+            scene.silent_culprit(framing, &[(1, asked()), (2, asked()), (3, asked())]),
+        ));
+        scene.talk();
+        scene.waiting_bytes(WAITING_BYTES_MAX);
+    }
+    // Whoever reads gets a page, of as many rows as there is room for, or is told that there is
+    // none.
+    for (framing, stream) in askers {
+        match framing.client(stream).answer(1) {
+            Event::Reply { .. } | Event::Err { code: kith_wire::Code::Busy, fatal: false, .. } => {}
+            other => panic!("{other:?}"),
+        }
+        scene.waiting_bytes(WAITING_BYTES_MAX);
+    }
+    drop(holder);
+    scene.end(HELD_RATIO * (TOTAL_BYTES >> 10) + (8 << 10));
+}
