@@ -27,9 +27,9 @@ pub(crate) const QUEUE_BYTES: RangeInclusive<u64> = (256 * KIB)..=(4 * GIB);
 /// `queue_messages_max`. Below, a client lags at its first hiccup; above, the entries alone take
 /// gigabytes.
 pub(crate) const QUEUE_MESSAGES: RangeInclusive<u64> = 16..=(1 << 24);
-/// `waiting_bytes_total_max`. Below, two of the smallest queues don't fit; above, it bounds nothing
-/// on any machine. Two queues of the configured size always fit, whatever it says.
-pub(crate) const WAITING_BYTES_TOTAL: RangeInclusive<u64> = (512 * KIB)..=(64 * GIB);
+/// `waiting_bytes_total_max`. Below, one of the smallest queues can't be filled; above, it bounds
+/// nothing on any machine. Four queues of the configured size always fit, whatever it says.
+pub(crate) const WAITING_BYTES_TOTAL: RangeInclusive<u64> = MIB..=(64 * GIB);
 /// `subscriptions_max`. Below, `kith` itself could not work; above, one client could fill the bus.
 pub(crate) const SUBSCRIPTIONS: RangeInclusive<u64> = 16..=(1 << 22);
 /// `subscriptions_total_max`. Below, a desktop's programs don't fit; above, the index takes

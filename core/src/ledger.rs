@@ -5,18 +5,24 @@
 //! would let a few take everything and leave the others without. So each may hold as much as is
 //! *free* at that moment, up to its own bound: the dynamic thresholds of Choudhury and Hahne
 //! (IEEE/ACM Transactions on Networking 6(2), 1998), which switches use to share their memory among
-//! ports. One that doesn't read gets at most half of everything; of n such, each gets the (n+1)th
-//! part, and that much is still free for whoever does read. It takes no list of clients and no
-//! search. Each kind of memory is compared with the share for itself: a client whose queue is full
-//! may still ask for something. So one that holds all kinds counts as several here.
+//! ports. It takes no list of clients and no search. One that doesn't read gets at most half of
+//! what there is to share; of n such that grow together, each gets the (n+1)th part.
 //!
-//! Two things are not refused, and so may come on top of the bound: to each client 8 KiB of answers
-//! and of an unfinished frame, or nobody could do anything any more; and 64 bytes for each
+//! A switch always sends, so what is too much for a port soon goes. A client may never read again,
+//! and those that come one after another would each take half of what the ones before have left.
+//! So only half of the memory is shared like that, and the other half goes in small shares, to
+//! those that hold no more than that: it takes thousands that don't read to use it up.
+//!
+//! Each kind of memory is compared with the share for itself: a client whose queue is full may
+//! still ask for something. Two things are not refused, and so may come on top of the bound: 8 KiB
+//! of a kind to each client, or nobody could do anything any more; and 64 bytes for each
 //! subscription that ends while it lags, whose notice is owed.
 //!
 //! What several queues share is counted once here, for as long as any of them holds it, and in full
 //! against each of them. The same rule shares out the descriptors that may be open for payloads:
 //! those that wait in queues, and those that are ahead of their frames.
+
+use crate::limits::{SMALL_SHARES, WAITING_BYTES_MIN};
 
 /// How much is held.
 #[derive(Clone, Copy, Debug, Default)]
@@ -31,9 +37,12 @@ impl Ledger {
         self.held_bytes
     }
 
-    /// What any one client may hold at this moment.
+    /// What any one client may hold of one kind at this moment.
     pub(crate) fn share_bytes(self, total_bytes_max: usize) -> usize {
-        total_bytes_max.saturating_sub(self.held_bytes)
+        let large = (total_bytes_max / 2).saturating_sub(self.held_bytes);
+        let free = total_bytes_max.saturating_sub(self.held_bytes);
+        let small = (total_bytes_max / SMALL_SHARES).min(free);
+        large.max(small).max(WAITING_BYTES_MIN)
     }
 
     /// Descriptors that are held by all.

@@ -13,8 +13,9 @@ pub struct Limits {
     /// What may wait for one client, in messages.
     pub queue_messages_max: usize,
     /// What may wait for all clients together, in bytes: messages, answers, unfinished frames and
-    /// lines, wills. Each may hold as much as is free. At least two full queues:
-    /// [`Limits::sane`] sees to it.
+    /// lines, wills. Half of it is for those who hold little; of the other, each may hold as much
+    /// as is free. At least four full queues, of which one can be used: [`Limits::sane`] sees to
+    /// it.
     pub waiting_bytes_total_max: usize,
     /// Subscriptions of one client.
     pub subscriptions_max: usize,
@@ -44,7 +45,8 @@ impl Default for Limits {
             queue_bytes_max: 32 << 20,
             // So many of the smallest fill two thirds of the bytes.
             queue_messages_max: 1 << 19,
-            // Seven full queues that nobody reads, and room for one more.
+            // Three full queues that nobody reads, room for one more, and as much again for those
+            // who hold little.
             waiting_bytes_total_max: 256 << 20,
             // A hundred times what a large program asks for.
             subscriptions_max: 1 << 17,
@@ -67,7 +69,7 @@ impl Default for Limits {
 
 impl Limits {
     /// The same limits with a queue that can hold one message of the largest size, and room for
-    /// two such queues.
+    /// four such queues.
     #[must_use]
     pub fn sane(mut self) -> Self {
         // In JSON lines bytes grow by a third, and headers and topics by their escapes.
@@ -75,8 +77,8 @@ impl Limits {
             .saturating_add(kith_wire::limits::ENVELOPE_BYTES_MAX);
         self.queue_bytes_max = self.queue_bytes_max.max(one);
         self.queue_messages_max = self.queue_messages_max.max(1);
-        let two = self.queue_bytes_max.saturating_mul(2);
-        self.waiting_bytes_total_max = self.waiting_bytes_total_max.max(two);
+        let four = self.queue_bytes_max.saturating_mul(4);
+        self.waiting_bytes_total_max = self.waiting_bytes_total_max.max(four);
         self
     }
 }
@@ -84,9 +86,12 @@ impl Limits {
 /// Answers that may wait for a client before it is no longer read from: enough for thousands of
 /// pipelined operations.
 pub(crate) const ANSWER_BYTES_MAX: usize = 256 << 10;
-/// Answers, and bytes of an unfinished frame or line, that a client may have waiting however little
-/// memory is free: a few operations, or nobody could do anything any more.
+/// What a client may have waiting of one kind however little memory is free: a few operations or
+/// messages, or nobody could do anything any more.
 pub(crate) const WAITING_BYTES_MIN: usize = 8 << 10;
+/// How many shares all the memory has where it is shared out in small ones: 64 KiB each of 256 MiB,
+/// which most frames fit.
+pub(crate) const SMALL_SHARES: usize = 4096;
 /// From this size on a body is shared between subscribers instead of copied to each: below, a copy
 /// is cheaper than a reference and a second slice to write.
 pub(crate) const SHARED_BYTES_MIN: usize = 2 << 10;

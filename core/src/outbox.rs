@@ -18,7 +18,6 @@ mod segment;
 use crate::buffers::{Body, Buffers};
 use crate::limits::{
     ANSWER_BYTES_MAX, Limits, SPARE_SEGMENTS_MAX, STAGED_BYTES_MAX, STAGED_SEGMENTS_MAX,
-    WAITING_BYTES_MIN,
 };
 use crate::sealed::Sealed;
 use kith_wire::Priority;
@@ -86,7 +85,7 @@ impl Outbox {
     /// Whether so many answers wait that the client should not be read from, where it may hold
     /// this share.
     pub(crate) fn is_choked(&self, share_bytes: usize) -> bool {
-        self.answer_bytes > share_bytes.clamp(WAITING_BYTES_MIN, ANSWER_BYTES_MAX)
+        self.answer_bytes > share_bytes.min(ANSWER_BYTES_MAX)
     }
 
     pub(crate) fn is_empty(&self) -> bool {

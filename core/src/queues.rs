@@ -9,7 +9,7 @@ mod deliver;
 
 use crate::broker::{Client, ClientId, Framing, Totals, Will};
 use crate::buffers::Buffers;
-use crate::limits::{DESCRIPTORS_MAX, Limits, WAITING_BYTES_MIN};
+use crate::limits::{DESCRIPTORS_MAX, Limits};
 use crate::outbox::Lag;
 use kith_wire::binary::deliver as binary;
 use kith_wire::{Event, Priority, json};
@@ -87,7 +87,7 @@ impl Queues {
         note_flush(client, flush);
     }
 
-    /// What any one client may hold at this moment.
+    /// What any one client may hold of one kind at this moment.
     pub(crate) fn share_bytes(&self) -> usize {
         self.buffers.ledger.share_bytes(self.limits.waiting_bytes_total_max)
     }
@@ -122,7 +122,7 @@ impl Queues {
             return true;
         }
         self.buffers.ledger.hold(bytes - before);
-        bytes <= self.share_bytes().max(WAITING_BYTES_MIN)
+        bytes <= self.share_bytes()
     }
 
     /// Takes note of how many descriptors of a client's are ahead of their frames. Whether that is
@@ -143,7 +143,7 @@ impl Queues {
         let bytes = will.as_ref().map_or(0, Will::bytes);
         // The new one takes the place of the one before.
         let before = client.will.as_ref().map_or(0, Will::bytes);
-        if share_bytes.saturating_add(before).max(WAITING_BYTES_MIN) < bytes {
+        if share_bytes.saturating_add(before) < bytes {
             return false;
         }
         client.will = will;
@@ -183,7 +183,7 @@ impl Queues {
     /// that it is not told of every message for itself, and no more at a time than it may hold of
     /// the memory that is free. The rest comes when that was sent.
     pub(crate) fn tell_if_drained(&mut self, id: ClientId) {
-        let share_bytes = self.share_bytes().max(WAITING_BYTES_MIN);
+        let share_bytes = self.share_bytes();
         let Self { clients, buffers, limits, notices, flush, .. } = self;
         let client = clients.get_mut(id.place as usize).filter(|client| client.id == id);
         let Some(client) = client else { return };

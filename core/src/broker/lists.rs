@@ -14,7 +14,7 @@
 
 use super::{Broker, Client};
 use crate::index::{Role, SubscriptionKey};
-use crate::limits::{ANSWER_BYTES_MAX, PAGE_ROWS_MAX, ROW_BYTES_PER_WORK, WAITING_BYTES_MIN};
+use crate::limits::{ANSWER_BYTES_MAX, PAGE_ROWS_MAX, ROW_BYTES_PER_WORK};
 use kith_wire::{Code, Publication, Refusal};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -112,7 +112,7 @@ impl Broker {
 
     /// How large a page may be now.
     fn page_bytes_max(&self) -> usize {
-        let share_bytes = self.queues.share_bytes().clamp(WAITING_BYTES_MIN, ANSWER_BYTES_MAX);
+        let share_bytes = self.queues.share_bytes().min(ANSWER_BYTES_MAX);
         share_bytes.min(self.queues.limits.payload_bytes_max)
     }
 

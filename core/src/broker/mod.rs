@@ -37,7 +37,7 @@ pub(crate) use will::Will;
 use crate::clock::Now;
 use crate::identifiers::Identifiers;
 use crate::index::{Index, Matches};
-use crate::limits::{Limits, OPERATION_WORK, TIMEOUTS_PER_TURN_MAX, WAITING_BYTES_MIN};
+use crate::limits::{Limits, OPERATION_WORK, TIMEOUTS_PER_TURN_MAX};
 use crate::queues::Queues;
 use kith_wire::{Code, Event, Refusal, RequestNumber, Scope};
 use remembered::{Publisher, Remembered};
@@ -349,7 +349,7 @@ impl Broker {
     /// than its share of the memory that is free.
     #[must_use]
     pub fn read_bytes_max(&self) -> usize {
-        self.queues.share_bytes().max(WAITING_BYTES_MIN)
+        self.queues.share_bytes()
     }
 
     /// Takes note of how many bytes the shell keeps for a client that are not done with. If they
