@@ -10,7 +10,8 @@
 
 use crate::clock::Clock;
 use crate::door::Connection;
-use crate::limits::{READ_BYTES, SHARED_MS};
+use crate::fairness::Fairness;
+use crate::limits::READ_BYTES;
 use kith_core::{Broker, ClientId, Now, Output};
 use std::cell::{Cell, RefCell, RefMut};
 use std::collections::HashMap;
@@ -30,10 +31,7 @@ pub(crate) struct Hub {
     /// Told when a connection has ended.
     ended: Notify,
     has_warned_of_cut_off: Cell<bool>,
-    /// Whose turn was the last.
-    turn_of: Cell<Option<ClientId>>,
-    /// Until then turns are short.
-    shared_until_ms: Cell<u64>,
+    pub(crate) fairness: Fairness,
 }
 
 impl Hub {
@@ -47,8 +45,7 @@ impl Hub {
             timer: Notify::new(),
             ended: Notify::new(),
             has_warned_of_cut_off: Cell::new(false),
-            turn_of: Cell::new(None),
-            shared_until_ms: Cell::new(0),
+            fairness: Fairness::default(),
         }
     }
 
@@ -69,14 +66,12 @@ impl Hub {
         buffer
     }
 
-    /// Begins a turn of this client. Whether it has to be a short one, because others speak too:
-    /// whoever is alone may do much at once, which is faster.
-    pub(crate) fn is_shared_turn(&self, client: ClientId) -> bool {
-        let now_ms = self.now().monotonic_ms;
-        if self.turn_of.replace(Some(client)) != Some(client) {
-            self.shared_until_ms.set(now_ms.saturating_add(SHARED_MS));
-        }
-        now_ms < self.shared_until_ms.get()
+    /// Lets everybody else have a turn first: until the runtime has looked at all sockets. To wake a
+    /// task at once would have it go on for many turns before that.
+    pub(crate) async fn next_round(&self) {
+        let round = self.fairness.round();
+        tokio::task::yield_now().await;
+        self.fairness.pass(round);
     }
 
     pub(crate) fn add(&self, connection: Rc<Connection>) {
@@ -156,7 +151,7 @@ impl Hub {
                     self.broker().handle_timeout(self.now());
                     self.perform();
                     // There may be more of it, and others come first.
-                    tokio::task::yield_now().await;
+                    self.next_round().await;
                 }
                 () = self.timer.notified() => {}
             }

@@ -7,7 +7,7 @@
 //! - `state`, `directory`, `lock_file`, `listen`: what it needs before anything can happen;
 //! - `daemon`: the order of it all, from start to stop;
 //! - `embedded`: the same inside another program, for that program's tests;
-//! - `hub`: the broker and its connections; `door`: the connections;
+//! - `hub`: the broker and its connections; `door`: the connections; `fairness`: whose turn it is;
 //! - `metrics`: the counters, for monitoring systems;
 //! - `clock`, `log`, `limits`; `fuzzing` lets `fuzz/` at what takes text from outside.
 //!
@@ -22,6 +22,7 @@ mod daemon;
 mod directory;
 mod door;
 mod embedded;
+mod fairness;
 #[doc(hidden)]
 pub mod fuzzing;
 mod hub;

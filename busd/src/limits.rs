@@ -69,17 +69,23 @@ pub(crate) const READ_BYTES: usize = 256 << 10;
 /// Reads of one connection in a row before the others have their turn, where each finds less than
 /// it has room for. After one that is filled, there is more, and the others come first.
 pub(crate) const READS_PER_TURN_MAX: usize = 4;
-/// What one read may bring while others speak too: about 50 µs of a flood, so that nobody waits for
-/// long.
-pub(crate) const SHARED_READ_BYTES: usize = 64 << 10;
-/// Work on what one read brought while others speak too, in the broker's measure: some 100 µs.
-pub(crate) const SHARED_WORK_MAX: u64 = 256;
-/// How long after the turn of another the bus counts as shared, in milliseconds: longer than the
-/// gaps of a program that says something each second, and soon over for one that is alone.
-pub(crate) const SHARED_MS: u64 = 2_000;
-/// Connections taken before those that are there have their turn: to serve one takes longer than
-/// to take it, so whoever connects again and again would fill the bus.
-pub(crate) const ACCEPTS_PER_TURN_MAX: usize = 8;
+/// What one read may bring while others speak too: as much as is done in a turn's time, found by
+/// halving and doubling between these, from [`SHORT_READ_BYTES`] on. A socket can hold two hundred writes of a byte each, which
+/// take long to read; large writes are read at once.
+pub(crate) const SHORT_READ_BYTES_MIN: usize = 64;
+pub(crate) const SHORT_READ_BYTES_MAX: usize = 64 << 10;
+/// The first of these: what a program says that says little.
+pub(crate) const SHORT_READ_BYTES: usize = 4 << 10;
+/// Work on what one read brought while others speak too, in the broker's measure: some 25 µs.
+pub(crate) const SHARED_WORK_MAX: u64 = 64;
+/// How long after the turn of another program the bus counts as shared: longer than the gaps of one
+/// that says something each second, and soon over for one that is alone.
+pub(crate) const SHARED_TIME: Duration = Duration::from_secs(2);
+/// What a program may use of each round: one or two turns, about as long as a message takes from
+/// one client to another.
+pub(crate) const ROUND_TIME: Duration = Duration::from_micros(20);
+/// Programs from which those that have gone are looked for, when another comes.
+pub(crate) const PROCESSES_TIDIED_MIN: usize = 64;
 /// Slices in one write: more rarely fit into a socket's buffer.
 pub(crate) const WRITE_SLICES_MAX: usize = 64;
 /// How long what is left for a closing connection may take to be read.

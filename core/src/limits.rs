@@ -148,7 +148,7 @@ pub(crate) const ERRORS_IN_A_ROW_MAX: u32 = 64;
 pub(crate) const WORK_PER_FEED_MAX: u64 = 1024;
 /// Work of one run, of which nobody has a turn in between: where each of its messages is queued for
 /// itself, in JSON lines or for one of a group, it is cut after so much.
-pub(crate) const RUN_WORK_MAX: u64 = 256;
+pub(crate) const RUN_WORK_MAX: u64 = 64;
 /// Nodes of the index that take as long to visit as it takes to queue one delivery.
 pub(crate) const NODES_PER_WORK: u64 = 8;
 /// Clients that take as long to look at, for the counters, as it takes to queue one delivery.

@@ -6,7 +6,7 @@
 
 use super::verdict::{Aim, Bound, Measured};
 use crate::results::Cells;
-use crate::suites::neighbour::{ATTACKS, IDLE, PLACE_OF_AIMS, TESTS, peer_beside};
+use crate::suites::neighbour::{IDLE, PLACE_OF_AIMS, TESTS, attacks, peer_beside};
 use serde_json::{Value, json};
 use std::cmp::Ordering;
 
@@ -201,15 +201,20 @@ impl Judge<'_> {
     fn neighbour_aims(&self) -> Vec<Aim> {
         let [one, steady] = TESTS;
         let shapes = [(steady, "1,000 messages/s"), (one, "one message at a time")];
-        shapes.map(|(test, shape)| self.neighbour(test, shape)).into()
+        let kinds = [(false, "the worst attack"), (true, "the worst of large operations")];
+        let aims = kinds.map(|(are_whole, kind)| {
+            shapes.map(|(test, shape)| {
+                self.neighbour(test, are_whole, &format!("{shape} beside {kind}"))
+            })
+        });
+        aims.into_iter().flatten().collect()
     }
 
     /// A pair that shares its core with the daemon only, beside the attack that is worst for it.
-    fn neighbour(&self, test: &str, shape: &str) -> Aim {
+    fn neighbour(&self, test: &str, are_whole: bool, what: &str) -> Aim {
         let place = [("place", json!(PLACE_OF_AIMS))];
         let beside = |who: &str| self.of(&peer_beside(who), test, &place, "p99_us");
-        let all: Vec<Measured> = ATTACKS
-            .into_iter()
+        let all: Vec<Measured> = attacks(are_whole)
             .filter_map(|attack| {
                 beside(attack).map(|found| Measured { who: attack.into(), ..found })
             })
@@ -219,7 +224,7 @@ impl Judge<'_> {
         let (runs, lost) = (sum(|one| one.runs), all.iter().map(|one| one.lost).sum());
         let is_missing =
             |attack: &&str| !all.iter().any(|found| found.who == *attack && found.value.is_some());
-        let without = ATTACKS.into_iter().filter(is_missing).collect();
+        let without = attacks(are_whole).filter(is_missing).collect();
         // What some of them failed at, or lost, the worst of them answers for.
         let worst = all.into_iter().max_by(by_value).map(|worst| Measured {
             runs: if failed > 0 { runs } else { worst.runs },
@@ -230,7 +235,7 @@ impl Judge<'_> {
         });
         let who = worst.as_ref().map_or("–", |worst| &worst.who);
         Aim {
-            what: format!("{shape} beside the worst attack (`{who}`), p99 beside an idle bus"),
+            what: format!("{what} (`{who}`), p99 beside an idle bus"),
             bound: Bound::AtMost(2.0),
             unit: "×",
             ours: worst,

@@ -146,7 +146,7 @@ pub(super) fn render(cells: &Cells, out: &mut String) -> fmt::Result {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::suites::neighbour::{ATTACKS, PLACE_OF_AIMS, peer_beside};
+    use crate::suites::neighbour::{PLACE_OF_AIMS, attacks, peer_beside};
     use serde_json::{Value, json};
 
     const OTHERS: [&str; 5] = ["nats", "redis", "mosquitto", "dbus-broker", "dbus-daemon"];
@@ -268,28 +268,34 @@ mod tests {
             json!({"test": "neighbour_steady", "peer": peer_beside(beside), "place": place,
                 "p99_us": p99_us, "lost": 0})
         };
+        let attacks: Vec<&str> = attacks(false).collect();
         let mut rows: Vec<Value> =
-            ATTACKS.iter().map(|attack| row(attack, PLACE_OF_AIMS, 15.0)).collect();
-        rows[2] = row(ATTACKS[2], PLACE_OF_AIMS, 18.0);
-        rows.extend([row("burn", PLACE_OF_AIMS, 90.0), row(ATTACKS[1], "alone", 90.0)]);
-        let what = "1,000 messages/s";
+            attacks.iter().map(|attack| row(attack, PLACE_OF_AIMS, 15.0)).collect();
+        rows[2] = row(attacks[2], PLACE_OF_AIMS, 18.0);
+        rows.extend([row("burn", PLACE_OF_AIMS, 90.0), row(attacks[1], "alone", 90.0)]);
+        // A large operation is judged by itself.
+        rows.push(row("huge", PLACE_OF_AIMS, 90.0));
+        let what = "1,000 messages/s beside the worst attack";
         assert!(line(&rendered(&rows), what).starts_with("– | not measured"));
         rows.push(row("idle", PLACE_OF_AIMS, 10.0));
         rows.extend(rows.clone());
         let text = rendered(&rows);
         let beside = "kith beside idle 10.0";
         assert_eq!(line(&text, what), format!("1.80 | yes | 18.0 | {beside}"));
-        assert!(text.contains(&format!("attack (`{}`), p99 beside an idle bus |", ATTACKS[2])));
-        assert!(line(&text, "one message at a time").starts_with("– | not measured"));
+        assert!(text.contains(&format!("attack (`{}`), p99 beside an idle bus |", attacks[2])));
+        assert!(
+            line(&text, "one message at a time beside the worst attack")
+                .starts_with("– | not measured")
+        );
 
         let mut lossy = rows.clone();
         lossy[0]["lost"] = 1.into();
         assert!(line(&rendered(&lossy), what).contains("| no, it lost messages |"));
         let mut failed = rows.clone();
         failed[1]["error"] = "gone".into();
-        assert!(line(&rendered(&failed), what).contains("| no, 1 of 20 runs failed |"));
-        rows.retain(|row| row["peer"] != peer_beside(ATTACKS[3]));
-        let without = format!("| yes, without {} |", ATTACKS[3]);
+        assert!(line(&rendered(&failed), what).contains("| no, 1 of 16 runs failed |"));
+        rows.retain(|row| row["peer"] != peer_beside(attacks[3]));
+        let without = format!("| yes, without {} |", attacks[3]);
         assert!(line(&rendered(&rows), what).contains(&without));
     }
 }

@@ -6,7 +6,7 @@
 
 use super::connection::serve;
 use crate::hub::Hub;
-use crate::limits::{ACCEPT_RETRY, ACCEPTS_PER_TURN_MAX};
+use crate::limits::ACCEPT_RETRY;
 use crate::listen::{Accepting, peer_pid, peer_uid};
 use kith_wire::{Code, Event, Refusal, json};
 use rustix::net::SendFlags;
@@ -17,16 +17,16 @@ use tokio::net::UnixStream;
 /// Takes connections, until it is dropped.
 pub(crate) async fn accept(hub: Rc<Hub>, listener: &Accepting) {
     let mut has_warned = false;
-    for count in 1_usize.. {
-        if count.is_multiple_of(ACCEPTS_PER_TURN_MAX) {
-            tokio::task::yield_now().await;
-        }
+    loop {
         match listener.listener().accept().await {
             Ok((stream, _)) => {
                 if let Err((stream, refusal)) = take(&hub, stream) {
                     refuse(&stream, &refusal);
                     log_refusal(&stream, &refusal, &mut has_warned);
                 }
+                // To serve one takes longer than to take it, so whoever connects again and again
+                // would fill the bus.
+                hub.next_round().await;
             }
             Err(error) => {
                 // Most often file descriptors that something else in this process has taken.
@@ -47,11 +47,13 @@ fn take(hub: &Rc<Hub>, stream: UnixStream) -> Result<(), (UnixStream, Refusal)> 
     };
     match connected {
         Ok(client) => {
-            if let Some(pid) = peer_pid(&stream) {
+            let pid = peer_pid(&stream);
+            if let Some(pid) = pid {
                 hub.broker().set_pid(client, pid);
             }
             hub.perform();
-            tokio::task::spawn_local(serve(Rc::clone(hub), stream, client));
+            let process = hub.fairness.process(pid);
+            tokio::task::spawn_local(serve(Rc::clone(hub), stream, client, process));
             Ok(())
         }
         Err(refusal) => Err((stream, refusal)),

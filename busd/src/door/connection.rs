@@ -11,9 +11,11 @@
 //! [`Broker::is_choked`]: kith_core::Broker::is_choked
 
 use super::descriptors;
+use crate::fairness::{Grant, Process, Ticket};
 use crate::hub::Hub;
 use crate::limits::{
-    LINGER, READ_BYTES, READS_PER_TURN_MAX, SHARED_READ_BYTES, SHARED_WORK_MAX, WRITE_SLICES_MAX,
+    LINGER, READ_BYTES, READS_PER_TURN_MAX, ROUND_TIME, SHARED_WORK_MAX, SHORT_READ_BYTES,
+    SHORT_READ_BYTES_MAX, SHORT_READ_BYTES_MIN, WRITE_SLICES_MAX,
 };
 use crate::listen::peer_pid;
 use kith_core::{ClientId, Fed, Now, Session};
@@ -23,6 +25,7 @@ use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
 use tokio::io::Interest;
 use tokio::net::UnixStream;
 
@@ -30,6 +33,9 @@ use tokio::net::UnixStream;
 pub(crate) struct Connection {
     stream: UnixStream,
     client: ClientId,
+    /// The program at the other end, whose turns its connections share.
+    process: Rc<Process>,
+    ticket: Rc<Ticket>,
     /// The socket's buffer was full; the connection's own task waits for room.
     blocked: Cell<bool>,
     /// Writing failed, so the peer is gone; the connection's own task reads what it said and ends.
@@ -53,8 +59,12 @@ struct Reader {
     stopped: bool,
     /// Others speak too, so its turns are short.
     is_shared: bool,
+    /// What a read may bring in a short turn.
+    short_bytes: usize,
     /// The last read brought all that it had room for, so there may be more.
     is_filled: bool,
+    /// The round in which there was nothing to read, while there isn't.
+    waits_since: Option<u64>,
 }
 
 /// What became of a turn.
@@ -71,17 +81,20 @@ const CLOSED: &str = "closed by the daemon";
 const FAILED: &str = "failed";
 
 /// Serves a connection until it ends.
-pub(crate) async fn serve(hub: Rc<Hub>, stream: UnixStream, client: ClientId) {
-    let connection = Rc::new(Connection::new(stream, client));
+pub(crate) async fn serve(
+    hub: Rc<Hub>,
+    stream: UnixStream,
+    client: ClientId,
+    process: Rc<Process>,
+) {
+    let connection = Rc::new(Connection::new(stream, client, process));
     hub.add(Rc::clone(&connection));
     tracing::debug!(client = client.serial(), pid = connection.pid(), "connected");
     let mut reader = Reader::new(client);
     let mut reason = loop {
         match poll_fn(|cx| connection.turn(&hub, &mut reader, cx)).await {
             Turn::Ended(reason) => break reason,
-            // Not before the runtime has looked at all sockets: waking this task at once would have
-            // it go on for many turns before that.
-            Turn::Over => tokio::task::yield_now().await,
+            Turn::Over => hub.next_round().await,
         }
     };
     reader.end(&hub, reason == GONE);
@@ -103,14 +116,28 @@ pub(crate) async fn serve(hub: Rc<Hub>, stream: UnixStream, client: ClientId) {
         reason = "did not read what was left";
     }
     tracing::debug!(client = client.serial(), reason, "disconnected");
+    let began = Instant::now();
     hub.remove(client, reason);
+    hub.fairness.end(&connection.process, began.elapsed());
+}
+
+/// Calls the first connection of a program that waits for its turn, in each round until none does.
+async fn call(hub: Rc<Hub>, process: Rc<Process>) {
+    loop {
+        hub.next_round().await;
+        if !process.call_first() {
+            return;
+        }
+    }
 }
 
 impl Connection {
-    fn new(stream: UnixStream, client: ClientId) -> Self {
+    fn new(stream: UnixStream, client: ClientId, process: Rc<Process>) -> Self {
         Self {
             stream,
             client,
+            process,
+            ticket: Rc::default(),
             blocked: Cell::new(false),
             broken: Cell::new(false),
             overflown: Cell::new(false),
@@ -160,7 +187,7 @@ impl Connection {
     }
 
     /// One turn of the connection's task: all that can be done without waiting.
-    fn turn(&self, hub: &Hub, reader: &mut Reader, cx: &mut Context<'_>) -> Poll<Turn> {
+    fn turn(&self, hub: &Rc<Hub>, reader: &mut Reader, cx: &mut Context<'_>) -> Poll<Turn> {
         self.remember(cx);
         for _ in 0..READS_PER_TURN_MAX {
             let _ = self.poll_unblocked(hub, cx);
@@ -175,25 +202,38 @@ impl Connection {
                 // Woken when there is room to write.
                 return Poll::Pending;
             }
-            if reader.stopped {
-                reader.is_shared = hub.is_shared_turn(self.client);
-                reader.feed_rest(hub);
-                self.note_descriptors(reader);
-                hub.perform();
-                break;
-            }
-            match self.stream.poll_read_ready(cx) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Err(_)) => return Poll::Ready(Turn::Ended(FAILED)),
-                Poll::Ready(Ok(())) => {}
-            }
-            reader.is_shared = hub.is_shared_turn(self.client);
-            match reader.read(hub, &self.stream) {
-                Ok(0) => return Poll::Ready(Turn::Ended(GONE)),
-                Ok(_) => {
-                    self.note_descriptors(reader);
-                    hub.perform();
+            if !reader.stopped {
+                match self.stream.poll_read_ready(cx) {
+                    Poll::Pending => {
+                        reader.waits_since = Some(hub.fairness.round());
+                        return Poll::Pending;
+                    }
+                    Poll::Ready(Err(_)) => return Poll::Ready(Turn::Ended(FAILED)),
+                    Poll::Ready(Ok(())) => {}
                 }
+                if let Some(round) = reader.waits_since.take() {
+                    // That there is something to read was seen by looking at the sockets.
+                    hub.fairness.pass(round);
+                }
+            }
+            let began = Instant::now();
+            match hub.fairness.begin(&self.process, &self.ticket, began) {
+                Grant::Later => {
+                    if self.process.queue(&self.ticket, cx.waker()) {
+                        let (hub, process) = (Rc::clone(hub), Rc::clone(&self.process));
+                        tokio::task::spawn_local(call(hub, process));
+                    }
+                    return Poll::Pending;
+                }
+                grant => reader.is_shared = grant == Grant::Short,
+            }
+            let outcome = self.work(hub, reader);
+            let took = began.elapsed();
+            reader.adapt(took);
+            hub.fairness.end(&self.process, took);
+            match outcome {
+                Ok(0) => return Poll::Ready(Turn::Ended(GONE)),
+                Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => return Poll::Ready(Turn::Ended(FAILED)),
@@ -203,6 +243,21 @@ impl Connection {
             }
         }
         Poll::Ready(Turn::Over)
+    }
+
+    /// What is done in a turn: one read, or what is left of the last one. Returns 0 where nothing
+    /// comes any more.
+    fn work(&self, hub: &Hub, reader: &mut Reader) -> io::Result<usize> {
+        let read = if reader.stopped {
+            reader.is_filled = true;
+            reader.feed_rest(hub);
+            usize::MAX
+        } else {
+            reader.read(hub, &self.stream)?
+        };
+        self.note_descriptors(reader);
+        hub.perform();
+        Ok(read)
     }
 
     /// From when on payloads may go in descriptors: before anything is sent that it has not asked
@@ -309,7 +364,9 @@ impl Reader {
             fed: Fed::default(),
             stopped: false,
             is_shared: true,
+            short_bytes: SHORT_READ_BYTES,
             is_filled: false,
+            waits_since: None,
         }
     }
 
@@ -384,8 +441,21 @@ impl Reader {
 
     /// What one read may bring now: more for who is alone, never more than there is memory for.
     fn read_bytes(&self, hub: &Hub) -> usize {
-        let most = if self.is_shared { SHARED_READ_BYTES } else { READ_BYTES };
+        let most = if self.is_shared { self.short_bytes } else { READ_BYTES };
         most.min(hub.broker().read_bytes_max())
+    }
+
+    /// Has short turns read more or less, so that they are about as long as they should be: a byte
+    /// costs little in a flood, and very much where each was written by itself.
+    fn adapt(&mut self, took: Duration) {
+        let bytes = if ROUND_TIME < took {
+            self.short_bytes / 2
+        } else if took < ROUND_TIME / 2 && self.is_filled {
+            self.short_bytes * 2
+        } else {
+            return;
+        };
+        self.short_bytes = bytes.clamp(SHORT_READ_BYTES_MIN, SHORT_READ_BYTES_MAX);
     }
 
     /// Nothing is taken any more: because nothing comes, or whatever comes. What is left is given

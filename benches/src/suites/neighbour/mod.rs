@@ -39,7 +39,7 @@ pub(super) const PEER: &str = "kith";
 pub(crate) const IDLE: &str = "idle";
 const BURN: &str = "burn";
 /// And then, in order.
-pub(crate) const ATTACKS: [&str; 10] = [
+const ATTACKS: [&str; 10] = [
     "flood",
     "deaf",
     "subscribe",
@@ -51,6 +51,9 @@ pub(crate) const ATTACKS: [&str; 10] = [
     "huge",
     "request",
 ];
+/// Those made of single operations that take milliseconds, of which nobody has a turn in between.
+const WHOLE: [&str; 2] = ["retain", "huge"];
+
 const PAYLOAD_BYTES: usize = 128;
 const ROUNDS: usize = 3_000;
 /// A pair beside an attack tells its story in few runs, and there are many of them.
@@ -90,6 +93,11 @@ fn repetitions(plan: &Plan) -> usize {
 /// Who is beside the pair, in order.
 fn beside() -> impl Iterator<Item = &'static str> {
     [IDLE, BURN].into_iter().chain(ATTACKS)
+}
+
+/// The attacks of many operations, or those of single large ones.
+pub(crate) fn attacks(are_whole: bool) -> impl Iterator<Item = &'static str> + Clone {
+    ATTACKS.into_iter().filter(move |attack| WHOLE.contains(attack) == are_whole)
 }
 
 /// How the pair is called in rows, by who is beside it.

@@ -1,9 +1,10 @@
 //! Publishing, requests and replies, kept values, wills.
 
-use super::deliver::Reach;
+use super::deliver::{Reach, wants};
 use super::lists::Page;
 use super::message::{Expected, Id, Payload, ReplyTo};
-use super::reference::{Kept, Loss, Publisher, Reference, Remembered, Stop, Waiting};
+use super::reference::{Kept, Loss, Publisher, Reference, Remembered, Stop, Subscription, Waiting};
+use crate::limits::RUN_WORK_MAX;
 use crate::tests::heard::Heard;
 use kith_wire::{Code, Destination, MessageId, Publication};
 use std::cell::RefCell;
@@ -95,17 +96,36 @@ impl Reference {
         run: impl ExactSizeIterator<Item = &'a Publication<'static>> + Clone,
     ) -> Result<(), String> {
         self.client(who)?.errors_in_a_row = 0;
-        let count = u32::try_from(run.len()).unwrap_or(u32::MAX);
-        self.run_lost = Some(BTreeSet::new());
-        let ids = self.make_ids(count);
-        for (publication, id) in run.clone().zip(ids) {
-            let message = Expected::local(id, self.now.unix_ms, publication);
-            self.deliver(&message)?;
+        let all: Vec<&Publication<'static>> = run.collect();
+        let Some(first) = all.first() else { return Ok(()) };
+        for part in all.chunks(self.part_of_run(first)) {
+            self.run_lost = Some(BTreeSet::new());
+            let ids = self.make_ids(u32::try_from(part.len()).unwrap_or(u32::MAX));
+            for (publication, id) in part.iter().zip(ids) {
+                let message = Expected::local(id, self.now.unix_ms, publication);
+                self.deliver(&message)?;
+            }
+            self.run_lost = None;
+            self.tell_of_lag()?;
+            part.iter().try_for_each(|publication| self.count_published(who, publication))?;
         }
-        self.run_lost = None;
-        self.tell_of_lag()?;
-        let mut run = run;
-        run.try_for_each(|publication| self.count_published(who, publication))
+        Ok(())
+    }
+
+    /// After how many messages a run is cut, so that none is too much work at once: each counts for
+    /// those that read it as a line, and for the members of groups.
+    fn part_of_run(&self, first: &Publication<'static>) -> usize {
+        let (protocol, topic) = (first.protocol.as_str(), first.topic.as_str());
+        let mut work = 0;
+        for client in self.clients.values() {
+            let takes_each =
+                |one: &&Subscription| one.group.is_some() || client.binary != Some(true);
+            let wanting = client.subscriptions.iter();
+            let wanting = wanting.filter(|one| wants(&one.pattern, protocol, "self", topic));
+            work += wanting.filter(takes_each).count();
+        }
+        let work_max = usize::try_from(RUN_WORK_MAX).unwrap_or(usize::MAX);
+        work_max.checked_div(work).map_or(usize::MAX, |most| most.max(1))
     }
 
     /// Delivers a publication, or keeps or removes a value.
