@@ -66,8 +66,8 @@ impl Hub {
         buffer
     }
 
-    /// Lets everybody else have a turn first: until the runtime has looked at all sockets. To wake a
-    /// task at once would have it go on for many turns before that.
+    /// Lets everybody else have a turn first: until the runtime has looked at all sockets. To wake
+    /// a task at once would have it go on for many turns before that.
     pub(crate) async fn next_round(&self) {
         let round = self.fairness.round();
         tokio::task::yield_now().await;

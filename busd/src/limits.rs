@@ -70,8 +70,8 @@ pub(crate) const READ_BYTES: usize = 256 << 10;
 /// it has room for. After one that is filled, there is more, and the others come first.
 pub(crate) const READS_PER_TURN_MAX: usize = 4;
 /// What one read may bring while others speak too: as much as is done in a turn's time, found by
-/// halving and doubling between these, from [`SHORT_READ_BYTES`] on. A socket can hold two hundred writes of a byte each, which
-/// take long to read; large writes are read at once.
+/// halving and doubling between these, from [`SHORT_READ_BYTES`] on. A socket can hold two hundred
+/// writes of a byte each, which take long to read; large writes are read at once.
 pub(crate) const SHORT_READ_BYTES_MIN: usize = 64;
 pub(crate) const SHORT_READ_BYTES_MAX: usize = 64 << 10;
 /// The first of these: what a program says that says little.
