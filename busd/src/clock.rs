@@ -15,8 +15,14 @@ impl Clock {
     }
 
     pub(crate) fn now(self) -> Now {
+        self.at(Instant::now())
+    }
+
+    /// The same for who has looked at the monotonic clock just now.
+    pub(crate) fn at(self, instant: Instant) -> Now {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Now { monotonic_ms: millis(self.start.elapsed()), unix_ms: millis(since_epoch) }
+        let since_start = instant.saturating_duration_since(self.start);
+        Now { monotonic_ms: millis(since_start), unix_ms: millis(since_epoch) }
     }
 
     /// The moment that the broker calls `monotonic_ms`.

@@ -16,6 +16,7 @@ use kith_core::{Broker, ClientId, Now, Output};
 use std::cell::{Cell, RefCell, RefMut};
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::time::Instant;
 use tokio::sync::Notify;
 
 /// The broker and the connections around it.
@@ -53,6 +54,11 @@ impl Hub {
         self.clock.now()
     }
 
+    /// The same for who has looked at the monotonic clock just now.
+    pub(crate) fn at(&self, instant: Instant) -> Now {
+        self.clock.at(instant)
+    }
+
     pub(crate) fn broker(&self) -> RefMut<'_, Broker> {
         self.broker.borrow_mut()
     }
@@ -88,7 +94,11 @@ impl Hub {
 
     /// Does what the broker wants done: sends to everyone who has something to be sent.
     pub(crate) fn perform(&self) {
-        let now = self.now();
+        self.perform_at(self.now());
+    }
+
+    /// The same within a turn, in which time stands still.
+    pub(crate) fn perform_at(&self, now: Now) {
         loop {
             let Some(output) = self.broker().poll_output() else { break };
             match output {

@@ -227,7 +227,7 @@ impl Connection {
                 }
                 grant => reader.is_shared = grant == Grant::Short,
             }
-            let outcome = self.work(hub, reader);
+            let outcome = self.work(hub, hub.at(began), reader);
             let took = began.elapsed();
             reader.adapt(took);
             hub.fairness.end(&self.process, took);
@@ -247,16 +247,16 @@ impl Connection {
 
     /// What is done in a turn: one read, or what is left of the last one. Returns 0 where nothing
     /// comes any more.
-    fn work(&self, hub: &Hub, reader: &mut Reader) -> io::Result<usize> {
+    fn work(&self, hub: &Hub, now: Now, reader: &mut Reader) -> io::Result<usize> {
         let read = if reader.stopped {
             reader.is_filled = true;
-            reader.feed_rest(hub);
+            reader.feed_rest(hub, now);
             usize::MAX
         } else {
-            reader.read(hub, &self.stream)?
+            reader.read(hub, now, &self.stream)?
         };
         self.note_descriptors(reader);
-        hub.perform();
+        hub.perform_at(now);
         Ok(read)
     }
 
@@ -371,9 +371,9 @@ impl Reader {
     }
 
     /// Reads once and feeds the session. Returns how many bytes were read.
-    fn read(&mut self, hub: &Hub, stream: &UnixStream) -> io::Result<usize> {
+    fn read(&mut self, hub: &Hub, now: Now, stream: &UnixStream) -> io::Result<usize> {
         if self.rest.len().max(self.fed.wanted) > READ_BYTES / 2 {
-            return self.read_long(hub, stream);
+            return self.read_long(hub, now, stream);
         }
         let mut buffer = hub.read_buffer();
         let kept = self.rest.len();
@@ -384,7 +384,7 @@ impl Reader {
         let read = read_some(stream, free, &mut self.session, hub)?;
         self.is_filled = read == room;
         let bytes = buffer.get(..kept + read).unwrap_or_default();
-        self.fed = feed(&mut self.session, self.is_shared, hub, bytes);
+        self.fed = feed(&mut self.session, self.is_shared, hub, now, bytes);
         let unconsumed = bytes.get(self.fed.consumed..).unwrap_or_default();
         self.rest.clear();
         if unconsumed.is_empty() {
@@ -400,7 +400,7 @@ impl Reader {
 
     /// Reads behind what is there already: for a line or frame that does not fit the shared buffer.
     /// The memory grows with what has come, not with what a length field promises.
-    fn read_long(&mut self, hub: &Hub, stream: &UnixStream) -> io::Result<usize> {
+    fn read_long(&mut self, hub: &Hub, now: Now, stream: &UnixStream) -> io::Result<usize> {
         let kept = self.rest.len();
         let room = self.read_bytes(hub);
         self.rest.resize(kept + room, 0);
@@ -410,7 +410,7 @@ impl Reader {
         let read = read?;
         self.is_filled = read == room;
         if self.fed.wanted <= self.rest.len() {
-            self.feed_rest(hub);
+            self.feed_rest(hub, now);
         } else {
             self.note_kept(hub);
         }
@@ -418,8 +418,8 @@ impl Reader {
     }
 
     /// Feeds what is there, without reading.
-    fn feed_rest(&mut self, hub: &Hub) {
-        self.fed = feed(&mut self.session, self.is_shared, hub, &self.rest);
+    fn feed_rest(&mut self, hub: &Hub, now: Now) {
+        self.fed = feed(&mut self.session, self.is_shared, hub, now, &self.rest);
         self.rest.drain(..self.fed.consumed);
         if self.fed.consumed > 0 {
             self.rest.shrink_to(READ_BYTES);
@@ -477,8 +477,8 @@ impl Reader {
 }
 
 /// Feeds a session, with less at a time while others speak too.
-fn feed(session: &mut Session, is_shared: bool, hub: &Hub, bytes: &[u8]) -> Fed {
-    let (mut broker, now) = (hub.broker(), hub.now());
+fn feed(session: &mut Session, is_shared: bool, hub: &Hub, now: Now, bytes: &[u8]) -> Fed {
+    let mut broker = hub.broker();
     if is_shared {
         session.feed_within(&mut broker, now, bytes, SHARED_WORK_MAX)
     } else {
