@@ -120,6 +120,22 @@ impl Fairness {
         Grant::Short
     }
 
+    /// Whether a connection may be sent what waits for it. To be sent something is no turn: the bus
+    /// is not shared because of it.
+    pub(crate) fn may_send(&self, process: &Process, ticket: &Ticket, now: Instant) -> bool {
+        let is_shared = self.shared_until.get().is_some_and(|until| now < until);
+        let is_called = ticket.0.get() == Place::Called;
+        !is_shared || is_called || self.spent(process) < ROUND_TIME
+    }
+
+    /// A connection that was called has nothing to do after all: the next one may come.
+    pub(crate) fn pass_on(&self, process: &Process, ticket: &Ticket) {
+        if ticket.0.get() == Place::Called {
+            ticket.0.set(Place::Outside);
+            self.end(process, Duration::ZERO);
+        }
+    }
+
     /// Takes note of what a turn took, and calls the next of the queue if there is time left.
     pub(crate) fn end(&self, process: &Process, took: Duration) {
         let spent = self.spent(process).saturating_add(took);

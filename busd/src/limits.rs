@@ -86,6 +86,8 @@ pub(crate) const SHARED_TIME: Duration = Duration::from_secs(2);
 pub(crate) const ROUND_TIME: Duration = Duration::from_micros(20);
 /// Programs from which those that have gone are looked for, when another comes.
 pub(crate) const PROCESSES_TIDIED_MIN: usize = 64;
+/// Writes to one connection before others have their turn: each is about what a socket holds.
+pub(crate) const WRITES_PER_FLUSH_MAX: u32 = 4;
 /// Slices in one write: more rarely fit into a socket's buffer.
 pub(crate) const WRITE_SLICES_MAX: usize = 64;
 /// How long what is left for a closing connection may take to be read.

@@ -15,7 +15,7 @@ use crate::fairness::{Grant, Process, Ticket};
 use crate::hub::Hub;
 use crate::limits::{
     LINGER, READ_BYTES, READS_PER_TURN_MAX, ROUND_TIME, SHARED_WORK_MAX, SHORT_READ_BYTES,
-    SHORT_READ_BYTES_MAX, SHORT_READ_BYTES_MIN, WRITE_SLICES_MAX,
+    SHORT_READ_BYTES_MAX, SHORT_READ_BYTES_MIN, WRITE_SLICES_MAX, WRITES_PER_FLUSH_MAX,
 };
 use crate::listen::peer_pid;
 use kith_core::{ClientId, Fed, Now, Session};
@@ -63,6 +63,8 @@ struct Reader {
     short_bytes: usize,
     /// The last read brought all that it had room for, so there may be more.
     is_filled: bool,
+    /// The last turn was a read, and no more work on what was read before.
+    has_read: bool,
     /// The round in which there was nothing to read, while there isn't.
     waits_since: Option<u64>,
 }
@@ -161,13 +163,22 @@ impl Connection {
         !self.overflown.replace(true)
     }
 
-    /// Sends what waits, as far as the socket takes it. Its own task does the rest.
+    /// Sends what waits, as far as the socket takes it, and not very much at a time. Its own task
+    /// does the rest.
     pub(crate) fn flush(&self, hub: &Hub, now: Now) {
         if self.blocked.get() || self.broken.get() {
             return;
         }
-        while hub.broker().has_output(self.client) {
-            match self.write_once(hub, now) {
+        for writes in 0.. {
+            if !hub.broker().has_output(self.client) {
+                break;
+            }
+            let outcome = match writes {
+                // A reader that keeps up could have all of its queue sent at once.
+                WRITES_PER_FLUSH_MAX => Err(io::ErrorKind::WouldBlock.into()),
+                _ => self.write_once(hub, now),
+            };
+            match outcome {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.blocked.set(true);
@@ -190,7 +201,9 @@ impl Connection {
     fn turn(&self, hub: &Rc<Hub>, reader: &mut Reader, cx: &mut Context<'_>) -> Poll<Turn> {
         self.remember(cx);
         for _ in 0..READS_PER_TURN_MAX {
-            let _ = self.poll_unblocked(hub, cx);
+            if self.blocked.get() && !self.may_send(hub, cx) {
+                return Poll::Pending;
+            }
             if self.broken.get() {
                 // The peer is gone, but what it said before that counts: it is read to its end.
                 hub.broker().discard_output(self.client);
@@ -200,12 +213,14 @@ impl Connection {
             }
             if hub.broker().is_choked(self.client) {
                 // Woken when there is room to write.
+                hub.fairness.pass_on(&self.process, &self.ticket);
                 return Poll::Pending;
             }
             if !reader.stopped {
                 match self.stream.poll_read_ready(cx) {
                     Poll::Pending => {
                         reader.waits_since = Some(hub.fairness.round());
+                        hub.fairness.pass_on(&self.process, &self.ticket);
                         return Poll::Pending;
                     }
                     Poll::Ready(Err(_)) => return Poll::Ready(Turn::Ended(FAILED)),
@@ -219,17 +234,16 @@ impl Connection {
             let began = Instant::now();
             match hub.fairness.begin(&self.process, &self.ticket, began) {
                 Grant::Later => {
-                    if self.process.queue(&self.ticket, cx.waker()) {
-                        let (hub, process) = (Rc::clone(hub), Rc::clone(&self.process));
-                        tokio::task::spawn_local(call(hub, process));
-                    }
+                    self.queue(hub, cx);
                     return Poll::Pending;
                 }
                 grant => reader.is_shared = grant == Grant::Short,
             }
             let outcome = self.work(hub, hub.at(began), reader);
             let took = began.elapsed();
-            reader.adapt(took);
+            if reader.is_shared && reader.has_read {
+                reader.adapt(took);
+            }
             hub.fairness.end(&self.process, took);
             match outcome {
                 Ok(0) => return Poll::Ready(Turn::Ended(GONE)),
@@ -245,10 +259,34 @@ impl Connection {
         Poll::Ready(Turn::Over)
     }
 
+    /// Sends what waits, if its program has time left in this round, and lets others be called if
+    /// it has not; whether the turn may go on.
+    fn may_send(&self, hub: &Rc<Hub>, cx: &mut Context<'_>) -> bool {
+        let began = Instant::now();
+        if !hub.fairness.may_send(&self.process, &self.ticket, began) {
+            self.queue(hub, cx);
+            return false;
+        }
+        let _ = self.poll_unblocked(hub, cx);
+        hub.fairness.end(&self.process, began.elapsed());
+        true
+    }
+
+    /// Waits to be called, in a round in which its program has time.
+    fn queue(&self, hub: &Rc<Hub>, cx: &mut Context<'_>) {
+        if self.process.queue(&self.ticket, cx.waker()) {
+            let (hub, process) = (Rc::clone(hub), Rc::clone(&self.process));
+            tokio::task::spawn_local(call(hub, process));
+        }
+    }
+
     /// What is done in a turn: one read, or what is left of the last one. Returns 0 where nothing
     /// comes any more.
     fn work(&self, hub: &Hub, now: Now, reader: &mut Reader) -> io::Result<usize> {
+        reader.is_filled = false;
+        reader.has_read = !reader.stopped;
         let read = if reader.stopped {
+            // One such turn at a time, too.
             reader.is_filled = true;
             reader.feed_rest(hub, now);
             usize::MAX
@@ -289,33 +327,31 @@ impl Connection {
     /// Sends what is left, until nothing is or the peer is gone.
     fn drain(&self, hub: &Hub, cx: &mut Context<'_>) -> Poll<()> {
         self.remember(cx);
-        loop {
-            if self.poll_unblocked(hub, cx).is_pending() {
-                return Poll::Pending;
-            }
-            // Afterwards all is sent, or the peer is gone, or the socket is full.
-            self.flush(hub, hub.now());
-            if !self.blocked.get() {
-                return Poll::Ready(());
-            }
+        if self.poll_unblocked(hub, cx).is_pending() {
+            return Poll::Pending;
         }
+        // Afterwards all is sent, or the peer is gone, or its task is woken for more.
+        self.flush(hub, hub.now());
+        if self.blocked.get() && !self.broken.get() { Poll::Pending } else { Poll::Ready(()) }
     }
 
-    /// Waits until the socket takes something again, if it didn't, and sends.
+    /// Waits until the socket takes something again, if it didn't, and sends. After that it is
+    /// woken again if there is more.
     fn poll_unblocked(&self, hub: &Hub, cx: &mut Context<'_>) -> Poll<()> {
-        while self.blocked.get() && !self.broken.get() {
-            match self.stream.poll_write_ready(cx) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Err(_)) => self.broken.set(true),
-                Poll::Ready(Ok(())) => {
-                    self.blocked.set(false);
-                    self.flush(hub, hub.now());
-                    // What was sent may have made room for a notice, which others are told of.
-                    hub.perform();
-                }
+        if !self.blocked.get() || self.broken.get() {
+            return Poll::Ready(());
+        }
+        match self.stream.poll_write_ready(cx) {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(Err(_)) => self.broken.set(true),
+            Poll::Ready(Ok(())) => {
+                self.blocked.set(false);
+                self.flush(hub, hub.now());
+                // What was sent may have made room for a notice, which others are told of.
+                hub.perform();
             }
         }
-        Poll::Ready(())
+        if self.blocked.get() && !self.broken.get() { Poll::Pending } else { Poll::Ready(()) }
     }
 
     /// Sends once: as many slices as one call takes.
@@ -366,6 +402,7 @@ impl Reader {
             is_shared: true,
             short_bytes: SHORT_READ_BYTES,
             is_filled: false,
+            has_read: false,
             waits_since: None,
         }
     }

@@ -123,3 +123,23 @@ fn programs_that_have_gone_are_forgotten() {
     assert!(fairness.processes.borrow().len() <= PROCESSES_TIDIED_MIN);
     assert!(Rc::ptr_eq(&kept, &fairness.process(Some(0))));
 }
+
+#[test]
+fn to_be_sent_something_takes_time_too_but_is_no_turn() {
+    let (fairness, now) = (Fairness::default(), Instant::now());
+    let (reader, writer) = (fairness.process(Some(1)), fairness.process(Some(2)));
+    let (one, two, other) = (One::default(), One::default(), One::default());
+    fairness.begin(&writer, &other.ticket, now);
+    let quiet = now + SHARED_TIME;
+    fairness.end(&reader, TURN);
+    assert!(fairness.may_send(&reader, &one.ticket, quiet), "nobody else wants anything");
+    assert_eq!(fairness.begin(&writer, &other.ticket, quiet), Grant::Long, "to read is no turn");
+    assert!(!fairness.may_send(&reader, &one.ticket, now), "it has had its time");
+    assert!(one.queue(&reader) && !two.queue(&reader));
+    fairness.pass(fairness.round());
+    assert!(reader.call_first());
+    assert!(fairness.may_send(&reader, &one.ticket, now));
+    // It has nothing to do any more, so the next one is called.
+    fairness.pass_on(&reader, &one.ticket);
+    assert_eq!((one.rings(), two.rings()), (1, 1));
+}
