@@ -1,4 +1,4 @@
-//! One connection: reading and writing.
+//! One connection: its turns, and writing. What a turn reads is in `reader.rs`.
 //!
 //! Its task sleeps until the socket can be read, or, while something waits to be sent that did not
 //! fit, written. Other connections' tasks send on it too ([`Connection::flush`]): what one
@@ -11,22 +11,19 @@
 //! [`Broker::is_choked`]: kith_core::Broker::is_choked
 
 use super::descriptors;
+use super::reader::Reader;
 use crate::fairness::{Grant, Process, Ticket};
 use crate::hub::Hub;
-use crate::limits::{
-    LINGER, READ_BYTES, READS_PER_TURN_MAX, ROUND_TIME, SHARED_WORK_MAX, SHORT_READ_BYTES,
-    SHORT_READ_BYTES_MAX, SHORT_READ_BYTES_MIN, WRITE_SLICES_MAX, WRITES_PER_FLUSH_MAX,
-};
+use crate::limits::{LINGER, READS_PER_TURN_MAX, WRITE_SLICES_MAX, WRITES_PER_FLUSH_MAX};
 use crate::listen::peer_pid;
-use kith_core::{ClientId, Fed, Now, Session};
+use kith_core::{ClientId, Now};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
-use tokio::io::Interest;
+use std::time::Instant;
 use tokio::net::UnixStream;
 
 /// The writing side of a connection, and how to wake its task.
@@ -46,27 +43,6 @@ pub(crate) struct Connection {
     /// Payloads may go to it in descriptors.
     takes_descriptors: Cell<bool>,
     waker: RefCell<Option<Waker>>,
-}
-
-/// The reading side of a connection.
-struct Reader {
-    session: Session,
-    /// What was read and not consumed yet.
-    rest: Vec<u8>,
-    fed: Fed,
-    /// The session stopped although there is more to do: its client has to wait, or others come
-    /// first.
-    stopped: bool,
-    /// Others speak too, so its turns are short.
-    is_shared: bool,
-    /// What a read may bring in a short turn.
-    short_bytes: usize,
-    /// The last read brought all that it had room for, so there may be more.
-    is_filled: bool,
-    /// The last turn was a read, and no more work on what was read before.
-    has_read: bool,
-    /// The round in which there was nothing to read, while there isn't.
-    waits_since: Option<u64>,
 }
 
 /// What became of a turn.
@@ -241,9 +217,7 @@ impl Connection {
             }
             let outcome = self.work(hub, hub.at(began), reader);
             let took = began.elapsed();
-            if reader.is_shared && reader.has_read {
-                reader.adapt(took);
-            }
+            reader.adapt(took);
             hub.fairness.end(&self.process, took);
             match outcome {
                 Ok(0) => return Poll::Ready(Turn::Ended(GONE)),
@@ -280,19 +254,9 @@ impl Connection {
         }
     }
 
-    /// What is done in a turn: one read, or what is left of the last one. Returns 0 where nothing
-    /// comes any more.
+    /// What is done in a turn. Returns 0 where nothing comes any more.
     fn work(&self, hub: &Hub, now: Now, reader: &mut Reader) -> io::Result<usize> {
-        reader.is_filled = false;
-        reader.has_read = !reader.stopped;
-        let read = if reader.stopped {
-            // One such turn at a time, too.
-            reader.is_filled = true;
-            reader.feed_rest(hub, now);
-            usize::MAX
-        } else {
-            reader.read(hub, now, &self.stream)?
-        };
+        let read = reader.go_on(hub, now, &self.stream)?;
         self.note_descriptors(reader);
         hub.perform_at(now);
         Ok(read)
@@ -301,7 +265,7 @@ impl Connection {
     /// From when on payloads may go in descriptors: before anything is sent that it has not asked
     /// for without.
     fn note_descriptors(&self, reader: &Reader) {
-        if reader.session.takes_descriptors() {
+        if reader.takes_descriptors() {
             self.takes_descriptors.set(true);
         }
     }
@@ -389,156 +353,4 @@ impl Connection {
             waker.wake_by_ref();
         }
     }
-}
-
-impl Reader {
-    fn new(client: ClientId) -> Self {
-        let session = Session::new(client);
-        Self {
-            session,
-            rest: Vec::new(),
-            fed: Fed::default(),
-            stopped: false,
-            is_shared: true,
-            short_bytes: SHORT_READ_BYTES,
-            is_filled: false,
-            has_read: false,
-            waits_since: None,
-        }
-    }
-
-    /// Reads once and feeds the session. Returns how many bytes were read.
-    fn read(&mut self, hub: &Hub, now: Now, stream: &UnixStream) -> io::Result<usize> {
-        if self.rest.len().max(self.fed.wanted) > READ_BYTES / 2 {
-            return self.read_long(hub, now, stream);
-        }
-        let mut buffer = hub.read_buffer();
-        let kept = self.rest.len();
-        let (before, free) = buffer.split_at_mut(kept);
-        before.copy_from_slice(&self.rest);
-        let room = free.len().min(self.read_bytes(hub));
-        let free = free.get_mut(..room).unwrap_or_default();
-        let read = read_some(stream, free, &mut self.session, hub)?;
-        self.is_filled = read == room;
-        let bytes = buffer.get(..kept + read).unwrap_or_default();
-        self.fed = feed(&mut self.session, self.is_shared, hub, now, bytes);
-        let unconsumed = bytes.get(self.fed.consumed..).unwrap_or_default();
-        self.rest.clear();
-        if unconsumed.is_empty() {
-            // Between two batches a connection keeps no memory.
-            self.rest = Vec::new();
-        } else {
-            self.rest.extend_from_slice(unconsumed);
-            self.rest.shrink_to(READ_BYTES);
-        }
-        self.note_stop(hub);
-        Ok(read)
-    }
-
-    /// Reads behind what is there already: for a line or frame that does not fit the shared buffer.
-    /// The memory grows with what has come, not with what a length field promises.
-    fn read_long(&mut self, hub: &Hub, now: Now, stream: &UnixStream) -> io::Result<usize> {
-        let kept = self.rest.len();
-        let room = self.read_bytes(hub);
-        self.rest.resize(kept + room, 0);
-        let free = self.rest.get_mut(kept..).unwrap_or_default();
-        let read = read_some(stream, free, &mut self.session, hub);
-        self.rest.truncate(kept + *read.as_ref().unwrap_or(&0));
-        let read = read?;
-        self.is_filled = read == room;
-        if self.fed.wanted <= self.rest.len() {
-            self.feed_rest(hub, now);
-        } else {
-            self.note_kept(hub);
-        }
-        Ok(read)
-    }
-
-    /// Feeds what is there, without reading.
-    fn feed_rest(&mut self, hub: &Hub, now: Now) {
-        self.fed = feed(&mut self.session, self.is_shared, hub, now, &self.rest);
-        self.rest.drain(..self.fed.consumed);
-        if self.fed.consumed > 0 {
-            self.rest.shrink_to(READ_BYTES);
-        }
-        if self.rest.is_empty() {
-            self.rest = Vec::new();
-        }
-        self.note_stop(hub);
-    }
-
-    /// Tells the broker what is kept. It may be more than there is memory for.
-    fn note_kept(&mut self, hub: &Hub) {
-        let mut broker = hub.broker();
-        broker.hold_unfinished(self.session.client(), self.rest.len(), self.stopped);
-        if self.session.takes_descriptors() {
-            self.session.hold_unclaimed(&mut broker);
-        }
-    }
-
-    /// What one read may bring now: more for who is alone, never more than there is memory for.
-    fn read_bytes(&self, hub: &Hub) -> usize {
-        let most = if self.is_shared { self.short_bytes } else { READ_BYTES };
-        most.min(hub.broker().read_bytes_max())
-    }
-
-    /// Has short turns read more or less, so that they are about as long as they should be: a byte
-    /// costs little in a flood, and very much where each was written by itself.
-    fn adapt(&mut self, took: Duration) {
-        let bytes = if ROUND_TIME < took {
-            self.short_bytes / 2
-        } else if took < ROUND_TIME / 2 && self.is_filled {
-            self.short_bytes * 2
-        } else {
-            return;
-        };
-        self.short_bytes = bytes.clamp(SHORT_READ_BYTES_MIN, SHORT_READ_BYTES_MAX);
-    }
-
-    /// Nothing is taken any more: because nothing comes, or whatever comes. What is left is given
-    /// back before anybody is waited for.
-    fn end(&mut self, hub: &Hub, is_told: bool) {
-        if is_told {
-            self.session.end(&mut hub.broker(), &self.rest);
-        }
-        self.rest = Vec::new();
-        self.note_kept(hub);
-        hub.perform();
-    }
-
-    fn note_stop(&mut self, hub: &Hub) {
-        let has_to_wait = self.fed.unfinished || hub.broker().is_choked(self.session.client());
-        self.stopped = !self.rest.is_empty() && has_to_wait;
-        self.note_kept(hub);
-    }
-}
-
-/// Feeds a session, with less at a time while others speak too.
-fn feed(session: &mut Session, is_shared: bool, hub: &Hub, now: Now, bytes: &[u8]) -> Fed {
-    let mut broker = hub.broker();
-    if is_shared {
-        session.feed_within(&mut broker, now, bytes, SHARED_WORK_MAX)
-    } else {
-        session.feed(&mut broker, now, bytes)
-    }
-}
-
-/// Reads what is there. Where that is less than there was room for, the socket is empty now: the
-/// readiness is cleared at once, which saves the call that would find out.
-fn read_some(
-    stream: &UnixStream,
-    buffer: &mut [u8],
-    session: &mut Session,
-    hub: &Hub,
-) -> io::Result<usize> {
-    if session.takes_descriptors() {
-        return descriptors::read(stream, buffer, session, &mut hub.broker());
-    }
-    let read = stream.try_read(buffer)?;
-    if read < buffer.len() {
-        let empty = || Err::<(), _>(io::ErrorKind::WouldBlock.into());
-        // It fails as it was told to; that is what clears the readiness.
-        let _ = stream.try_io(Interest::READABLE, empty);
-    }
-    Ok(read)
 }

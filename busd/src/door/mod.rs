@@ -1,13 +1,14 @@
 //! The socket's door: taking connections, and what one connection does.
 //!
 //! - `accept.rs`: who may come in, and what those are told who may not;
-//! - `connection.rs`: reading and writing, and nothing else: what the bytes mean is for
+//! - `connection.rs`: its turns, and writing; `reader.rs`: reading. What the bytes mean is for
 //!   [`kith_core::Session`];
 //! - `descriptors.rs`: the same for connections that take payloads in descriptors.
 
 mod accept;
 mod connection;
 mod descriptors;
+mod reader;
 
 pub(crate) use accept::accept;
 pub(crate) use connection::Connection;
