@@ -149,8 +149,8 @@ fn who_does_not_read_kept_values_is_told_how_many_it_missed() {
 /// Clients that don't read, so many that their queues would take many times what there is.
 const DEAF: usize = 90;
 
-#[test]
-fn many_queues_that_nobody_reads_have_a_bound() {
+/// They listen to a topic each, with little memory for all of them; and one who publishes.
+fn deaf_crowd() -> (Scene, Vec<UnixStream>, Client) {
     let mut scene = Scene::new(TIGHT);
     let listen = |nth: usize| {
         let asked = [(1, subscribe(&format!("self.flood.n{nth}")))];
@@ -158,7 +158,20 @@ fn many_queues_that_nobody_reads_have_a_bound() {
     };
     let streams: Vec<UnixStream> = (0..DEAF).map(listen).collect();
     scene.publisher.wait_for_count("subscriptions", 2 + DEAF as u64);
-    let mut loud = scene.culprit(Framing::BinaryFrames);
+    let loud = scene.culprit(Framing::BinaryFrames);
+    (scene, streams, loud)
+}
+
+fn end_of_deaf_crowd(mut scene: Scene, streams: Vec<UnixStream>, loud: Client) {
+    assert!(scene.waiting_bytes(TIGHT_BYTES) > TIGHT_BYTES / 3, "they do not count");
+    assert!(scene.count("dropped") > 5 * DEAF as u64, "there was room for nearly all");
+    drop((streams, loud));
+    scene.end(HELD_RATIO * (TIGHT_BYTES >> 10) + (8 << 10));
+}
+
+#[test]
+fn many_queues_that_nobody_reads_have_a_bound() {
+    let (mut scene, streams, mut loud) = deaf_crowd();
     // Each has messages of its own, since what queues share counts and is held once. The first of
     // each go to its socket; the rest would fill its queue. They are small enough to be taken in
     // when nearly nothing is free.
@@ -171,10 +184,7 @@ fn many_queues_that_nobody_reads_have_a_bound() {
         scene.talk();
         scene.waiting_bytes(TIGHT_BYTES);
     }
-    assert!(scene.waiting_bytes(TIGHT_BYTES) > TIGHT_BYTES / 3, "they do not count");
-    assert!(scene.count("dropped") > 5 * DEAF as u64, "there was room for nearly all");
-    drop((streams, loud));
-    scene.end(HELD_RATIO * (TIGHT_BYTES >> 10) + (8 << 10));
+    end_of_deaf_crowd(scene, streams, loud);
 }
 
 #[test]
@@ -259,14 +269,7 @@ fn many_that_do_not_read_the_lists_that_they_ask_for_have_a_bound() {
 
 #[test]
 fn queues_that_are_filled_one_after_another_leave_room_for_who_reads() {
-    let mut scene = Scene::new(TIGHT);
-    let listen = |nth: usize| {
-        let asked = [(1, subscribe(&format!("self.flood.n{nth}")))];
-        scene.silent_culprit(FRAMINGS[nth % FRAMINGS.len()], &asked)
-    };
-    let streams: Vec<UnixStream> = (0..DEAF).map(listen).collect();
-    scene.publisher.wait_for_count("subscriptions", 2 + DEAF as u64);
-    let mut loud = scene.culprit(Framing::BinaryFrames);
+    let (mut scene, streams, mut loud) = deaf_crowd();
     // One after another, each with less and less.
     for nth in 0..DEAF {
         for (size, times) in [(7_000, 70), (500, 40), (20, 100)] {
@@ -277,8 +280,5 @@ fn queues_that_are_filled_one_after_another_leave_room_for_who_reads() {
         scene.talk();
         scene.waiting_bytes(TIGHT_BYTES);
     }
-    assert!(scene.waiting_bytes(TIGHT_BYTES) > TIGHT_BYTES / 3, "they do not count");
-    assert!(scene.count("dropped") > 5 * DEAF as u64, "there was room for nearly all");
-    drop((streams, loud));
-    scene.end(HELD_RATIO * (TIGHT_BYTES >> 10) + (8 << 10));
+    end_of_deaf_crowd(scene, streams, loud);
 }
