@@ -3,7 +3,7 @@
 use crate::peers::{self, Programs};
 use crate::placement::Placement;
 use crate::suites::{self, Plan, Suite};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::{Path, PathBuf};
 
 /// Kith beside other local brokers, under one load.
@@ -110,7 +110,7 @@ impl RunArguments {
         let plan = Plan {
             peers: peers::named(&self.peers, &programs)?,
             aims_only: quick && self.peers.is_empty(),
-            suites: or(&self.suites, &Suite::ALL, quick, &Suite::OF_AIMS),
+            suites: or(&self.suites, Suite::value_variants(), quick, &Suite::OF_AIMS),
             payloads_bytes: self.payloads.clone(),
             fan_payloads_bytes: self.fan_payloads.clone(),
             fans: or(&self.fans, &suites::FANS, quick, &[100]),

@@ -53,17 +53,6 @@ pub(crate) enum Suite {
 }
 
 impl Suite {
-    pub(crate) const ALL: [Self; 9] = [
-        Self::Thr,
-        Self::One,
-        Self::Fan,
-        Self::Lat,
-        Self::Start,
-        Self::Rss,
-        Self::Subs,
-        Self::Neighbour,
-        Self::Limit,
-    ];
     /// Those that the aims speak of.
     pub(crate) const OF_AIMS: [Self; 8] = [
         Self::Thr,
