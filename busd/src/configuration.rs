@@ -32,7 +32,7 @@ pub use environment::Environment;
 pub use fault::{Fault, Hint, PathError, Problem};
 pub use level::LogLevel;
 pub use quantity::QuantityError;
-pub use settings::{Metrics, Settings};
+pub use settings::{Dbus, Metrics, Settings};
 
 /// Every key with its meaning, range and default; itself a configuration file that changes nothing.
 pub const DEFAULT: &str = include_str!("default.toml");
@@ -50,6 +50,8 @@ pub struct Configuration {
     pub limits: Limits,
     /// Where its counters are served, if they are.
     pub metrics: Metrics,
+    /// Whether and where it is on a session bus.
+    pub dbus: Dbus,
     /// The file that was read, if there was one.
     pub file: Option<PathBuf>,
 }
@@ -151,7 +153,7 @@ impl Configuration {
         settings: Settings,
         file: Option<PathBuf>,
     ) -> Result<Self, ConfigurationError> {
-        let Settings { socket, state, log_level, limits, metrics } = settings;
+        let Settings { socket, state, log_level, limits, metrics, dbus } = settings;
         let variable = environment::set(environment.kith_socket.as_ref()).map(PathBuf::from);
         let socket = arguments.socket.clone().or(variable).or(socket);
         let socket = socket.or_else(|| environment.socket());
@@ -165,7 +167,7 @@ impl Configuration {
             Some(level) => level,
             None => level(environment)?.unwrap_or(log_level),
         };
-        Ok(Self { socket, state, log_level, limits, metrics, file })
+        Ok(Self { socket, state, log_level, limits, metrics, dbus, file })
     }
 }
 

@@ -6,10 +6,11 @@
 
 use crate::arguments::Arguments;
 use crate::configuration::{Configuration, Environment};
-use crate::door::accept;
+use crate::dbus::{Door, Facts, Place};
+use crate::door::{accept, take_arrivals};
 use crate::exit_code;
 use crate::hub::Hub;
-use crate::limits::{FILES_RESERVED, SHUTDOWN_GRACE};
+use crate::limits::{DBUS_CLIENT_FILES, DBUS_CLIENTS_PARTS, FILES_RESERVED, SHUTDOWN_GRACE};
 use crate::listen::{self, Accepting, Listening};
 use crate::log;
 use crate::metrics::{self, Serving, Sockets};
@@ -20,9 +21,11 @@ use rustix::fs::Mode;
 use rustix::process::umask;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
+use std::path::Path;
 use std::process::ExitCode;
 use std::rc::Rc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 
 /// Runs the daemon, or answers `--print-config` and `--check-config`.
@@ -72,14 +75,16 @@ fn start(arguments: &Arguments, environment: &Environment) -> Result<(), Failure
         .map_err(|error| Failure::new(&error, error.exit_code()))?;
     let metrics = Sockets::open(&configuration.metrics, listening.path().as_deref())
         .map_err(|error| Failure::new(&error, error.exit_code()))?;
-    fit_to_file_descriptors(&mut configuration.limits);
+    let session_bus = find_session_bus(&configuration, environment);
+    fit_to_file_descriptors(&mut configuration.limits, session_bus.is_some());
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::system("can't start the runtime", &error))?;
     let served = LocalSet::new().block_on(&runtime, async {
         let mut signals = Signals::new().map_err(|error| Failure::system("signals", &error))?;
-        let served = serve(&configuration.limits, listening, metrics, &mut signals).await;
+        let served =
+            serve(&configuration.limits, listening, metrics, session_bus, &mut signals).await;
         served.map_err(|error| Failure::system("can't use the socket", &error))
     });
     // Held to the very end, so that the next daemon finds everything done.
@@ -87,11 +92,27 @@ fn start(arguments: &Arguments, environment: &Environment) -> Result<(), Failure
     served
 }
 
+/// Where desktop programs may find the bus, if anywhere; if not, that is said here, once.
+fn find_session_bus(configuration: &Configuration, environment: &Environment) -> Option<Place> {
+    match Place::find(&configuration.dbus, environment, Path::exists) {
+        Ok(place) => Some(place),
+        Err(reason) => {
+            tracing::info!("no session bus: {reason}; programs reach the bus by its socket");
+            None
+        }
+    }
+}
+
 /// Connections, fewer than the file descriptors of this process; and of those that they leave, some
 /// for payloads.
-fn fit_to_file_descriptors(limits: &mut Limits) {
+fn fit_to_file_descriptors(limits: &mut Limits, has_session_bus: bool) {
     let files = usize::try_from(listen::raise_file_descriptor_limit()).unwrap_or(usize::MAX);
-    let clients_max = files.saturating_sub(FILES_RESERVED).max(1);
+    let mut for_clients = files.saturating_sub(FILES_RESERVED);
+    if has_session_bus {
+        // So many of them have a second one.
+        for_clients -= for_clients / (DBUS_CLIENTS_PARTS + 1) * DBUS_CLIENT_FILES;
+    }
+    let clients_max = for_clients.max(1);
     if clients_max < limits.clients_max {
         tracing::warn!(
             configured = limits.clients_max,
@@ -100,7 +121,7 @@ fn fit_to_file_descriptors(limits: &mut Limits) {
         );
         limits.clients_max = clients_max;
     }
-    let left = files.saturating_sub(FILES_RESERVED).saturating_sub(limits.clients_max);
+    let left = for_clients.saturating_sub(limits.clients_max);
     // One call may bring as many before the broker has seen the first.
     let for_payloads = left.saturating_sub(DESCRIPTORS_PER_CALL_MAX);
     limits.descriptors_total_max = limits.descriptors_total_max.min(for_payloads);
@@ -118,6 +139,7 @@ pub(crate) async fn serve(
     limits: &Limits,
     listening: Listening,
     metrics: Sockets,
+    session_bus: Option<Place>,
     stop: &mut impl Stop,
 ) -> io::Result<()> {
     let socket = listening.path().unwrap_or_default();
@@ -128,10 +150,21 @@ pub(crate) async fn serve(
     let version = env!("CARGO_PKG_VERSION");
     hub.broker().announce_ready(hub.now(), version, std::process::id());
     tracing::info!(socket = %socket.display(), from_systemd, version, "ready");
-    let reason = serve_until_stopped(&hub, &accepting, &serving, stop).await;
+    let (intake, arrivals) = mpsc::unbounded_channel();
+    let facts = Facts { socket, payload_bytes_max: limits.payload_bytes_max };
+    let dbus = session_bus.map(|place| Door::open(place, facts, intake)).transpose()?;
+    let from_dbus =
+        take_arrivals(Rc::clone(&hub), arrivals, limits.clients_max / DBUS_CLIENTS_PARTS);
+    let reason = tokio::select! {
+        reason = serve_until_stopped(&hub, &accepting, &serving, stop) => reason,
+        () = from_dbus => "no more programs",
+    };
     tracing::info!(reason, connections = hub.connections(), "stopping");
     drop((accepting, serving));
     say_goodbye(&hub, stop).await;
+    if let Some(dbus) = dbus {
+        let _ = tokio::time::timeout(SHUTDOWN_GRACE, dbus.close()).await;
+    }
     tracing::info!("stopped");
     Ok(())
 }

@@ -95,7 +95,8 @@ fn run(runtime: &tokio::runtime::Runtime, listening: Listening, stopped: oneshot
     // The limit on open files is the program's, so it is left alone.
     let descriptors_total_max = EMBEDDED_DESCRIPTORS_MAX;
     let limits = Limits { descriptors_total_max, ..Limits::default() };
-    let served = LocalSet::new().block_on(runtime, serve(&limits, listening, metrics, &mut stop));
+    let served =
+        LocalSet::new().block_on(runtime, serve(&limits, listening, metrics, None, &mut stop));
     if let Err(error) = served {
         tracing::error!(%error, "the embedded daemon could not use its socket");
     }

@@ -8,6 +8,7 @@
 //! - `daemon`: the order of it all, from start to stop;
 //! - `embedded`: the same inside another program, for that program's tests;
 //! - `hub`: the broker and its connections; `door`: the connections; `fairness`: whose turn it is;
+//! - `dbus`: the door on the session bus;
 //! - `metrics`: the counters, for monitoring systems;
 //! - `clock`, `log`, `limits`; `fuzzing` lets `fuzz/` at what takes text from outside.
 //!
@@ -19,6 +20,7 @@ pub mod exit_code;
 
 mod clock;
 mod daemon;
+mod dbus;
 mod directory;
 mod door;
 mod embedded;

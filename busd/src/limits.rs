@@ -131,3 +131,49 @@ pub(crate) const METRICS_CLIENTS_MAX: usize = 10;
 /// The share of its queue, one of so many parts, from which on a client is named although it has
 /// lost nothing yet. Below, each hiccup would make a series.
 pub(crate) const METRICS_QUEUE_PARTS: usize = 4;
+
+/// Bytes of a payload inside a D-Bus message: session buses have quotas of their own, and a memfd is
+/// cheaper from far less on.
+pub(crate) const DBUS_PAYLOAD_BYTES_MAX: usize = 1 << 20;
+/// Bytes of a call on D-Bus: the largest payload, and what may stand around it.
+pub(crate) const DBUS_CALL_BYTES_MAX: usize = DBUS_PAYLOAD_BYTES_MAX + (64 << 10);
+/// The numbers of subscriptions on D-Bus; those above are the door's own, for requests.
+pub(crate) const DBUS_SUBSCRIPTION_MAX: u32 = u32::MAX >> 1;
+/// Messages, in bytes, that may be on the way to a program on the session bus: enough for a busy one
+/// to be kept busy, and little for a bus that is to hold them for one that does not read.
+pub(crate) const DBUS_WINDOW_BYTES_MAX: u64 = 1 << 20;
+/// The same with answers, for which a program may be waiting: the messages that go before one are
+/// at most what the sockets hold, many times over.
+pub(crate) const DBUS_ANSWERS_BYTES_MAX: u64 = 4 << 20;
+/// Bytes after which a program is asked whether it has read them: four times in a window, so that it
+/// does not come to a stop in between.
+pub(crate) const DBUS_PING_BYTES: u64 = DBUS_WINDOW_BYTES_MAX / 4;
+/// What a message on D-Bus takes beside its bytes, in the session bus and here.
+pub(crate) const DBUS_MESSAGE_OVERHEAD_BYTES: usize = 512;
+/// How long a program has to answer before the session bus is asked about it, and then again from
+/// time to time, each time twice as long.
+pub(crate) const DBUS_DOUBT_MIN: Duration = Duration::from_secs(1);
+pub(crate) const DBUS_DOUBT_MAX: Duration = Duration::from_secs(30);
+/// Calls of one program, in bytes, that the broker has not taken yet: the largest four times.
+pub(crate) const DBUS_CALLS_BYTES_MAX: usize = 4 << 20;
+/// The same of all programs together.
+pub(crate) const DBUS_CALLS_BYTES_TOTAL_MAX: usize = 64 << 20;
+/// Calls taken up in one turn of a program, before what the broker says is looked at.
+pub(crate) const DBUS_CALLS_PER_TURN_MAX: usize = 64;
+/// What one read of what the broker says may bring.
+pub(crate) const DBUS_READ_BYTES: usize = 64 << 10;
+/// Messages of the session bus that wait to be looked at: they are looked at at once, and each may be
+/// large.
+pub(crate) const DBUS_QUEUED_MESSAGES_MAX: usize = 16;
+/// Programs on the session bus: one of so many parts of the connections that there may be.
+pub(crate) const DBUS_CLIENTS_PARTS: usize = 4;
+/// File descriptors of a program on the session bus, beside that of its connection.
+pub(crate) const DBUS_CLIENT_FILES: usize = 1;
+/// How long the session bus may take to answer: it has no reason to take any time.
+pub(crate) const DBUS_ANSWER_TIME_MAX: Duration = Duration::from_secs(10);
+/// How long to wait before the session bus is tried again: as long as it takes to restart, and then
+/// twice as long each time, until it costs nothing.
+pub(crate) const DBUS_RETRY_MIN: Duration = Duration::from_millis(500);
+pub(crate) const DBUS_RETRY_MAX: Duration = Duration::from_secs(60);
+/// Characters of an unknown option that are repeated in the error.
+pub(crate) const OPTION_SHOWN_CHARS_MAX: usize = 40;

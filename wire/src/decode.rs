@@ -9,7 +9,8 @@ use crate::{
 use uuid::fmt::Hyphenated;
 
 /// A UUID in its hyphenated form: of the several ways to write one, this one is enough.
-pub(crate) fn uuid(text: &str) -> Option<[u8; 16]> {
+#[must_use]
+pub fn parse_uuid(text: &str) -> Option<[u8; 16]> {
     text.parse().ok().map(|uuid: Hyphenated| uuid.into_uuid().into_bytes())
 }
 

@@ -30,6 +30,7 @@ mod text;
 mod topic;
 
 pub use code::Code;
+pub use decode::parse_uuid;
 pub use event::{Delivery, Event, SENDER_LOCAL};
 pub use headers::{Headers, HeadersError};
 pub use message_id::{MessageId, MessageIdError};

@@ -25,7 +25,7 @@ impl MessageId {
     /// # Errors
     /// If it isn't one, or not of version 7.
     pub fn from_text(text: &str) -> Result<Self, MessageIdError> {
-        let bytes = crate::decode::uuid(text).ok_or(MessageIdError::NotUuid)?;
+        let bytes = crate::decode::parse_uuid(text).ok_or(MessageIdError::NotUuid)?;
         Self::from_bytes(bytes)
     }
 

@@ -18,6 +18,8 @@ pub struct Environment {
     pub xdg_runtime_dir: Option<OsString>,
     /// `XDG_STATE_HOME`: where programs keep what has to survive.
     pub xdg_state_home: Option<OsString>,
+    /// `DBUS_SESSION_BUS_ADDRESS`: where the session bus is, as D-Bus writes addresses.
+    pub dbus_session_bus_address: Option<OsString>,
     /// `HOME`: below it are the places that stand in for those of XDG.
     pub home: Option<OsString>,
     /// `KITH_SOCKET`: the path of the socket, for daemon and clients alike.
@@ -38,6 +40,7 @@ impl Environment {
             xdg_config_home: env::var_os("XDG_CONFIG_HOME"),
             xdg_runtime_dir: env::var_os("XDG_RUNTIME_DIR"),
             xdg_state_home: env::var_os("XDG_STATE_HOME"),
+            dbus_session_bus_address: env::var_os("DBUS_SESSION_BUS_ADDRESS"),
             home: env::var_os("HOME"),
             kith_socket: env::var_os("KITH_SOCKET"),
             kith_log: env::var_os("KITH_LOG"),
@@ -60,6 +63,18 @@ impl Environment {
     /// The socket's path, unless told otherwise.
     pub(super) fn socket(&self) -> Option<PathBuf> {
         absolute(self.xdg_runtime_dir.as_ref()).map(|at| at.join("kith/bus.sock"))
+    }
+
+    /// The address of the session bus, if it is told.
+    pub(crate) fn session_bus(&self) -> Option<String> {
+        let address = set(self.dbus_session_bus_address.as_ref())?;
+        // An address is ASCII; one that isn't even text can't be used, which is said later.
+        Some(address.to_string_lossy().into_owned())
+    }
+
+    /// Where the session bus of a login is, whether or not it exists.
+    pub(crate) fn usual_session_bus(&self) -> Option<PathBuf> {
+        absolute(self.xdg_runtime_dir.as_ref()).map(|at| at.join("bus"))
     }
 
     /// Our directory below one of XDG's, or below what stands in for it in the home directory.

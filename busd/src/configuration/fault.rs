@@ -84,6 +84,14 @@ pub enum Fault {
         /// Why not.
         source: AddressError,
     },
+    /// No address as D-Bus writes them.
+    #[error("`{key}` is no D-Bus address: {reason}; e.g. \"unix:path=/run/user/1000/bus\"")]
+    BusAddress {
+        /// With its table.
+        key: String,
+        /// Why not.
+        reason: String,
+    },
     /// No path that the daemon could use.
     #[error("`{key}`: {source}")]
     Path {

@@ -37,6 +37,23 @@ pub struct Settings {
     pub limits: Limits,
     /// `metrics.*`.
     pub metrics: Metrics,
+    /// `dbus.*`.
+    pub dbus: Dbus,
+}
+
+/// Whether and where the daemon is on a session bus.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dbus {
+    /// `dbus.enabled`: whether it is on one at all.
+    pub enabled: bool,
+    /// `dbus.address`: on this one. What stands in for it depends on the environment.
+    pub address: Option<String>,
+}
+
+impl Default for Dbus {
+    fn default() -> Self {
+        Self { enabled: true, address: None }
+    }
 }
 
 /// Whether and where the daemon's counters are served to monitoring systems.
@@ -71,6 +88,8 @@ pub(super) enum Value {
     MetricsEnabled,
     MetricsPath,
     MetricsAddress,
+    DbusEnabled,
+    DbusAddress,
     Bytes(RangeInclusive<u64>, fn(&mut Limits) -> &mut usize),
     Count(RangeInclusive<u64>, fn(&mut Limits) -> &mut usize),
     Milliseconds(RangeInclusive<u64>, fn(&mut Limits) -> &mut u64),
@@ -106,6 +125,8 @@ pub(super) static KEYS: &[Key] = &[
     key("metrics", "enabled", Value::MetricsEnabled),
     key("metrics", "path", Value::MetricsPath),
     key("metrics", "address", Value::MetricsAddress),
+    key("dbus", "enabled", Value::DbusEnabled),
+    key("dbus", "address", Value::DbusAddress),
 ];
 
 const fn key(table: &'static str, name: &'static str, value: Value) -> Key {
@@ -229,6 +250,12 @@ impl Reader {
                 settings.metrics.address =
                     Some(address.map_err(|source| Fault::Address { key: key.path(), source })?);
             }
+            Value::DbusEnabled => {
+                let enabled = value.as_bool();
+                settings.dbus.enabled =
+                    enabled.ok_or_else(|| wrong_type(key, value, "true or false"))?;
+            }
+            Value::DbusAddress => settings.dbus.address = Some(bus_address(key, value)?),
             Bytes(range, field) => {
                 let bytes = bytes(key, value, range)?;
                 *field(&mut settings.limits) = within(key, range, bytes, format_bytes)?;
@@ -281,6 +308,15 @@ fn socket_path(key: &Key, value: &DeValue<'_>) -> Result<PathBuf, Fault> {
     let path = path(key, value)?;
     check_socket_path(&path).map_err(|source| Fault::Path { key: key.path(), source })?;
     Ok(path)
+}
+
+fn bus_address(key: &Key, value: &DeValue<'_>) -> Result<String, Fault> {
+    let written =
+        text(key, value, "an address in quotes, such as \"unix:path=/run/user/1000/bus\"")?;
+    match zbus::Address::try_from(written) {
+        Ok(_) => Ok(written.to_owned()),
+        Err(source) => Err(Fault::BusAddress { key: key.path(), reason: source.to_string() }),
+    }
 }
 
 fn path(key: &Key, value: &DeValue<'_>) -> Result<PathBuf, Fault> {

@@ -85,6 +85,8 @@ fn the_examples_in_the_default_file_are_right() {
     let path = Some("/run/user/1000/kith/metrics.sock".into());
     let address = Some("127.0.0.1:9464".parse().unwrap());
     assert_eq!(settings.metrics, Metrics { enabled: true, path, address });
+    let address = Some("unix:path=/run/user/1000/bus".to_owned());
+    assert_eq!(settings.dbus, Dbus { enabled: true, address });
 }
 
 #[test]
@@ -98,7 +100,8 @@ fn every_key_can_be_set_and_both_ends_of_its_range_are_allowed() {
             };
             let value = match &key.value {
                 Value::Socket | Value::State | Value::MetricsPath => format!("\"/{end}\""),
-                Value::MetricsEnabled => "false".to_owned(),
+                Value::MetricsEnabled | Value::DbusEnabled => "false".to_owned(),
+                Value::DbusAddress => format!("\"unix:path=/{end}\""),
                 Value::MetricsAddress => "\"[::1]:0\"".to_owned(),
                 Value::Level => "\"trace\"".to_owned(),
                 Value::Bytes(range, _) => format!("\"{}\"", format_bytes(number(range))),
@@ -115,6 +118,8 @@ fn every_key_can_be_set_and_both_ends_of_its_range_are_allowed() {
         assert_eq!(settings.state, settings.socket);
         assert_eq!((settings.metrics.enabled, &settings.metrics.path), (false, &settings.state));
         assert_eq!(settings.metrics.address, Some("[::1]:0".parse().unwrap()));
+        let address = Some(format!("unix:path=/{end}"));
+        assert_eq!(settings.dbus, Dbus { enabled: false, address });
         for key in KEYS {
             let (range, found) = match &key.value {
                 Value::Bytes(range, field) | Value::Count(range, field) => {

@@ -53,7 +53,7 @@ fn take(hub: &Rc<Hub>, stream: UnixStream) -> Result<(), (UnixStream, Refusal)> 
             }
             hub.perform();
             let process = hub.fairness.process(pid);
-            tokio::task::spawn_local(serve(Rc::clone(hub), stream, client, process));
+            tokio::task::spawn_local(serve(Rc::clone(hub), stream, client, process, pid));
             Ok(())
         }
         Err(refusal) => Err((stream, refusal)),

@@ -15,7 +15,6 @@ use super::reader::Reader;
 use crate::fairness::{Grant, Process, Ticket};
 use crate::hub::Hub;
 use crate::limits::{LINGER, READS_PER_TURN_MAX, WRITE_SLICES_MAX, WRITES_PER_FLUSH_MAX};
-use crate::listen::peer_pid;
 use kith_core::{ClientId, Now};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use std::cell::{Cell, RefCell};
@@ -30,6 +29,8 @@ use tokio::net::UnixStream;
 pub(crate) struct Connection {
     stream: UnixStream,
     client: ClientId,
+    /// The process at the other end, as far as it is known.
+    pid: Option<u32>,
     /// The program at the other end, whose turns its connections share.
     process: Rc<Process>,
     ticket: Rc<Ticket>,
@@ -64,8 +65,9 @@ pub(crate) async fn serve(
     stream: UnixStream,
     client: ClientId,
     process: Rc<Process>,
+    pid: Option<u32>,
 ) {
-    let connection = Rc::new(Connection::new(stream, client, process));
+    let connection = Rc::new(Connection::new(stream, client, process, pid));
     hub.add(Rc::clone(&connection));
     tracing::debug!(client = client.serial(), pid = connection.pid(), "connected");
     let mut reader = Reader::new(client);
@@ -110,10 +112,11 @@ async fn call(hub: Rc<Hub>, process: Rc<Process>) {
 }
 
 impl Connection {
-    fn new(stream: UnixStream, client: ClientId, process: Rc<Process>) -> Self {
+    fn new(stream: UnixStream, client: ClientId, process: Rc<Process>, pid: Option<u32>) -> Self {
         Self {
             stream,
             client,
+            pid,
             process,
             ticket: Rc::default(),
             blocked: Cell::new(false),
@@ -131,7 +134,7 @@ impl Connection {
 
     /// The process at the other end, as far as it is known.
     pub(crate) fn pid(&self) -> Option<u32> {
-        peer_pid(&self.stream)
+        self.pid
     }
 
     /// Whether its queue is full for the first time; from now on it isn't any more.

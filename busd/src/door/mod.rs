@@ -3,12 +3,15 @@
 //! - `accept.rs`: who may come in, and what those are told who may not;
 //! - `connection.rs`: its turns, and writing; `reader.rs`: reading. What the bytes mean is for
 //!   [`kith_core::Session`];
+//! - `inside.rs`: connections of other doors, from inside the process;
 //! - `descriptors.rs`: the same for connections that take payloads in descriptors.
 
 mod accept;
 mod connection;
 mod descriptors;
+mod inside;
 mod reader;
 
 pub(crate) use accept::accept;
 pub(crate) use connection::Connection;
+pub(crate) use inside::{Arrival, Intake, take_arrivals};

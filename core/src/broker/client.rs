@@ -49,6 +49,8 @@ impl Framing {
 pub(crate) struct Client {
     pub(crate) id: ClientId,
     pub(crate) framing: Framing,
+    /// The name of its door, if that is not the socket's.
+    pub(crate) door: Option<&'static str>,
     /// Whether it has said enough for the framing to be known.
     pub(crate) has_begun: bool,
     pub(crate) name: Option<String>,
@@ -86,10 +88,11 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    pub(crate) fn new(id: ClientId) -> Self {
+    pub(crate) fn new(id: ClientId, door: Option<&'static str>) -> Self {
         Self {
             id,
             framing: Framing::default(),
+            door,
             has_begun: false,
             name: None,
             identity: None,
@@ -114,9 +117,9 @@ impl Client {
         }
     }
 
-    /// The word for its framing, once that is known.
+    /// The word for its framing, once that is known, or for its door.
     pub(crate) fn framing_name(&self) -> Option<&'static str> {
-        self.has_begun.then(|| self.framing.name())
+        self.door.or_else(|| self.has_begun.then(|| self.framing.name()))
     }
 
     pub(crate) fn usage(&self) -> Usage {

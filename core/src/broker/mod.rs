@@ -123,6 +123,19 @@ impl Broker {
     /// # Errors
     /// If there are as many as there may be, or the broker is shutting down.
     pub fn connect(&mut self, now: Now) -> Result<ClientId, Refusal> {
+        self.connect_by(now, None)
+    }
+
+    /// Takes in a connection that came by a door with this name, which stands where others have the
+    /// name of their framing.
+    ///
+    /// # Errors
+    /// As [`Broker::connect`].
+    pub fn connect_by(
+        &mut self,
+        now: Now,
+        door: Option<&'static str>,
+    ) -> Result<ClientId, Refusal> {
         if self.shutting_down {
             return Err(Refusal::fatal(Code::ShuttingDown, "the daemon is shutting down"));
         }
@@ -137,7 +150,7 @@ impl Broker {
         let vacant = self.queues.clients.vacant_entry();
         let place = u32::try_from(vacant.key()).unwrap_or(u32::MAX);
         let id = ClientId { place, serial };
-        vacant.insert(Client::new(id));
+        vacant.insert(Client::new(id, door));
         self.order.insert(serial, place);
         self.remembered.attach(Publisher::new(id, None));
         if let Some(event) = self.client_event(id, "connected", None) {

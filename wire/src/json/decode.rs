@@ -124,7 +124,7 @@ fn hello<'a>(line: &str, fields: &Line<'a>) -> Result<Operation<'a>, Refusal> {
     }
     let client = match &fields.client {
         None => None,
-        Some(text) => Some(decode::uuid(text).ok_or_else(|| {
+        Some(text) => Some(decode::parse_uuid(text).ok_or_else(|| {
             let refusal = Refusal::new(Code::BadId, "`client` is not a UUID with its hyphens");
             refusal.after(offset_in(line, text))
         })?),

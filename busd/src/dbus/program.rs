@@ -1,0 +1,356 @@
+//! One program on the session bus: its calls go to the broker, and what the broker says goes to it.
+//!
+//! Its task takes calls up in their order, so that order holds as on the socket, and waits for none of
+//! them. It reads what the broker says while there is room on the way to the program (`window.rs`); what
+//! it does not read stays in the broker's queue for this client, where it may lag.
+//!
+//! A program begins with its first call and ends when the session bus says that it is gone. Where the
+//! broker closes its client, after `Bye` or because it was cut off, its next call begins another.
+
+use super::call::Call;
+use super::error::Failure;
+use super::link::Link;
+use super::message::{self, Delivered, Slip};
+use super::session::Session;
+use super::waiting::{Answered, Asks, Waiting};
+use super::window::Window;
+use crate::limits::{
+    DBUS_CALLS_PER_TURN_MAX, DBUS_DOUBT_MAX, DBUS_DOUBT_MIN, DBUS_MESSAGE_OVERHEAD_BYTES,
+    DBUS_PAYLOAD_BYTES_MAX, DBUS_READ_BYTES,
+};
+use kith_sealed::SealedMemory;
+use kith_wire::binary::receive;
+use kith_wire::{Code, Delivery, Event, Refusal};
+use std::collections::VecDeque;
+use std::io;
+use std::num::NonZeroU32;
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use zbus::Message;
+use zbus::names::UniqueName;
+
+/// What a program's task is told.
+#[derive(Debug)]
+pub(super) enum Note {
+    /// The program has called.
+    Call(Message),
+    /// It has answered the question with this serial.
+    Confirmed(NonZeroU32),
+    /// It has left the session bus.
+    Gone,
+}
+
+/// Where a program's task is told, and what it has not taken up yet.
+pub(super) type Notes = mpsc::UnboundedReceiver<Note>;
+
+/// A program that has called.
+struct Program {
+    session: Rc<Session>,
+    name: UniqueName<'static>,
+    link: Link,
+    waiting: Waiting,
+    window: Window,
+    /// When the session bus is asked about it, and how long it is waited for the next time.
+    doubt_at: Option<Instant>,
+    doubt: Duration,
+    /// Messages to be sent.
+    output: Vec<Message>,
+}
+
+/// How a program's task goes on.
+enum Step {
+    On,
+    /// The broker has closed its client.
+    Closed,
+    /// It has left the session bus.
+    Gone,
+}
+
+/// Serves a program until it has left the session bus.
+pub(super) async fn serve(session: Rc<Session>, name: UniqueName<'static>, mut notes: Notes) {
+    let mut pid = None;
+    while let Some(note) = notes.recv().await {
+        let call = match note {
+            Note::Call(call) => call,
+            Note::Confirmed(_) => continue,
+            Note::Gone => break,
+        };
+        // The session bus is asked once who it is, and told to say when it is gone.
+        if pid.is_none() {
+            pid = match session.meet(&name).await {
+                Ok(process) => Some(process),
+                Err(failure) => {
+                    session.give_up(&name, &call, &failure).await;
+                    continue;
+                }
+            };
+        }
+        let link = match session.enter(pid.flatten()).await {
+            Ok(link) => link,
+            Err(failure) => {
+                session.give_up(&name, &call, &failure).await;
+                continue;
+            }
+        };
+        let mut program = Program::new(Rc::clone(&session), name.clone(), link);
+        program.call(&call);
+        drop(call);
+        let ended = program.run(&mut notes).await;
+        program.end().await;
+        match ended {
+            Ok(Step::Gone) => break,
+            Ok(_) => {}
+            Err(error) => tracing::debug!(program = %name, %error, "a client on D-Bus has ended"),
+        }
+    }
+    session.forget(&name).await;
+}
+
+impl Program {
+    fn new(session: Rc<Session>, name: UniqueName<'static>, link: Link) -> Self {
+        Self {
+            session,
+            name,
+            link,
+            waiting: Waiting::new(),
+            window: Window::default(),
+            doubt_at: None,
+            doubt: DBUS_DOUBT_MIN,
+            output: Vec::new(),
+        }
+    }
+
+    /// Goes on until the program is gone or its client closed.
+    async fn run(&mut self, notes: &mut Notes) -> io::Result<Step> {
+        loop {
+            self.link.write()?;
+            self.send().await?;
+            let takes_calls = self.link.output_bytes() < DBUS_READ_BYTES;
+            let has_output = self.link.has_output();
+            let reads =
+                self.window.is_open() || self.waiting.is_any() && self.window.takes_answers();
+            self.watch_window();
+            let doubt_at = self.doubt_at;
+            tokio::select! {
+                note = notes.recv(), if takes_calls => {
+                    if let Step::Gone = self.take_notes(note, notes) {
+                        return Ok(Step::Gone);
+                    }
+                }
+                ready = self.link.writable(), if has_output => ready?,
+                ready = self.link.readable(), if reads => {
+                    ready?;
+                    if let Step::Closed = self.read()? {
+                        return Ok(Step::Closed);
+                    }
+                }
+                () = sleep_until(doubt_at), if doubt_at.is_some() => self.ask_session().await,
+            }
+        }
+    }
+
+    /// Takes up calls, but not very many before it is looked at what the broker says.
+    fn take_notes(&mut self, first: Option<Note>, notes: &mut Notes) -> Step {
+        let mut next = first;
+        for _ in 0..DBUS_CALLS_PER_TURN_MAX {
+            match next {
+                Some(Note::Call(call)) => self.call(&call),
+                Some(Note::Confirmed(serial)) => {
+                    self.window.confirm(serial);
+                }
+                // The link ends without a goodbye, as a socket does whose program is gone.
+                Some(Note::Gone) | None => return Step::Gone,
+            }
+            if DBUS_READ_BYTES <= self.link.output_bytes() {
+                break;
+            }
+            next = match notes.try_recv() {
+                Ok(note) => Some(note),
+                Err(_) => break,
+            };
+        }
+        Step::On
+    }
+
+    fn call(&mut self, call: &Message) {
+        self.session.release(&self.name, call.data().len());
+        let header = call.header();
+        let slip = Slip::of(&header);
+        let (member, body) = (header.member().map_or("", |member| member.as_str()), call.body());
+        let asked = match Call::read(member, &body, self.session.payload_bytes_max()) {
+            Some(Ok(asked)) => asked,
+            Some(Err(failure)) => return self.fail(slip.as_ref(), &failure),
+            // Nothing else is routed here.
+            None => Call::Ping,
+        };
+        let (request, memory) = self.waiting.begin(asked, slip);
+        self.link.ask(&request, memory);
+    }
+
+    /// Reads what the broker says, and turns it into messages.
+    fn read(&mut self) -> io::Result<Step> {
+        let goes_on = self.link.read()?;
+        let (mut input, arrived) = self.link.take();
+        let mut arrived = std::mem::take(arrived);
+        let mut outcome = Ok(());
+        while let Some(frame) = input.next_frame() {
+            outcome = receive::events(frame, |event| {
+                let written = self.hear(&event, &mut arrived);
+                written.map_err(|text| Refusal::fatal(Code::BadFrame, text))
+            });
+            if outcome.is_err() {
+                break;
+            }
+        }
+        self.link.give_back(input);
+        self.link.arrive(arrived);
+        // The broker's frames are read as the client library reads them: if one is not what it should
+        // be, this client can't go on.
+        outcome.map_err(io::Error::other)?;
+        Ok(if goes_on { Step::On } else { Step::Closed })
+    }
+
+    /// Turns what the broker says into a message.
+    fn hear(&mut self, event: &Event<'_>, arrived: &mut VecDeque<OwnedFd>) -> Result<(), String> {
+        let message = match event {
+            Event::Ok { message_id, .. } => {
+                let Some(Answered { slip: Some(slip), subscription }) = self.waiting.answer()
+                else {
+                    return Ok(());
+                };
+                match (message_id, subscription) {
+                    (Some(id), _) => message::message_id(&slip, *id),
+                    (None, Some(number)) => slip.answer(&number),
+                    (None, None) => slip.answer(&()),
+                }
+            }
+            Event::Welcome { version, payload_bytes_max, descriptors, .. } => {
+                self.link.welcome(*descriptors);
+                let Some(Answered { slip: Some(slip), .. }) = self.waiting.answer() else {
+                    return Ok(());
+                };
+                message::about(&slip, version, *payload_bytes_max)
+            }
+            Event::Err { number, code, text, .. } => {
+                let slip = self.waiting.fail(*number, *code);
+                self.fail(slip.as_ref(), &Failure::from_broker(*code, text));
+                return Ok(());
+            }
+            Event::Lag { subscription, count } => message::lag(&self.name, *subscription, *count),
+            Event::Message { subscription, delivery } => {
+                let mut bytes = Vec::new();
+                let delivered = delivered(delivery, arrived, &mut bytes)?;
+                message::message(&self.name, *subscription, &delivered)
+            }
+            Event::Reply { number, delivery } => {
+                let Some(Asks { slip: Some(slip), whole }) = self.waiting.reply(*number) else {
+                    return Ok(());
+                };
+                let mut bytes = Vec::new();
+                message::reply(&slip, whole, &delivered(delivery, arrived, &mut bytes)?)
+            }
+            Event::Bye { code, text } => {
+                let failure = Failure::from_broker(*code, text);
+                let waiting: Vec<Slip> = self.waiting.drain().collect();
+                for slip in waiting {
+                    self.fail(Some(&slip), &failure);
+                }
+                return Ok(());
+            }
+        };
+        self.push(message.map_err(|error| error.to_string())?);
+        Ok(())
+    }
+
+    /// Tells the program that a call of it has failed, also if it wants no answer.
+    fn fail(&mut self, slip: Option<&Slip>, failure: &Failure) {
+        let message = match slip {
+            Some(slip) => slip.fail(failure),
+            None => message::failed(&self.name, failure),
+        };
+        match message {
+            Ok(message) => self.push(message),
+            Err(error) => tracing::error!(%error, "an error can't be written"),
+        }
+    }
+
+    fn push(&mut self, message: Message) {
+        self.window.send(message.data().len() + DBUS_MESSAGE_OVERHEAD_BYTES);
+        self.output.push(message);
+    }
+
+    /// Sends what there is to be sent, and asks the program whether it reads.
+    async fn send(&mut self) -> io::Result<()> {
+        if self.output.is_empty() {
+            return Ok(());
+        }
+        if self.window.wants_question() {
+            let question = Session::question(&self.name).map_err(io::Error::other)?;
+            self.window.ask(question.primary_header().serial_num());
+            self.output.push(question);
+        }
+        self.session.send_all(&self.output).await?;
+        self.output.clear();
+        Ok(())
+    }
+
+    /// Sees to it that a program which doesn't answer is asked about.
+    fn watch_window(&mut self) {
+        if self.window.is_open() {
+            self.doubt_at = None;
+        } else if self.doubt_at.is_none() {
+            self.doubt_at = Instant::now().checked_add(self.doubt);
+        }
+    }
+
+    /// Asks the session bus how much waits for the program.
+    async fn ask_session(&mut self) {
+        let waiting = self.session.waiting_bytes(&self.name).await;
+        self.window.reveal(waiting);
+        self.doubt_at = None;
+        self.doubt = match (waiting, self.window.is_open()) {
+            // Its library never answers, and it does read: there is nothing to wait for.
+            (Some(_), true) => Duration::ZERO,
+            (None, true) => DBUS_DOUBT_MIN,
+            (_, false) => (self.doubt * 2).clamp(DBUS_DOUBT_MIN / 64, DBUS_DOUBT_MAX),
+        };
+    }
+
+    /// Tells those who still wait that no answer comes.
+    async fn end(&mut self) {
+        let failure = Failure::new(Code::ShuttingDown, "the bus has closed this program's client");
+        let waiting: Vec<Slip> = self.waiting.drain().collect();
+        for slip in waiting {
+            self.fail(Some(&slip), &failure);
+        }
+        // If the session bus is gone, so is whoever waits.
+        let _ = self.send().await;
+    }
+}
+
+/// A message to be delivered, with its payload in `bytes` if it came in a descriptor and is small.
+fn delivered<'a>(
+    delivery: &'a Delivery<'a>,
+    arrived: &mut VecDeque<OwnedFd>,
+    bytes: &'a mut Vec<u8>,
+) -> Result<Delivered<'a>, String> {
+    if delivery.sealed_bytes.is_none() {
+        return Delivered::with_bytes(delivery, delivery.payload);
+    }
+    let descriptor = arrived.pop_front().ok_or("a payload's descriptor has not come")?;
+    let memory = SealedMemory::from_fd(descriptor).map_err(|error| error.to_string())?;
+    if DBUS_PAYLOAD_BYTES_MAX < memory.len() {
+        return Ok(Delivered::with_memory(delivery, memory));
+    }
+    memory.read_into(bytes).map_err(|error| error.to_string())?;
+    Delivered::with_bytes(delivery, bytes)
+}
+
+async fn sleep_until(instant: Option<Instant>) {
+    if let Some(instant) = instant {
+        tokio::time::sleep_until(instant).await;
+    }
+}

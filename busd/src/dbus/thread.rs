@@ -1,0 +1,149 @@
+//! The door's thread: it looks for the session bus, stays while that is there, and looks again.
+//!
+//! A session bus that isn't there is said once, and so is one that has ended; in between it is tried
+//! again at longer and longer intervals. The daemon serves its socket in any case.
+
+use super::description::Facts;
+use super::place::Place;
+use super::session::Session;
+use crate::door::Intake;
+use crate::limits::{
+    DBUS_ANSWER_TIME_MAX, DBUS_QUEUED_MESSAGES_MAX, DBUS_RETRY_MAX, DBUS_RETRY_MIN,
+};
+use futures_core::Stream;
+use std::future::poll_fn;
+use std::io;
+use std::num::NonZeroUsize;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::sync::{oneshot, watch};
+use tokio::task::LocalSet;
+use zbus::{Connection, Message, MessageStream, connection};
+
+/// The door, from outside its thread. It closes when this is dropped.
+pub(crate) struct Door {
+    facts: watch::Sender<Facts>,
+    stop: Option<oneshot::Sender<()>>,
+    ended: Option<oneshot::Receiver<()>>,
+}
+
+impl Door {
+    /// Opens the door on the session bus at `place`, now or as soon as that is there.
+    pub(crate) fn open(place: Place, facts: Facts, intake: Intake) -> io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (facts, told) = watch::channel(facts);
+        let (stop, mut stopped) = oneshot::channel();
+        let (alive, ended) = oneshot::channel();
+        std::thread::Builder::new().name("kith-dbus".to_owned()).spawn(move || {
+            LocalSet::new().block_on(&runtime, async {
+                tokio::select! {
+                    () = stay(&place, &told, &intake) => {}
+                    _ = &mut stopped => {}
+                }
+            });
+            drop(alive);
+        })?;
+        Ok(Self { facts, stop: Some(stop), ended: Some(ended) })
+    }
+
+    /// Has programs told of what has changed.
+    pub(crate) fn tell(&self, facts: Facts) {
+        self.facts.send_if_modified(|told| std::mem::replace(told, facts.clone()) != facts);
+    }
+
+    /// Leaves the session bus, and waits until that is done.
+    pub(crate) async fn close(mut self) {
+        drop(self.stop.take());
+        if let Some(ended) = self.ended.take() {
+            // Nothing is ever sent: the end of the other side is what is waited for.
+            let _ = ended.await;
+        }
+    }
+}
+
+/// Serves programs whenever there is a session bus.
+async fn stay(place: &Place, facts: &watch::Receiver<Facts>, intake: &Intake) {
+    let Place { address, source } = place;
+    let mut wait = DBUS_RETRY_MIN;
+    let mut is_said = false;
+    loop {
+        match connect(address).await {
+            Ok(stream) => {
+                let session =
+                    Session::new(Connection::from(&stream), intake.clone(), facts.clone());
+                match visit(Rc::new(session), stream, facts.clone()).await {
+                    Ok(()) => {
+                        tracing::warn!(address, "the session bus has ended; waiting for the next");
+                        is_said = true;
+                        wait = DBUS_RETRY_MIN;
+                    }
+                    Err(error) => say(&mut is_said, address, source, &error),
+                }
+            }
+            Err(error) => say(&mut is_said, address, source, &error),
+        }
+        tokio::time::sleep(wait).await;
+        wait = longer(wait);
+    }
+}
+
+fn longer(wait: Duration) -> Duration {
+    (wait * 2).min(DBUS_RETRY_MAX)
+}
+
+/// Says once that the session bus can't be used.
+fn say(is_said: &mut bool, address: &str, source: &str, error: &zbus::Error) {
+    if std::mem::replace(is_said, true) {
+        tracing::debug!(address, %error, "the session bus is still not there");
+    } else {
+        tracing::warn!(
+            address,
+            %error,
+            "no session bus at the address of {source}: programs reach the bus by its socket, and \
+             by D-Bus as soon as that is there"
+        );
+    }
+}
+
+async fn connect(address: &str) -> zbus::Result<MessageStream> {
+    let mut builder = connection::Builder::address(address).method_timeout(DBUS_ANSWER_TIME_MAX);
+    if let Some(queued_max) = NonZeroUsize::new(DBUS_QUEUED_MESSAGES_MAX) {
+        builder = builder.max_queued(queued_max);
+    }
+    builder.build().await.map(MessageStream::from)
+}
+
+/// Stays on a session bus until that ends.
+async fn visit(
+    session: Rc<Session>,
+    mut stream: MessageStream,
+    mut facts: watch::Receiver<Facts>,
+) -> zbus::Result<()> {
+    let asking = Rc::clone(&session);
+    // Beside the loop, which has to look at messages all the time.
+    let named = tokio::task::spawn_local(async move { asking.own_name().await });
+    facts.mark_unchanged();
+    loop {
+        tokio::select! {
+            message = next(&mut stream) => match message {
+                Some(Ok(message)) => session.take(message).await,
+                Some(Err(_)) | None => break,
+            },
+            changed = facts.changed() => match changed {
+                Ok(()) => session.tell_changed().await,
+                // The daemon ends, and this with it.
+                Err(_) => std::future::pending().await,
+            },
+        }
+    }
+    session.end();
+    match named.await {
+        Ok(Err(error)) => Err(error),
+        _ => Ok(()),
+    }
+}
+
+async fn next(stream: &mut MessageStream) -> Option<zbus::Result<Message>> {
+    poll_fn(|cx| Pin::new(&mut *stream).poll_next(cx)).await
+}

@@ -1,0 +1,81 @@
+//! Connections from inside the process: of doors that speak something else outside.
+//!
+//! Such a door holds the far end of a socket for each of its clients, and speaks binary frames on it.
+//! So a client of any door has the same quotas, the same turns and the same counters; what its own
+//! door has to know about it, the door knows. Who may come in has been decided there.
+
+use super::connection::serve;
+use crate::hub::Hub;
+use kith_wire::{Code, Refusal};
+use std::cell::Cell;
+use std::os::unix::net::UnixStream as StdUnixStream;
+use std::rc::Rc;
+use tokio::net::UnixStream;
+use tokio::sync::{mpsc, oneshot};
+
+/// A client that another door brings.
+pub(crate) struct Arrival {
+    /// This side's end of the socket.
+    pub(crate) stream: StdUnixStream,
+    /// The word for its door, in `bus.clients`.
+    pub(crate) door: &'static str,
+    /// The client's process, if it is known.
+    pub(crate) pid: Option<u32>,
+    /// Told whether it may come in.
+    pub(crate) entered: oneshot::Sender<Result<(), Refusal>>,
+}
+
+/// Where other doors bring their clients.
+pub(crate) type Intake = mpsc::UnboundedSender<Arrival>;
+
+/// Takes in what other doors bring, at most so many at a time. Runs until they are gone.
+pub(crate) async fn take_arrivals(
+    hub: Rc<Hub>,
+    mut arrivals: mpsc::UnboundedReceiver<Arrival>,
+    clients_max: usize,
+) {
+    let clients = Rc::new(Cell::new(0_usize));
+    while let Some(Arrival { stream, door, pid, entered }) = arrivals.recv().await {
+        let outcome = if clients.get() < clients_max {
+            enter(&hub, stream, door, pid, &clients)
+        } else {
+            hub.broker().count_refused_connection();
+            let text =
+                format!("{clients_max} programs of the session bus are here, as many as may");
+            Err(Refusal::fatal(Code::QuotaClients, text))
+        };
+        // Whoever asked may have gone meanwhile; then its connection ends by itself.
+        let _ = entered.send(outcome);
+        hub.next_round().await;
+    }
+    // Where no other door is there is nothing to end either.
+    std::future::pending::<()>().await;
+}
+
+fn enter(
+    hub: &Rc<Hub>,
+    stream: StdUnixStream,
+    door: &'static str,
+    pid: Option<u32>,
+    clients: &Rc<Cell<usize>>,
+) -> Result<(), Refusal> {
+    let stream = stream.set_nonblocking(true).and_then(|()| UnixStream::from_std(stream));
+    let stream = stream.map_err(|error| {
+        let text = format!("no connection could be made inside the daemon: {error}");
+        Refusal::fatal(Code::QuotaClients, text)
+    })?;
+    let client = hub.broker().connect_by(hub.now(), Some(door))?;
+    if let Some(pid) = pid {
+        hub.broker().set_pid(client, pid);
+    }
+    hub.perform();
+    let process = hub.fairness.process(pid);
+    let serving = serve(Rc::clone(hub), stream, client, process, pid);
+    clients.set(clients.get() + 1);
+    let clients = Rc::clone(clients);
+    tokio::task::spawn_local(async move {
+        serving.await;
+        clients.set(clients.get() - 1);
+    });
+    Ok(())
+}
