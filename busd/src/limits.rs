@@ -132,21 +132,21 @@ pub(crate) const METRICS_CLIENTS_MAX: usize = 10;
 /// lost nothing yet. Below, each hiccup would make a series.
 pub(crate) const METRICS_QUEUE_PARTS: usize = 4;
 
-/// Bytes of a payload inside a D-Bus message: session buses have quotas of their own, and a memfd is
-/// cheaper from far less on.
+/// Bytes of a payload inside a D-Bus message: session buses have quotas of their own, and a memfd
+/// is cheaper from far less on.
 pub(crate) const DBUS_PAYLOAD_BYTES_MAX: usize = 1 << 20;
 /// Bytes of a call on D-Bus: the largest payload, and what may stand around it.
 pub(crate) const DBUS_CALL_BYTES_MAX: usize = DBUS_PAYLOAD_BYTES_MAX + (64 << 10);
 /// The numbers of subscriptions on D-Bus; those above are the door's own, for requests.
 pub(crate) const DBUS_SUBSCRIPTION_MAX: u32 = u32::MAX >> 1;
-/// Messages, in bytes, that may be on the way to a program on the session bus: enough for a busy one
-/// to be kept busy, and little for a bus that is to hold them for one that does not read.
+/// Messages, in bytes, that may be on the way to a program on the session bus: enough for a busy
+/// one to be kept busy, and little for a bus that is to hold them for one that does not read.
 pub(crate) const DBUS_WINDOW_BYTES_MAX: u64 = 1 << 20;
 /// The same with answers, for which a program may be waiting: the messages that go before one are
 /// at most what the sockets hold, many times over.
 pub(crate) const DBUS_ANSWERS_BYTES_MAX: u64 = 4 << 20;
-/// Bytes after which a program is asked whether it has read them: four times in a window, so that it
-/// does not come to a stop in between.
+/// Bytes after which a program is asked whether it has read them: four times in a window, so that
+/// it does not come to a stop in between.
 pub(crate) const DBUS_PING_BYTES: u64 = DBUS_WINDOW_BYTES_MAX / 4;
 /// What a message on D-Bus takes beside its bytes, in the session bus and here.
 pub(crate) const DBUS_MESSAGE_OVERHEAD_BYTES: usize = 512;
@@ -162,8 +162,8 @@ pub(crate) const DBUS_CALLS_BYTES_TOTAL_MAX: usize = 64 << 20;
 pub(crate) const DBUS_CALLS_PER_TURN_MAX: usize = 64;
 /// What one read of what the broker says may bring.
 pub(crate) const DBUS_READ_BYTES: usize = 64 << 10;
-/// Messages of the session bus that wait to be looked at: they are looked at at once, and each may be
-/// large.
+/// Messages of the session bus that wait to be looked at: they are looked at at once, and each may
+/// be large.
 pub(crate) const DBUS_QUEUED_MESSAGES_MAX: usize = 16;
 /// Programs on the session bus: one of so many parts of the connections that there may be.
 pub(crate) const DBUS_CLIENTS_PARTS: usize = 4;

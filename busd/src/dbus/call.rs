@@ -2,8 +2,8 @@
 //!
 //! The signature decides first: what has another one is refused with the right one. Then each
 //! argument becomes one of the bus's own types, which can't be wrong. What only the broker can know
-//! (is the number in use, does anybody listen), and whether JSON is JSON, is left to the broker, as for
-//! every other door.
+//! (is the number in use, does anybody listen), and whether JSON is JSON, is left to the broker, as
+//! for every other door.
 
 use super::description::signature_of;
 use super::error::Failure;
@@ -17,6 +17,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 use zbus::message::Body;
+use zbus::wire::DynamicDeserialize;
 use zbus::wire::as_variant::Deserialize as Inside;
 use zbus::{OwnedFd, Variant};
 
@@ -106,7 +107,7 @@ impl<'a> Call<'a> {
             }
             "Subscribe" => subscribe(body),
             "Unsubscribe" => {
-                let number = body.deserialize().map_err(unreadable)?;
+                let number = read(body)?;
                 let none =
                     || Failure::new(Code::UnknownSubscription, "no subscription has the number 0");
                 Ok(Self::Unsubscribe(NonZeroU32::new(number).ok_or_else(none)?))
@@ -157,8 +158,8 @@ fn sent<'a>(method: &str, known: &[&str], body: &'a Body) -> Result<Sent<'a>, Fa
 /// Why a payload does not travel in a message.
 pub(super) fn too_large(bytes: usize) -> Failure {
     let text = format!(
-        "a payload of {bytes} bytes: on D-Bus one over {DBUS_PAYLOAD_BYTES_MAX} travels as a sealed \
-         memfd (type `h`)"
+        "a payload of {bytes} bytes: on D-Bus one over {DBUS_PAYLOAD_BYTES_MAX} travels as a \
+         sealed memfd (type `h`)"
     );
     Failure::new(Code::TooLarge, text)
 }
@@ -197,25 +198,22 @@ impl<'a> Raw<'a> {
 type Arguments<'a> = (&'a str, &'a str, Raw<'a>, HashMap<&'a str, Variant<'a>>);
 
 fn text(body: &Body) -> Result<Arguments<'_>, Failure> {
-    let (topic, to, payload, options): (_, _, Inside<'_, &str>, _) =
-        body.deserialize().map_err(unreadable)?;
+    let (topic, to, payload, options): (_, _, Inside<'_, &str>, _) = read(body)?;
     Ok((topic, to, Raw::Bytes(payload.0.as_bytes()), options))
 }
 
 fn bytes(body: &Body) -> Result<Arguments<'_>, Failure> {
-    let (topic, to, payload, options): (_, _, Inside<'_, &[u8]>, _) =
-        body.deserialize().map_err(unreadable)?;
+    let (topic, to, payload, options): (_, _, Inside<'_, &[u8]>, _) = read(body)?;
     Ok((topic, to, Raw::Bytes(payload.0), options))
 }
 
 fn descriptor(body: &Body) -> Result<Arguments<'_>, Failure> {
-    let (topic, to, payload, options): (_, _, Inside<'_, OwnedFd>, _) =
-        body.deserialize().map_err(unreadable)?;
+    let (topic, to, payload, options): (_, _, Inside<'_, OwnedFd>, _) = read(body)?;
     Ok((topic, to, Raw::Descriptor(payload.0), options))
 }
 
 fn anything(body: &Body) -> Result<Arguments<'_>, Failure> {
-    let (topic, to, payload, options) = body.deserialize().map_err(unreadable)?;
+    let (topic, to, payload, options) = read(body)?;
     Ok((topic, to, Raw::Value(payload), options))
 }
 
@@ -238,7 +236,7 @@ fn unsealed<'a>(
 }
 
 fn subscribe(body: &Body) -> Result<Call<'_>, Failure> {
-    let (pattern, options): (&str, _) = body.deserialize().map_err(unreadable)?;
+    let (pattern, options): (&str, _) = read(body)?;
     let given = Given::new("Subscribe", OF_SUBSCRIBE, options)?;
     let number = given.number("subscription")?.map(subscription).transpose()?;
     let pattern = Pattern::new(pattern).map_err(Refusal::from)?;
@@ -260,7 +258,7 @@ fn subscription(number: u64) -> Result<NonZeroU32, Failure> {
 }
 
 fn hello(body: &Body) -> Result<Call<'_>, Failure> {
-    let options = body.deserialize().map_err(unreadable)?;
+    let options = read(body)?;
     let given = Given::new("Hello", OF_HELLO, options)?;
     let name = given.text("name")?.map(str::to_owned);
     if let Some(error) = name.as_deref().and_then(|name| check_name(name).err()) {
@@ -278,8 +276,9 @@ fn timeout(given: &Given<'_>) -> Result<u32, Failure> {
     })
 }
 
-/// The arguments have the right signature, and are not what it says.
-#[cold]
-fn unreadable(error: zbus::Error) -> Failure {
-    Failure::new(Code::BadField, format!("the arguments can't be read: {error}"))
+/// The arguments, which have the right signature and may still not be what it says.
+fn read<'a, T: DynamicDeserialize<'a>>(body: &'a Body) -> Result<T, Failure> {
+    body.deserialize().map_err(|error| {
+        Failure::new(Code::BadField, format!("the arguments can't be read: {error}"))
+    })
 }

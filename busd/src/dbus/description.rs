@@ -1,7 +1,8 @@
 //! What the object is: its methods, its properties, and the text that describes it.
 //!
 //! The description is a file as D-Bus tools read it (`org.kithbus.Bus1.xml`), with a sentence for
-//! everything; the signatures by which calls are read stand here, and a test holds the two together.
+//! everything; the signatures by which calls are read stand here, and a test holds the two
+//! together.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

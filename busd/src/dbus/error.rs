@@ -1,8 +1,8 @@
 //! What goes wrong at this door, as D-Bus says it: a name that a program can act on, and a sentence
 //! for people.
 //!
-//! The bus's own codes keep their names, in D-Bus's spelling. What has to do with objects, interfaces
-//! and methods gets the names that every D-Bus library knows.
+//! The bus's own codes keep their names, in D-Bus's spelling. What has to do with objects,
+//! interfaces and methods gets the names that every D-Bus library knows.
 
 use kith_wire::{Code, Refusal};
 

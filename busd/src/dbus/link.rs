@@ -1,8 +1,9 @@
-//! A program's connection to the broker, seen from here: binary frames on a socket inside the process.
+//! A program's connection to the broker, seen from here: binary frames on a socket inside the
+//! process.
 //!
 //! Nothing here waits: what can't be written now is kept, and the program's task takes up no more
-//! calls until it is gone. A payload in a descriptor goes with the first byte of its frame; where the
-//! kernel takes no more descriptors, its bytes go instead.
+//! calls until it is gone. A payload in a descriptor goes with the first byte of its frame; where
+//! the kernel takes no more descriptors, its bytes go instead.
 
 use crate::limits::DBUS_READ_BYTES;
 use kith_sealed::{SealedMemory, is_too_many, receive, send};

@@ -1,7 +1,7 @@
 //! What the daemon says, as D-Bus messages: signals, answers and errors.
 //!
-//! A delivery is written as it comes, straight into an `a{sv}`: no tree of values is made of it. Its
-//! payload is text, bytes, or a descriptor; which of them, its protocol and its size say.
+//! A delivery is written as it comes, straight into an `a{sv}`: no tree of values is made of it.
+//! Its payload is text, bytes, or a descriptor; which of them, its protocol and its size say.
 
 use super::description::{INTERFACE, PATH};
 use super::error::Failure;

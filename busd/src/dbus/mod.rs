@@ -2,20 +2,21 @@
 //!
 //! It has a thread of its own. What it does for a message takes many times what the broker does (a
 //! session bus is slow, and its messages are written and read field by field), so on the broker's
-//! thread it would be in everybody's way. Each program that calls is a client of the broker, on a socket
-//! inside the process that speaks binary frames; so quotas, turns, lag and wills are the broker's, and
-//! the broker waits for none of them.
+//! thread it would be in everybody's way. Each program that calls is a client of the broker, on a
+//! socket inside the process that speaks binary frames; so quotas, turns, lag and wills are the
+//! broker's, and the broker waits for none of them.
 //!
 //! - `session.rs`: the connection to the session bus; `routing.rs`: what its messages are;
-//! - `program.rs`: a program and its client; `link.rs`: the socket inside; `window.rs`: how much may be
-//!   on the way; `waiting.rs`: which answer belongs to which call;
+//! - `program.rs`: a program and its client; `link.rs`: the socket inside;
+//! - `window.rs`: how much may be on the way; `stats.rs`: how much waits in the session bus;
+//! - `waiting.rs`: which answer belongs to which call;
 //! - `call.rs`, `options.rs`, `json.rs`: from D-Bus to what is asked; `message.rs`: and back;
 //! - `description.rs`: what the object is; `error.rs`: what goes wrong;
 //! - `place.rs`: where the session bus is; `thread.rs`: finding it, again and again.
 //!
-//! Deliberately absent: zbus's object server. It takes up calls side by side, and a program's publishes
-//! have to stay in order; it holds a task for each request that waits; and it has no place to refuse
-//! what is too much.
+//! Deliberately absent: zbus's object server. It takes up calls side by side, and a program's
+//! publishes have to stay in order; it holds a task for each request that waits; and it has no
+//! place to refuse what is too much.
 
 mod call;
 mod description;
@@ -28,6 +29,7 @@ mod place;
 mod program;
 mod routing;
 mod session;
+mod stats;
 mod thread;
 mod waiting;
 mod window;

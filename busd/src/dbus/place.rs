@@ -24,8 +24,8 @@ pub(crate) enum NoPlace {
 }
 
 impl Place {
-    /// The place that the configuration names, or else the environment, or the one where a login has
-    /// it. `exists` tells whether a path is there.
+    /// The place that the configuration names, or else the environment, or the one where a login
+    /// has it. `exists` tells whether a path is there.
     pub(crate) fn find(
         dbus: &Dbus,
         environment: &Environment,

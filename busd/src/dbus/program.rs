@@ -1,11 +1,13 @@
 //! One program on the session bus: its calls go to the broker, and what the broker says goes to it.
 //!
-//! Its task takes calls up in their order, so that order holds as on the socket, and waits for none of
-//! them. It reads what the broker says while there is room on the way to the program (`window.rs`); what
-//! it does not read stays in the broker's queue for this client, where it may lag.
+//! Its task takes calls up in their order, so that order holds as on the socket, and waits for none
+//! of them. It reads what the broker says while there is room on the way to the program
+//! (`window.rs`); what it does not read stays in the broker's queue for this client, where it may
+//! lag.
 //!
-//! A program begins with its first call and ends when the session bus says that it is gone. Where the
-//! broker closes its client, after `Bye` or because it was cut off, its next call begins another.
+//! A program begins with its first call and ends when the session bus says that it is gone. Where
+//! the broker closes its client, after `Bye` or because it was cut off, its next call begins
+//! another.
 
 use super::call::Call;
 use super::error::Failure;
@@ -207,8 +209,8 @@ impl Program {
         }
         self.link.give_back(input);
         self.link.arrive(arrived);
-        // The broker's frames are read as the client library reads them: if one is not what it should
-        // be, this client can't go on.
+        // The broker's frames are read as the client library reads them: if one is not what it
+        // should be, this client can't go on.
         outcome.map_err(io::Error::other)?;
         Ok(if goes_on { Step::On } else { Step::Closed })
     }
@@ -278,7 +280,8 @@ impl Program {
     }
 
     fn push(&mut self, message: Message) {
-        self.window.send(message.data().len() + DBUS_MESSAGE_OVERHEAD_BYTES);
+        let bytes = message.data().len() + DBUS_MESSAGE_OVERHEAD_BYTES;
+        self.window.send(bytes as u64);
         self.output.push(message);
     }
 

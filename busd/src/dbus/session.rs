@@ -1,8 +1,9 @@
 //! A connection to the session bus: the name, who calls, and what the bus knows of them.
 //!
-//! One loop looks at every message and waits for nothing but the bus itself; each program has a task
-//! (`program.rs`). What the programs have not taken up yet is counted, for each and for all of them: a
-//! call beyond that fails at once, so that nobody is kept from being heard, and nobody fills memory.
+//! One loop looks at every message and waits for nothing but the bus itself; each program has a
+//! task (`program.rs`). What the programs have not taken up yet is counted, for each and for all of
+//! them: a call beyond that fails at once, so that nobody is kept from being heard, and nobody
+//! fills memory.
 
 use super::description::{Facts, INTERFACE, NAME, PATH, PEER, PROPERTIES};
 use super::error::Failure;
@@ -10,6 +11,7 @@ use super::link::Link;
 use super::message::{Slip, failed};
 use super::program::{self, Note};
 use super::routing::{Route, busy, route};
+use super::stats::{INTERFACE as STATS, Way};
 use crate::door::{Arrival, Intake};
 use crate::limits::{
     DBUS_CALLS_BYTES_MAX, DBUS_CALLS_BYTES_TOTAL_MAX, DBUS_MESSAGE_OVERHEAD_BYTES,
@@ -26,12 +28,11 @@ use tokio::sync::{mpsc, oneshot, watch};
 use zbus::message::{Flags, Header, Type as Kind};
 use zbus::names::UniqueName;
 use zbus::wire::DynamicType;
-use zbus::{Connection, Message, Variant};
+use zbus::{Connection, Message, Variant, fdo};
 
 /// The session bus itself, as a destination.
 const BUS: &str = "org.freedesktop.DBus";
 const BUS_PATH: &str = "/org/freedesktop/DBus";
-const STATS: &str = "org.freedesktop.DBus.Debug.Stats";
 
 /// A connection to the session bus, and the programs that call.
 pub(super) struct Session {
@@ -41,8 +42,8 @@ pub(super) struct Session {
     programs: RefCell<HashMap<String, Known>>,
     /// Bytes of calls that no program's task has taken up.
     held: Cell<usize>,
-    /// Whether this session bus can tell how much waits for a program.
-    tells_waiting: Cell<bool>,
+    /// How this session bus tells how much waits for a program.
+    way: Cell<Way>,
 }
 
 /// A program that has called.
@@ -66,7 +67,7 @@ impl Session {
             facts,
             programs: RefCell::default(),
             held: Cell::new(0),
-            tells_waiting: Cell::new(true),
+            way: Cell::new(Way::Connection),
         }
     }
 
@@ -206,8 +207,8 @@ impl Session {
         Ok(())
     }
 
-    /// Learns who a program is, and sees to it that its end is told. Only programs of the daemon's own
-    /// user are served.
+    /// Learns who a program is, and sees to it that its end is told. Only programs of the daemon's
+    /// own user are served.
     pub(super) async fn meet(&self, name: &UniqueName<'_>) -> Result<Option<u32>, Failure> {
         let failed = |error: zbus::Error| {
             Failure::standard(
@@ -229,7 +230,8 @@ impl Session {
         match number("UnixUserID") {
             Some(uid) if uid == own => Ok(number("ProcessID")),
             uid => {
-                let whose = uid.map_or("of an unknown user".into(), |uid| format!("user {uid}'s"));
+                let whose =
+                    uid.map_or_else(|| "of an unknown user".into(), |uid| format!("user {uid}'s"));
                 let text = format!("this bus is user {own}'s, and the program is {whose}");
                 Err(Failure::new(Code::NotAllowed, text))
             }
@@ -273,20 +275,26 @@ impl Session {
 
     /// How many bytes the session bus holds for a program, if it can tell.
     pub(super) async fn waiting_bytes(&self, name: &UniqueName<'_>) -> Option<u64> {
-        if !self.tells_waiting.get() {
-            return None;
-        }
-        let answer = self.call_bus(STATS, "GetConnectionStats", &name.as_str()).await;
-        let waiting = answer.ok().and_then(|answer| {
-            let body = answer.body();
-            let all: HashMap<&str, Variant<'_>> = body.deserialize().ok()?;
-            match all.get("OutgoingBytes") {
-                Some(Variant::U32(bytes)) => Some(u64::from(*bytes)),
-                _ => None,
+        loop {
+            let way = self.way.get();
+            let answer = match way {
+                Way::Connection => self.call_bus(STATS, "GetConnectionStats", &name.as_str()).await,
+                Way::Accounting => self.call_bus(STATS, "GetStats", &()).await,
+                Way::None => return None,
+            };
+            match answer {
+                Ok(answer) => match way.read(&answer.body(), name.as_str()) {
+                    None if way == Way::Connection => {}
+                    waiting => return waiting,
+                },
+                // It has left meanwhile.
+                Err(zbus::Error::FDO(error)) if matches!(*error, fdo::Error::NameHasNoOwner(_)) => {
+                    return None;
+                }
+                Err(_) => {}
             }
-        });
-        self.tells_waiting.set(waiting.is_some());
-        waiting
+            self.way.set(way.next());
+        }
     }
 
     /// Tells all who watch that the properties have changed.

@@ -1,7 +1,7 @@
 //! The door's thread: it looks for the session bus, stays while that is there, and looks again.
 //!
-//! A session bus that isn't there is said once, and so is one that has ended; in between it is tried
-//! again at longer and longer intervals. The daemon serves its socket in any case.
+//! A session bus that isn't there is said once, and so is one that has ended; in between it is
+//! tried again at longer and longer intervals. The daemon serves its socket in any case.
 
 use super::description::Facts;
 use super::place::Place;

@@ -1,8 +1,8 @@
 //! The calls of a program that wait for the broker's answer.
 //!
-//! The broker answers operations in their order, so most answers need no number to be told apart: the
-//! first that waits is meant. Only requests are answered when there is a reply; theirs are numbers
-//! that no subscription can have.
+//! The broker answers operations in their order, so most answers need no number to be told apart:
+//! the first that waits is meant. Only requests are answered when there is a reply; theirs are
+//! numbers that no subscription can have.
 
 use super::call::{Asked, Call};
 use super::message::Slip;

@@ -1,11 +1,11 @@
 //! How much may be on the way to a program.
 //!
-//! A sender on D-Bus is never made to wait for a receiver: what that does not read fills the session
-//! bus's memory, or its quota. So the daemon counts what it has sent to each program, and asks it now
-//! and then for a sign of life that comes behind all of it (`org.freedesktop.DBus.Peer.Ping`, which
-//! libraries answer by themselves). What is sent and not confirmed is on the way; while that is a
-//! window's worth, nothing more is taken from the broker, whose bounded queue then does what it does
-//! for every slow reader.
+//! A sender on D-Bus is never made to wait for a receiver: what that does not read fills the
+//! session bus's memory, or its quota. So the daemon counts what it has sent to each program, and
+//! asks it now and then for a sign of life that comes behind all of it
+//! (`org.freedesktop.DBus.Peer.Ping`, which libraries answer by themselves). What is sent and not
+//! confirmed is on the way; while that is a window's worth, nothing more is taken from the broker,
+//! whose bounded queue then does what it does for every slow reader.
 //!
 //! Answers go a little further than messages: a program that waits for one reads the bus, but its
 //! library may not answer anything else until then.
@@ -29,8 +29,8 @@ pub(super) struct Window {
 
 impl Window {
     /// Takes note that so many bytes were sent.
-    pub(super) fn send(&mut self, bytes: usize) {
-        self.sent = self.sent.saturating_add(bytes as u64);
+    pub(super) fn send(&mut self, bytes: u64) {
+        self.sent = self.sent.saturating_add(bytes);
     }
 
     /// Whether messages may be sent.
@@ -66,9 +66,9 @@ impl Window {
         true
     }
 
-    /// The session bus says that so many bytes wait for the program, or can't say it. Then a program
-    /// that has never answered anything gets the benefit of the doubt, once in a while; one that has
-    /// does not.
+    /// The session bus says that so many bytes wait for the program, or can't say it. Then a
+    /// program that has never answered anything gets the benefit of the doubt, once in a while; one
+    /// that has does not.
     pub(super) fn reveal(&mut self, waiting: Option<u64>) {
         let read = match waiting {
             Some(waiting) => self.sent.saturating_sub(waiting),
@@ -87,7 +87,7 @@ impl Window {
 mod tests {
     use super::*;
 
-    const WINDOW: usize = DBUS_WINDOW_BYTES_MAX as usize;
+    const WINDOW: u64 = DBUS_WINDOW_BYTES_MAX;
 
     fn serial(number: u32) -> NonZeroU32 {
         NonZeroU32::new(number).unwrap()
@@ -97,7 +97,7 @@ mod tests {
     fn it_closes_when_full_and_opens_with_the_answer_to_what_was_asked() {
         let mut window = Window::default();
         assert!(window.is_open() && !window.wants_question());
-        window.send(DBUS_PING_BYTES as usize);
+        window.send(DBUS_PING_BYTES);
         assert!(window.wants_question());
         window.ask(serial(7));
         window.send(WINDOW);
@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn answers_go_further_and_not_without_end() {
         let mut window = Window::default();
-        window.send(DBUS_ANSWERS_BYTES_MAX as usize - 1);
+        window.send(DBUS_ANSWERS_BYTES_MAX - 1);
         assert!(!window.is_open() && window.takes_answers());
         window.send(1);
         assert!(!window.takes_answers());
@@ -127,7 +127,7 @@ mod tests {
         let mut window = Window::default();
         window.send(2 * WINDOW);
         window.ask(serial(1));
-        window.reveal(Some(2 * WINDOW as u64));
+        window.reveal(Some(2 * WINDOW));
         assert!(!window.is_open());
         window.reveal(Some(10));
         assert!(window.is_open());

@@ -1,8 +1,8 @@
 //! Connections from inside the process: of doors that speak something else outside.
 //!
-//! Such a door holds the far end of a socket for each of its clients, and speaks binary frames on it.
-//! So a client of any door has the same quotas, the same turns and the same counters; what its own
-//! door has to know about it, the door knows. Who may come in has been decided there.
+//! Such a door holds the far end of a socket for each of its clients, and speaks binary frames on
+//! it. So a client of any door has the same quotas, the same turns and the same counters; what its
+//! own door has to know about it, the door knows. Who may come in has been decided there.
 
 use super::connection::serve;
 use crate::hub::Hub;
