@@ -10,7 +10,7 @@ use crate::dbus::{Door, Facts, Place};
 use crate::door::{accept, take_arrivals};
 use crate::exit_code;
 use crate::hub::Hub;
-use crate::limits::{DBUS_CLIENT_FILES, DBUS_CLIENTS_PARTS, FILES_RESERVED, SHUTDOWN_GRACE};
+use crate::limits::{DBUS_CLIENTS_PARTS, FILES_RESERVED, SHUTDOWN_GRACE};
 use crate::listen::{self, Accepting, Listening};
 use crate::log;
 use crate::metrics::{self, Serving, Sockets};
@@ -76,7 +76,7 @@ fn start(arguments: &Arguments, environment: &Environment) -> Result<(), Failure
     let metrics = Sockets::open(&configuration.metrics, listening.path().as_deref())
         .map_err(|error| Failure::new(&error, error.exit_code()))?;
     let session_bus = find_session_bus(&configuration, environment);
-    fit_to_file_descriptors(&mut configuration.limits, session_bus.is_some());
+    fit_to_file_descriptors(&mut configuration.limits);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -105,14 +105,9 @@ fn find_session_bus(configuration: &Configuration, environment: &Environment) ->
 
 /// Connections, fewer than the file descriptors of this process; and of those that they leave, some
 /// for payloads.
-fn fit_to_file_descriptors(limits: &mut Limits, has_session_bus: bool) {
+fn fit_to_file_descriptors(limits: &mut Limits) {
     let files = usize::try_from(listen::raise_file_descriptor_limit()).unwrap_or(usize::MAX);
-    let mut for_clients = files.saturating_sub(FILES_RESERVED);
-    if has_session_bus {
-        // So many of them have a second one.
-        for_clients -= for_clients / (DBUS_CLIENTS_PARTS + 1) * DBUS_CLIENT_FILES;
-    }
-    let clients_max = for_clients.max(1);
+    let clients_max = files.saturating_sub(FILES_RESERVED).max(1);
     if clients_max < limits.clients_max {
         tracing::warn!(
             configured = limits.clients_max,
@@ -121,7 +116,7 @@ fn fit_to_file_descriptors(limits: &mut Limits, has_session_bus: bool) {
         );
         limits.clients_max = clients_max;
     }
-    let left = for_clients.saturating_sub(limits.clients_max);
+    let left = files.saturating_sub(FILES_RESERVED).saturating_sub(limits.clients_max);
     // One call may bring as many before the broker has seen the first.
     let for_payloads = left.saturating_sub(DESCRIPTORS_PER_CALL_MAX);
     limits.descriptors_total_max = limits.descriptors_total_max.min(for_payloads);

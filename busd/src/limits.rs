@@ -167,8 +167,6 @@ pub(crate) const DBUS_READ_BYTES: usize = 64 << 10;
 pub(crate) const DBUS_QUEUED_MESSAGES_MAX: usize = 16;
 /// Programs on the session bus: one of so many parts of the connections that there may be.
 pub(crate) const DBUS_CLIENTS_PARTS: usize = 4;
-/// File descriptors of a program on the session bus, beside that of its connection.
-pub(crate) const DBUS_CLIENT_FILES: usize = 1;
 /// How long the session bus may take to answer: it has no reason to take any time.
 pub(crate) const DBUS_ANSWER_TIME_MAX: Duration = Duration::from_secs(10);
 /// How long to wait before the session bus is tried again: as long as it takes to restart, and then
@@ -177,3 +175,10 @@ pub(crate) const DBUS_RETRY_MIN: Duration = Duration::from_millis(500);
 pub(crate) const DBUS_RETRY_MAX: Duration = Duration::from_secs(60);
 /// Characters of an unknown option that are repeated in the error.
 pub(crate) const OPTION_SHOWN_CHARS_MAX: usize = 40;
+/// What a pipe inside the process holds: about what a socket does, and the first that a slow
+/// program's messages fill.
+pub(crate) const PIPE_BYTES_MAX: usize = 64 << 10;
+/// What an empty pipe keeps of that, so that a message of usual size needs no new memory.
+pub(crate) const PIPE_KEPT_BYTES_MAX: usize = 1 << 10;
+/// Payloads on the way beside the bytes of a pipe: each is a file descriptor.
+pub(crate) const PIPE_PAYLOADS_MAX: usize = 16;

@@ -1,25 +1,23 @@
-//! A program's connection to the broker, seen from here: binary frames on a socket inside the
+//! A program's connection to the broker, seen from here: binary frames on a pipe inside the
 //! process.
 //!
 //! Nothing here waits: what can't be written now is kept, and the program's task takes up no more
 //! calls until it is gone. A payload in a descriptor goes with the first byte of its frame; where
-//! the kernel takes no more descriptors, its bytes go instead.
+//! the broker takes no descriptors, its bytes go instead.
 
-use crate::limits::DBUS_READ_BYTES;
-use kith_sealed::{SealedMemory, is_too_many, receive, send};
+use crate::door::End;
+use kith_sealed::SealedMemory;
 use kith_wire::binary::{self, Frame, deliver, encode, frame};
 use kith_wire::{Operation, Request, RequestNumber};
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::io::{self, IoSlice};
-use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::net::UnixStream as StdUnixStream;
-use tokio::io::Interest;
-use tokio::net::UnixStream;
+use std::sync::Arc;
 
 /// The near end of a program's connection to the broker.
 #[derive(Debug)]
 pub(super) struct Link {
-    stream: UnixStream,
+    pipe: End,
     /// Frames that have not been written, or not to their end.
     output: VecDeque<Chunk>,
     output_bytes: usize,
@@ -28,7 +26,7 @@ pub(super) struct Link {
     has_greeted: bool,
     /// Whether payloads may go in descriptors, once the broker has said so.
     takes_descriptors: Option<bool>,
-    arrived: VecDeque<OwnedFd>,
+    arrived: VecDeque<Arc<SealedMemory>>,
 }
 
 #[derive(Debug, Default)]
@@ -36,15 +34,14 @@ struct Chunk {
     bytes: Vec<u8>,
     written: usize,
     /// Goes with the first byte.
-    memory: Option<SealedMemory>,
+    memory: Option<Arc<SealedMemory>>,
 }
 
 impl Link {
     /// Says what is said first on this end of a new connection.
-    pub(super) fn new(stream: StdUnixStream) -> io::Result<Self> {
-        stream.set_nonblocking(true)?;
+    pub(super) fn new(pipe: End) -> Self {
         let mut link = Self {
-            stream: UnixStream::from_std(stream)?,
+            pipe,
             output: VecDeque::new(),
             output_bytes: 0,
             input: Vec::new(),
@@ -55,7 +52,7 @@ impl Link {
         link.push(binary::MAGIC.to_vec(), None);
         let hello = Operation::Hello { name: None, client: None, descriptors: true };
         link.ask(&Request { number: Some(RequestNumber::MIN), operation: hello }, None);
-        Ok(link)
+        link
     }
 
     /// Asks the broker for something.
@@ -70,10 +67,10 @@ impl Link {
             _ => Vec::new(),
         };
         encode::request(&mut bytes, request);
-        self.push(bytes, memory);
+        self.push(bytes, memory.map(Arc::new));
     }
 
-    fn push(&mut self, bytes: Vec<u8>, memory: Option<SealedMemory>) {
+    fn push(&mut self, bytes: Vec<u8>, memory: Option<Arc<SealedMemory>>) {
         self.output_bytes += bytes.len();
         self.output.push_back(Chunk { bytes, written: 0, memory });
     }
@@ -96,13 +93,13 @@ impl Link {
     }
 
     /// Waits until something can be written.
-    pub(super) async fn writable(&self) -> io::Result<()> {
-        self.stream.writable().await
+    pub(super) async fn writable(&self) {
+        poll_fn(|cx| self.pipe.poll_write_ready(cx)).await;
     }
 
     /// Waits until something can be read.
-    pub(super) async fn readable(&self) -> io::Result<()> {
-        self.stream.readable().await
+    pub(super) async fn readable(&self) {
+        poll_fn(|cx| self.pipe.poll_read_ready(cx)).await;
     }
 
     /// Writes as much as there is room for.
@@ -113,11 +110,7 @@ impl Link {
             }
             let Some(chunk) = self.output.front_mut() else { break };
             let rest = chunk.bytes.get(chunk.written..).unwrap_or_default();
-            let memory = chunk.memory.as_ref();
-            let written = self.stream.try_io(Interest::WRITABLE, || {
-                let descriptors: Vec<_> = memory.iter().map(|memory| memory.as_fd()).collect();
-                send(&self.stream, &[IoSlice::new(rest)], &descriptors)
-            });
+            let written = self.pipe.try_write(&[IoSlice::new(rest)], chunk.memory.as_slice());
             match written {
                 Ok(written) => {
                     chunk.memory = None;
@@ -128,8 +121,6 @@ impl Link {
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if is_too_many(&error) => self.put_inline()?,
                 Err(error) => return Err(error),
             }
         }
@@ -152,28 +143,20 @@ impl Link {
         Ok(())
     }
 
-    /// Reads once, if there is something. Whether the broker will say more.
-    pub(super) fn read(&mut self) -> io::Result<bool> {
-        let kept = self.input.len();
-        self.input.resize(kept + DBUS_READ_BYTES, 0);
-        let free = self.input.get_mut(kept..).unwrap_or_default();
-        let mut descriptors = Vec::new();
-        let received = self
-            .stream
-            .try_io(Interest::READABLE, || receive(&self.stream, free, &mut descriptors));
-        self.input.truncate(kept + received.as_ref().map_or(0, |received| received.bytes));
-        self.arrived.extend(descriptors);
-        match received {
-            Ok(received) if received.is_cut_off => Err(io::Error::other("descriptors were lost")),
-            Ok(received) => Ok(received.bytes > 0),
+    /// Reads once by way of `buffer`, if there is something. Whether the broker will say more.
+    pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<bool> {
+        match self.pipe.try_read(buffer, &mut self.arrived) {
+            Ok(read) => {
+                self.input.extend_from_slice(buffer.get(..read).unwrap_or_default());
+                Ok(read > 0)
+            }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(true),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(true),
             Err(error) => Err(error),
         }
     }
 
-    /// Takes what was read, and what came in descriptors with it: to be given back what is left.
-    pub(super) fn take(&mut self) -> (Input, &mut VecDeque<OwnedFd>) {
+    /// Takes what was read, and the payloads that came with it: to be given back what is left.
+    pub(super) fn take(&mut self) -> (Input, &mut VecDeque<Arc<SealedMemory>>) {
         let mut bytes = std::mem::take(&mut self.input);
         if !self.has_greeted && binary::MAGIC.len() <= bytes.len() {
             self.has_greeted = true;
@@ -182,9 +165,9 @@ impl Link {
         (Input { bytes, taken: 0, is_framed: self.has_greeted }, &mut self.arrived)
     }
 
-    /// Descriptors that belong to frames which are not whole yet.
-    pub(super) fn arrive(&mut self, descriptors: VecDeque<OwnedFd>) {
-        self.arrived = descriptors;
+    /// Payloads that belong to frames which are not whole yet.
+    pub(super) fn arrive(&mut self, payloads: VecDeque<Arc<SealedMemory>>) {
+        self.arrived = payloads;
     }
 
     /// What was not taken comes again, with more behind it.

@@ -12,6 +12,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::os::fd::AsFd;
+use std::sync::Arc;
 use zbus::message::{Flags, Header, Type as Kind};
 use zbus::names::UniqueName;
 use zbus::wire::as_variant::Serialize as Inside;
@@ -115,7 +116,7 @@ pub(super) struct Delivered<'a> {
 enum Payload<'a> {
     Text(&'a str),
     Bytes(&'a [u8]),
-    Memory(SealedMemory),
+    Memory(Arc<SealedMemory>),
 }
 
 impl<'a> Delivered<'a> {
@@ -123,7 +124,7 @@ impl<'a> Delivered<'a> {
     pub(super) fn with_bytes(delivery: &'a Delivery<'a>, bytes: &'a [u8]) -> Result<Self, String> {
         let payload = if DBUS_PAYLOAD_BYTES_MAX < bytes.len() {
             let memory = SealedMemory::create(bytes).map_err(|error| error.to_string())?;
-            Payload::Memory(memory)
+            Payload::Memory(Arc::new(memory))
         } else if delivery.protocol.is_ms() {
             // That it is text was checked where it entered.
             Payload::Text(std::str::from_utf8(bytes).map_err(|error| error.to_string())?)
@@ -134,7 +135,7 @@ impl<'a> Delivered<'a> {
     }
 
     /// One whose payload is in a descriptor, and too large for a message.
-    pub(super) fn with_memory(delivery: &'a Delivery<'a>, memory: SealedMemory) -> Self {
+    pub(super) fn with_memory(delivery: &'a Delivery<'a>, memory: Arc<SealedMemory>) -> Self {
         Self { delivery, payload: Payload::Memory(memory) }
     }
 }

@@ -7,7 +7,7 @@
 //! broker's, and the broker waits for none of them.
 //!
 //! - `session.rs`: the connection to the session bus; `routing.rs`: what its messages are;
-//! - `program.rs`: a program and its client; `link.rs`: the socket inside;
+//! - `program.rs`: a program and its client; `link.rs`: the pipe between them;
 //! - `window.rs`: how much may be on the way; `stats.rs`: how much waits in the session bus;
 //! - `waiting.rs`: which answer belongs to which call;
 //! - `call.rs`, `options.rs`, `json.rs`: from D-Bus to what is asked; `message.rs`: and back;

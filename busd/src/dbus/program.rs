@@ -26,8 +26,8 @@ use kith_wire::{Code, Delivery, Event, Refusal};
 use std::collections::VecDeque;
 use std::io;
 use std::num::NonZeroU32;
-use std::os::fd::OwnedFd;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -142,9 +142,8 @@ impl Program {
                         return Ok(Step::Gone);
                     }
                 }
-                ready = self.link.writable(), if has_output => ready?,
-                ready = self.link.readable(), if reads => {
-                    ready?;
+                () = self.link.writable(), if has_output => {}
+                () = self.link.readable(), if reads => {
                     if let Step::Closed = self.read()? {
                         return Ok(Step::Closed);
                     }
@@ -194,7 +193,7 @@ impl Program {
 
     /// Reads what the broker says, and turns it into messages.
     fn read(&mut self) -> io::Result<Step> {
-        let goes_on = self.link.read()?;
+        let goes_on = self.link.read(&mut self.session.read_buffer())?;
         let (mut input, arrived) = self.link.take();
         let mut arrived = std::mem::take(arrived);
         let mut outcome = Ok(());
@@ -216,7 +215,11 @@ impl Program {
     }
 
     /// Turns what the broker says into a message.
-    fn hear(&mut self, event: &Event<'_>, arrived: &mut VecDeque<OwnedFd>) -> Result<(), String> {
+    fn hear(
+        &mut self,
+        event: &Event<'_>,
+        arrived: &mut VecDeque<Arc<SealedMemory>>,
+    ) -> Result<(), String> {
         let message = match event {
             Event::Ok { message_id, .. } => {
                 let Some(Answered { slip: Some(slip), subscription }) = self.waiting.answer()
@@ -337,14 +340,13 @@ impl Program {
 /// A message to be delivered, with its payload in `bytes` if it came in a descriptor and is small.
 fn delivered<'a>(
     delivery: &'a Delivery<'a>,
-    arrived: &mut VecDeque<OwnedFd>,
+    arrived: &mut VecDeque<Arc<SealedMemory>>,
     bytes: &'a mut Vec<u8>,
 ) -> Result<Delivered<'a>, String> {
     if delivery.sealed_bytes.is_none() {
         return Delivered::with_bytes(delivery, delivery.payload);
     }
-    let descriptor = arrived.pop_front().ok_or("a payload's descriptor has not come")?;
-    let memory = SealedMemory::from_fd(descriptor).map_err(|error| error.to_string())?;
+    let memory = arrived.pop_front().ok_or("a payload has not come")?;
     if DBUS_PAYLOAD_BYTES_MAX < memory.len() {
         return Ok(Delivered::with_memory(delivery, memory));
     }

@@ -12,17 +12,16 @@ use super::message::{Slip, failed};
 use super::program::{self, Note};
 use super::routing::{Route, busy, route};
 use super::stats::{INTERFACE as STATS, Way};
-use crate::door::{Arrival, Intake};
+use crate::door::{Arrival, Intake, pair};
 use crate::limits::{
-    DBUS_CALLS_BYTES_MAX, DBUS_CALLS_BYTES_TOTAL_MAX, DBUS_MESSAGE_OVERHEAD_BYTES,
+    DBUS_CALLS_BYTES_MAX, DBUS_CALLS_BYTES_TOTAL_MAX, DBUS_MESSAGE_OVERHEAD_BYTES, DBUS_READ_BYTES,
 };
 use kith_wire::Code;
 use rustix::process::geteuid;
 use serde::Serialize;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, RefCell, RefMut};
 use std::collections::{BTreeMap, HashMap};
 use std::io;
-use std::os::unix::net::UnixStream as StdUnixStream;
 use std::rc::Rc;
 use tokio::sync::{mpsc, oneshot, watch};
 use zbus::message::{Flags, Header, Type as Kind};
@@ -40,6 +39,8 @@ pub(super) struct Session {
     intake: Intake,
     facts: watch::Receiver<Facts>,
     programs: RefCell<HashMap<String, Known>>,
+    /// Where every program's task reads; what is left over it keeps itself.
+    read_buffer: RefCell<Vec<u8>>,
     /// Bytes of calls that no program's task has taken up.
     held: Cell<usize>,
     /// How this session bus tells how much waits for a program.
@@ -66,6 +67,7 @@ impl Session {
             intake,
             facts,
             programs: RefCell::default(),
+            read_buffer: RefCell::new(vec![0; DBUS_READ_BYTES]),
             held: Cell::new(0),
             way: Cell::new(Way::Connection),
         }
@@ -241,16 +243,17 @@ impl Session {
     /// A client of the broker.
     pub(super) async fn enter(&self, pid: Option<u32>) -> Result<Link, Failure> {
         let stopping = || Failure::new(Code::ShuttingDown, "the daemon is shutting down");
-        let failed = |error: io::Error| {
-            let text = format!("no connection could be made inside the daemon: {error}");
-            Failure::new(Code::QuotaClients, text)
-        };
-        let (near, far) = StdUnixStream::pair().map_err(failed)?;
+        let (near, far) = pair();
         let (entered, answer) = oneshot::channel();
-        let arrival = Arrival { stream: far, door: "dbus", pid, entered };
+        let arrival = Arrival { pipe: far, door: "dbus", pid, entered };
         self.intake.send(arrival).map_err(|_| stopping())?;
         answer.await.map_err(|_| stopping())??;
-        Link::new(near).map_err(failed)
+        Ok(Link::new(near))
+    }
+
+    /// The buffer in which to read what the broker says.
+    pub(super) fn read_buffer(&self) -> RefMut<'_, Vec<u8>> {
+        self.read_buffer.borrow_mut()
     }
 
     /// Nothing of a program is known any more.

@@ -5,6 +5,7 @@
 //! descriptors, so there is always one left to accept with, refuse, and close.
 
 use super::connection::serve;
+use super::stream::Stream;
 use crate::hub::Hub;
 use crate::limits::ACCEPT_RETRY;
 use crate::listen::{Accepting, peer_pid, peer_uid};
@@ -53,7 +54,13 @@ fn take(hub: &Rc<Hub>, stream: UnixStream) -> Result<(), (UnixStream, Refusal)> 
             }
             hub.perform();
             let process = hub.fairness.process(pid);
-            tokio::task::spawn_local(serve(Rc::clone(hub), stream, client, process, pid));
+            tokio::task::spawn_local(serve(
+                Rc::clone(hub),
+                Stream::Socket(stream),
+                client,
+                process,
+                pid,
+            ));
             Ok(())
         }
         Err(refusal) => Err((stream, refusal)),

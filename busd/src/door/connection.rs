@@ -12,22 +12,21 @@
 
 use super::descriptors;
 use super::reader::Reader;
+use super::stream::Stream;
 use crate::fairness::{Grant, Process, Ticket};
 use crate::hub::Hub;
 use crate::limits::{LINGER, READS_PER_TURN_MAX, WRITE_SLICES_MAX, WRITES_PER_FLUSH_MAX};
 use kith_core::{ClientId, Now};
-use rustix::event::{PollFd, PollFlags, Timespec};
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
-use tokio::net::UnixStream;
 
 /// The writing side of a connection, and how to wake its task.
 pub(crate) struct Connection {
-    stream: UnixStream,
+    stream: Stream,
     client: ClientId,
     /// The process at the other end, as far as it is known.
     pid: Option<u32>,
@@ -62,7 +61,7 @@ const FAILED: &str = "failed";
 /// Serves a connection until it ends.
 pub(crate) async fn serve(
     hub: Rc<Hub>,
-    stream: UnixStream,
+    stream: Stream,
     client: ClientId,
     process: Rc<Process>,
     pid: Option<u32>,
@@ -85,7 +84,7 @@ pub(crate) async fn serve(
     // With all that came in descriptors, and has no frame.
     drop(reader);
     let linger = async {
-        if reason == GONE && connection.may_still_read() {
+        if reason == GONE && connection.stream.may_still_read() {
             poll_fn(|cx| connection.wait_for_replies(&hub, cx)).await;
         }
         hub.broker().close(client);
@@ -112,7 +111,7 @@ async fn call(hub: Rc<Hub>, process: Rc<Process>) {
 }
 
 impl Connection {
-    fn new(stream: UnixStream, client: ClientId, process: Rc<Process>, pid: Option<u32>) -> Self {
+    fn new(stream: Stream, client: ClientId, process: Rc<Process>, pid: Option<u32>) -> Self {
         Self {
             stream,
             client,
@@ -273,14 +272,6 @@ impl Connection {
         }
     }
 
-    /// Whether the peer has only shut down its writing side, e.g. `socat` at the end of its input.
-    fn may_still_read(&self) -> bool {
-        let mut polled = [PollFd::new(&self.stream, PollFlags::empty())];
-        let is_known = rustix::event::poll(&mut polled, Some(&Timespec::default())).is_ok();
-        let [polled] = polled;
-        is_known && !polled.revents().contains(PollFlags::HUP)
-    }
-
     /// Waits until no request of the client's waits any more.
     fn wait_for_replies(&self, hub: &Hub, cx: &mut Context<'_>) -> Poll<()> {
         self.remember(cx);
@@ -339,7 +330,7 @@ impl Connection {
             return Ok(());
         }
         let slices = slices.get(..count).unwrap_or_default();
-        let written = self.stream.try_write_vectored(slices)?;
+        let written = self.stream.try_write(slices)?;
         broker.wrote(now, self.client, written);
         Ok(())
     }

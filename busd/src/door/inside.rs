@@ -1,22 +1,22 @@
 //! Connections from inside the process: of doors that speak something else outside.
 //!
-//! Such a door holds the far end of a socket for each of its clients, and speaks binary frames on
+//! Such a door holds the far end of a pipe for each of its clients, and speaks binary frames on
 //! it. So a client of any door has the same quotas, the same turns and the same counters; what its
 //! own door has to know about it, the door knows. Who may come in has been decided there.
 
 use super::connection::serve;
+use super::pipe::End;
+use super::stream::Stream;
 use crate::hub::Hub;
 use kith_wire::{Code, Refusal};
 use std::cell::Cell;
-use std::os::unix::net::UnixStream as StdUnixStream;
 use std::rc::Rc;
-use tokio::net::UnixStream;
 use tokio::sync::{mpsc, oneshot};
 
 /// A client that another door brings.
 pub(crate) struct Arrival {
-    /// This side's end of the socket.
-    pub(crate) stream: StdUnixStream,
+    /// This side's end of the pipe.
+    pub(crate) pipe: End,
     /// The word for its door, in `bus.clients`.
     pub(crate) door: &'static str,
     /// The client's process, if it is known.
@@ -35,9 +35,9 @@ pub(crate) async fn take_arrivals(
     clients_max: usize,
 ) {
     let clients = Rc::new(Cell::new(0_usize));
-    while let Some(Arrival { stream, door, pid, entered }) = arrivals.recv().await {
+    while let Some(Arrival { pipe, door, pid, entered }) = arrivals.recv().await {
         let outcome = if clients.get() < clients_max {
-            enter(&hub, stream, door, pid, &clients)
+            enter(&hub, pipe, door, pid, &clients)
         } else {
             hub.broker().count_refused_connection();
             let text =
@@ -54,23 +54,18 @@ pub(crate) async fn take_arrivals(
 
 fn enter(
     hub: &Rc<Hub>,
-    stream: StdUnixStream,
+    pipe: End,
     door: &'static str,
     pid: Option<u32>,
     clients: &Rc<Cell<usize>>,
 ) -> Result<(), Refusal> {
-    let stream = stream.set_nonblocking(true).and_then(|()| UnixStream::from_std(stream));
-    let stream = stream.map_err(|error| {
-        let text = format!("no connection could be made inside the daemon: {error}");
-        Refusal::fatal(Code::QuotaClients, text)
-    })?;
     let client = hub.broker().connect_by(hub.now(), Some(door))?;
     if let Some(pid) = pid {
         hub.broker().set_pid(client, pid);
     }
     hub.perform();
     let process = hub.fairness.process(pid);
-    let serving = serve(Rc::clone(hub), stream, client, process, pid);
+    let serving = serve(Rc::clone(hub), Stream::Pipe(pipe), client, process, pid);
     clients.set(clients.get() + 1);
     let clients = Rc::clone(clients);
     tokio::task::spawn_local(async move {

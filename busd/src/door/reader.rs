@@ -9,6 +9,7 @@
 //! what the bytes mean, which is for [`kith_core::Session`].
 
 use super::descriptors;
+use super::stream::Stream;
 use crate::hub::Hub;
 use crate::limits::{
     READ_BYTES, ROUND_TIME, SHARED_WORK_MAX, SHORT_READ_BYTES, SHORT_READ_BYTES_MAX,
@@ -17,8 +18,6 @@ use crate::limits::{
 use kith_core::{ClientId, Fed, Now, Session};
 use std::io;
 use std::time::Duration;
-use tokio::io::Interest;
-use tokio::net::UnixStream;
 
 /// The reading side of a connection.
 pub(super) struct Reader {
@@ -64,7 +63,7 @@ impl Reader {
 
     /// What is done in a turn: one read, or what is left of the last one. Returns 0 where nothing
     /// comes any more.
-    pub(super) fn go_on(&mut self, hub: &Hub, now: Now, stream: &UnixStream) -> io::Result<usize> {
+    pub(super) fn go_on(&mut self, hub: &Hub, now: Now, stream: &Stream) -> io::Result<usize> {
         // There may be more behind what is left, too.
         self.is_filled = self.stopped;
         self.has_read = !self.stopped;
@@ -76,7 +75,7 @@ impl Reader {
     }
 
     /// Reads once and feeds the session. Returns how many bytes were read.
-    fn read(&mut self, hub: &Hub, now: Now, stream: &UnixStream) -> io::Result<usize> {
+    fn read(&mut self, hub: &Hub, now: Now, stream: &Stream) -> io::Result<usize> {
         if self.rest.len().max(self.fed.wanted) > READ_BYTES / 2 {
             return self.read_long(hub, now, stream);
         }
@@ -105,7 +104,7 @@ impl Reader {
 
     /// Reads behind what is there already: for a line or frame that does not fit the shared buffer.
     /// The memory grows with what has come, not with what a length field promises.
-    fn read_long(&mut self, hub: &Hub, now: Now, stream: &UnixStream) -> io::Result<usize> {
+    fn read_long(&mut self, hub: &Hub, now: Now, stream: &Stream) -> io::Result<usize> {
         let kept = self.rest.len();
         let room = self.read_bytes(hub);
         self.rest.resize(kept + room, 0);
@@ -194,10 +193,9 @@ fn feed(session: &mut Session, is_shared: bool, hub: &Hub, now: Now, bytes: &[u8
     }
 }
 
-/// Reads what is there. Where that is less than there was room for, the socket is empty now: the
-/// readiness is cleared at once, which saves the call that would find out.
+/// Reads what is there.
 fn read_some(
-    stream: &UnixStream,
+    stream: &Stream,
     buffer: &mut [u8],
     session: &mut Session,
     hub: &Hub,
@@ -205,11 +203,5 @@ fn read_some(
     if session.takes_descriptors() {
         return descriptors::read(stream, buffer, session, &mut hub.broker());
     }
-    let read = stream.try_read(buffer)?;
-    if read < buffer.len() {
-        let empty = || Err::<(), _>(io::ErrorKind::WouldBlock.into());
-        // It fails as it was told to; that is what clears the readiness.
-        let _ = stream.try_io(Interest::READABLE, empty);
-    }
-    Ok(read)
+    stream.try_read(buffer)
 }
