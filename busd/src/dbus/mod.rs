@@ -37,3 +37,21 @@ mod window;
 pub(crate) use description::Facts;
 pub(crate) use place::Place;
 pub(crate) use thread::Door;
+
+/// The frame that a call comes to, for `fuzz/`: or the name and the text of the error.
+pub(crate) fn frame_of_call(
+    method: &str,
+    body: &zbus::message::Body,
+    payload_bytes_max: usize,
+) -> Option<Result<Vec<u8>, (String, String)>> {
+    let call = call::Call::read(method, body, payload_bytes_max)?;
+    Some(match call {
+        Ok(call) => {
+            let (request, _) = waiting::Waiting::new().begin(call, None);
+            let mut frame = Vec::new();
+            kith_wire::binary::encode::request(&mut frame, &request);
+            Ok(frame)
+        }
+        Err(failure) => Err((failure.name, failure.text)),
+    })
+}
