@@ -156,7 +156,7 @@ impl Program {
     /// Takes up calls, but not very many before it is looked at what the broker says.
     fn take_notes(&mut self, first: Option<Note>, notes: &mut Notes) -> Step {
         let mut next = first;
-        for _ in 0..DBUS_CALLS_PER_TURN_MAX {
+        for left in (0..DBUS_CALLS_PER_TURN_MAX).rev() {
             match next {
                 Some(Note::Call(call)) => self.call(&call),
                 Some(Note::Confirmed(serial)) => {
@@ -165,7 +165,8 @@ impl Program {
                 // The link ends without a goodbye, as a socket does whose program is gone.
                 Some(Note::Gone) | None => return Step::Gone,
             }
-            if DBUS_READ_BYTES <= self.link.output_bytes() {
+            // What is taken out after this has to be looked at.
+            if left == 0 || DBUS_READ_BYTES <= self.link.output_bytes() {
                 break;
             }
             next = match notes.try_recv() {
