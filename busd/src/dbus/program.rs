@@ -139,6 +139,7 @@ impl Program {
             tokio::select! {
                 note = notes.recv(), if takes_calls => {
                     if let Step::Gone = self.take_notes(note, notes) {
+                        self.flush().await?;
                         return Ok(Step::Gone);
                     }
                 }
@@ -149,6 +150,25 @@ impl Program {
                     }
                 }
                 () = sleep_until(doubt_at), if doubt_at.is_some() => self.ask_session().await,
+            }
+        }
+    }
+
+    /// Says to the broker what the program said before it left. What the broker says is for nobody.
+    async fn flush(&mut self) -> io::Result<()> {
+        loop {
+            self.link.write()?;
+            if self.link.output_bytes() == 0 {
+                return Ok(());
+            }
+            tokio::select! {
+                () = self.link.writable(), if self.link.has_output() => {}
+                () = self.link.readable() => {
+                    if let Step::Closed = self.read()? {
+                        return Ok(());
+                    }
+                    self.output.clear();
+                }
             }
         }
     }
