@@ -81,16 +81,17 @@ pub(super) async fn serve(session: Rc<Session>, name: UniqueName<'static>, mut n
             Note::Gone => break,
         };
         // The session bus is asked once who it is, and told to say when it is gone.
-        if pid.is_none() {
-            pid = match session.meet(&name).await {
-                Ok(process) => Some(process),
+        let process = match pid {
+            Some(process) => process,
+            None => match session.meet(&name).await {
+                Ok(process) => *pid.insert(process),
                 Err(failure) => {
                     session.give_up(&name, &call, &failure).await;
-                    continue;
+                    break;
                 }
-            };
-        }
-        let link = match session.enter(pid.flatten()).await {
+            },
+        };
+        let link = match session.enter(process).await {
             Ok(link) => link,
             Err(failure) => {
                 session.give_up(&name, &call, &failure).await;
@@ -109,6 +110,13 @@ pub(super) async fn serve(session: Rc<Session>, name: UniqueName<'static>, mut n
         }
     }
     session.forget(&name).await;
+    // Those of a program that may not come in, or that has come back under no name.
+    let failure = Failure::new(Code::NotAllowed, "this program is not let in");
+    while let Ok(note) = notes.try_recv() {
+        if let Note::Call(call) = note {
+            session.give_up(&name, &call, &failure).await;
+        }
+    }
 }
 
 impl Program {

@@ -36,6 +36,8 @@ const BUS_PATH: &str = "/org/freedesktop/DBus";
 /// A connection to the session bus, and the programs that call.
 pub(super) struct Session {
     connection: Connection,
+    /// The session bus is a process of our own user.
+    is_own: bool,
     intake: Intake,
     facts: watch::Receiver<Facts>,
     programs: RefCell<HashMap<String, Known>>,
@@ -57,12 +59,15 @@ struct Known {
 }
 
 impl Session {
-    pub(super) fn new(
+    pub(super) async fn new(
         connection: Connection,
         intake: Intake,
         facts: watch::Receiver<Facts>,
     ) -> Self {
+        let owner = connection.peer_creds().await.ok().and_then(|owner| owner.unix_user_id());
+        let is_own = owner == Some(geteuid().as_raw());
         Self {
+            is_own,
             connection,
             intake,
             facts,
@@ -209,19 +214,26 @@ impl Session {
         Ok(())
     }
 
-    /// Learns who a program is, and sees to it that its end is told. Only programs of the daemon's
-    /// own user are served.
+    /// Learns which process a program is, and sees to it that its end is told. Only programs of the
+    /// daemon's own user are served.
     pub(super) async fn meet(&self, name: &UniqueName<'_>) -> Result<Option<u32>, Failure> {
         let failed = |error: zbus::Error| {
-            Failure::standard(
-                "Failed",
-                format!("the session bus does not say who this is: {error}"),
-            )
+            let text = format!("the session bus does not say who this is: {error}");
+            Failure::standard("Failed", text)
         };
         // First, so that it can't leave unseen in between.
         self.tell_bus("AddMatch", &rule(name)).await.map_err(failed)?;
-        let credentials =
-            self.call_bus(BUS, "GetConnectionCredentials", &name.as_str()).await.map_err(failed)?;
+        let answer = self.call_bus(BUS, "GetConnectionCredentials", &name.as_str()).await;
+        let credentials = match answer {
+            Ok(credentials) => credentials,
+            // It has said what it had to say and left, as `busctl --expect-reply=no` does. A session bus that is of
+            // our own user lets in nobody else.
+            Err(error) if self.is_own && is_gone(&error) => {
+                self.tell(name.as_str(), Note::Gone);
+                return Ok(None);
+            }
+            Err(error) => return Err(failed(error)),
+        };
         let body = credentials.body();
         let all: HashMap<&str, Variant<'_>> = body.deserialize().map_err(failed)?;
         let number = |key| match all.get(key) {
@@ -291,9 +303,7 @@ impl Session {
                     waiting => return waiting,
                 },
                 // It has left meanwhile.
-                Err(zbus::Error::FDO(error)) if matches!(*error, fdo::Error::NameHasNoOwner(_)) => {
-                    return None;
-                }
+                Err(error) if is_gone(&error) => return None,
                 Err(_) => {}
             }
             self.way.set(way.next());
@@ -368,6 +378,14 @@ impl Session {
         R: for<'a> zbus::wire::DynamicDeserialize<'a>,
     {
         self.call_bus(interface, method, body).await?.body().deserialize()
+    }
+}
+
+/// Whether the session bus says that a program has left.
+fn is_gone(error: &zbus::Error) -> bool {
+    match error {
+        zbus::Error::FDO(error) => matches!(**error, fdo::Error::NameHasNoOwner(_)),
+        _ => false,
     }
 }
 

@@ -71,7 +71,7 @@ async fn stay(place: &Place, facts: &watch::Receiver<Facts>, intake: &Intake) {
         match connect(address).await {
             Ok(stream) => {
                 let session =
-                    Session::new(Connection::from(&stream), intake.clone(), facts.clone());
+                    Session::new(Connection::from(&stream), intake.clone(), facts.clone()).await;
                 match visit(Rc::new(session), stream, facts.clone()).await {
                     Ok(()) => {
                         tracing::warn!(address, "the session bus has ended; waiting for the next");
