@@ -27,6 +27,10 @@ pub struct Session {
     framing: Option<Framing>,
     /// Bytes consumed since the connection began.
     offset: u64,
+    /// The most that a payload might have since the connection began. A client keeps to what it was
+    /// told: if a reload lowers the limit, what is larger is still read as a whole and refused,
+    /// where a new client would be cut off.
+    framed_payload_bytes_max: usize,
     /// How far an unfinished line has been searched for its end.
     searched: usize,
     errors_in_a_row: u32,
@@ -58,6 +62,7 @@ impl Session {
             client,
             framing: None,
             offset: 0,
+            framed_payload_bytes_max: 0,
             searched: 0,
             errors_in_a_row: 0,
             ahead: 0,
@@ -114,6 +119,8 @@ impl Session {
         work_max: u64,
     ) -> Fed {
         let mut fed = Fed::default();
+        self.framed_payload_bytes_max =
+            self.framed_payload_bytes_max.max(broker.limits().payload_bytes_max);
         let work_max = broker.work().saturating_add(work_max.min(WORK_PER_FEED_MAX));
         while !broker.is_choked(self.client) {
             if work_max < broker.work() {
@@ -127,7 +134,7 @@ impl Session {
                 Some(Framing::Binary) => self.frame(broker, now, rest),
             };
             let Some(consumed) = step else {
-                fed.wanted = self.wanted(broker, rest);
+                fed.wanted = self.wanted(rest);
                 break;
             };
             fed.consumed += consumed;
@@ -156,8 +163,8 @@ impl Session {
     }
 
     /// A frame's whole length, once its length field is there and if it is within the limit.
-    fn wanted(&self, broker: &Broker, rest: &[u8]) -> usize {
-        let max = frame_bytes_max(broker.limits().payload_bytes_max) + binary::LENGTH_BYTES;
+    fn wanted(&self, rest: &[u8]) -> usize {
+        let max = frame_bytes_max(self.framed_payload_bytes_max) + binary::LENGTH_BYTES;
         match self.framing {
             Some(Framing::Binary) => {
                 frame::whole_bytes(rest).filter(|whole| *whole <= max).unwrap_or(0)
@@ -195,7 +202,7 @@ impl Session {
 
     fn line(&mut self, broker: &mut Broker, now: Now, bytes: &[u8]) -> Option<usize> {
         let payload_bytes_max = broker.limits().payload_bytes_max;
-        let line_bytes_max = line_bytes_max(payload_bytes_max);
+        let line_bytes_max = line_bytes_max(self.framed_payload_bytes_max);
         let unsearched = bytes.get(self.searched..).unwrap_or_default();
         let end = memchr::memchr(b'\n', unsearched).map(|at| self.searched + at);
         if end.unwrap_or(bytes.len()) > line_bytes_max {
@@ -223,7 +230,7 @@ impl Session {
 
     fn frame(&mut self, broker: &mut Broker, now: Now, bytes: &[u8]) -> Option<usize> {
         let payload_bytes_max = broker.limits().payload_bytes_max;
-        let frame = match frame::split(bytes, frame_bytes_max(payload_bytes_max)) {
+        let frame = match frame::split(bytes, frame_bytes_max(self.framed_payload_bytes_max)) {
             Ok(frame) => frame?,
             Err(refusal) => {
                 self.refuse(broker, None, &refusal);

@@ -4,7 +4,7 @@ use super::{Done, Failure, Kind, Output, Pending, Session, Unconfirmed, opening}
 use crate::message::Payload;
 use crate::{BackgroundError, Incoming, Loss, Message, Published, SubscribeError};
 use kith_wire::binary::{receive, split};
-use kith_wire::limits::{ENVELOPE_BYTES_MAX, frame_bytes_max};
+use kith_wire::limits::{PAYLOAD_BYTES_MAX, frame_bytes_max};
 use kith_wire::{Code, Event, Refusal};
 use std::num::NonZeroU32;
 use std::time::Instant;
@@ -24,7 +24,9 @@ impl<W, S: Clone> Session<W, S> {
         }
         loop {
             let rest = bytes.get(used..).unwrap_or_default();
-            let limit = frame_bytes_max(self.payload_bytes_max.max(ENVELOPE_BYTES_MAX));
+            // Not what the greeting said: that may have been raised since, or lowered while larger
+            // values were kept.
+            let limit = frame_bytes_max(PAYLOAD_BYTES_MAX);
             let Some(frame) = split(rest, limit).map_err(Loss::Unreadable)? else {
                 return Ok(used);
             };

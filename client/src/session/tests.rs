@@ -380,6 +380,14 @@ fn frames_may_come_in_pieces() {
 }
 
 #[test]
+fn what_comes_may_be_larger_than_the_greeting_said() {
+    // The limit may have been raised since; or lowered while a larger value was kept.
+    let mut pair = Pair::connected();
+    pair.message(1, &"x".repeat(2 * PAYLOAD_BYTES_DEFAULT));
+    pair.message(1, "1");
+}
+
+#[test]
 fn nonsense_ends_the_connection() {
     let mut pair = Pair::connected();
     let mut bytes = frame(Operation::Ping);

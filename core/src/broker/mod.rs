@@ -118,6 +118,15 @@ impl Broker {
         &self.queues.limits
     }
 
+    /// Keeps other limits from now on. Whoever has more than they allow keeps what it has, and only
+    /// gets no more of it: nobody is closed, and nothing that waits or is kept is dropped.
+    pub fn set_limits(&mut self, now: Now, limits: Limits) {
+        self.queues.limits = limits.sane();
+        if self.stats_due_ms.take().is_some() {
+            self.arm_stats(now);
+        }
+    }
+
     /// Takes in a connection.
     ///
     /// # Errors

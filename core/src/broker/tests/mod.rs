@@ -87,6 +87,7 @@ mod lists;
 mod memory;
 mod order;
 mod quotas;
+mod reloading;
 mod requests;
 mod retained;
 mod sealed;
