@@ -1,14 +1,15 @@
 //! The configuration: where it comes from, in which order, and what comes out of it.
 //!
 //! Command line goes before environment, environment before file, file before default. Each source
-//! is read once and whole; what comes out is a plain value that the daemon keeps until it ends.
+//! is read once and whole; what comes out is a plain value.
 //! Apart from the one read of the file everything here is a function of its arguments.
 //!
 //! A file that is named has to be there; the one at the usual place may be absent, since every key
 //! has a default. Whatever is wrong is said with its place, and then nothing starts: a daemon that
 //! runs with half of a configuration is harder to understand than one that does not run.
 //!
-//! Deliberately absent: reloading. What can change at run time will be asked over the bus.
+//! Reading it again while the daemon runs is the same reading; what becomes of it is in
+//! `reload.rs`.
 
 mod address;
 mod environment;

@@ -2,7 +2,7 @@
 //!
 //! Everything that can fail is done before the first connection is taken, in an order in which
 //! nothing has to be undone: configuration, log, state, socket. Then one thread serves until a
-//! signal comes; a second signal ends it at once.
+//! signal comes; a second signal ends it at once. SIGHUP ends nothing (see `reload.rs`).
 
 use crate::arguments::Arguments;
 use crate::configuration::{Configuration, Environment};
@@ -14,6 +14,7 @@ use crate::limits::{DBUS_CLIENTS_PARTS, FILES_RESERVED, SHUTDOWN_GRACE};
 use crate::listen::{self, Accepting, Listening};
 use crate::log;
 use crate::metrics::{self, Serving, Sockets};
+use crate::reload::Service;
 use crate::state::StateLock;
 use kith_core::{Broker, Limits};
 use kith_sealed::DESCRIPTORS_PER_CALL_MAX;
@@ -66,7 +67,7 @@ impl Failure {
 fn start(arguments: &Arguments, environment: &Environment) -> Result<(), Failure> {
     let mut configuration = Configuration::load(arguments, environment)
         .map_err(|error| Failure::new(&error, error.exit_code()))?;
-    log::start(configuration.log_level, environment);
+    let log = log::start(configuration.log_level, environment);
     // What this process makes is for its user alone, whatever it was started with.
     umask(Mode::RWXG | Mode::RWXO);
     let state = StateLock::acquire(&configuration.state)
@@ -83,8 +84,12 @@ fn start(arguments: &Arguments, environment: &Environment) -> Result<(), Failure
         .map_err(|error| Failure::system("can't start the runtime", &error))?;
     let served = LocalSet::new().block_on(&runtime, async {
         let mut signals = Signals::new().map_err(|error| Failure::system("signals", &error))?;
+        let limits = configuration.limits.clone();
+        let mut service =
+            Service::new(arguments, environment, log, configuration, session_bus.is_some())
+                .map_err(|error| Failure::system("signals", &error))?;
         let served =
-            serve(&configuration.limits, listening, metrics, session_bus, &mut signals).await;
+            serve(&limits, listening, metrics, session_bus, &mut signals, &mut service).await;
         served.map_err(|error| Failure::system("can't use the socket", &error))
     });
     // Held to the very end, so that the next daemon finds everything done.
@@ -105,7 +110,7 @@ fn find_session_bus(configuration: &Configuration, environment: &Environment) ->
 
 /// Connections, fewer than the file descriptors of this process; and of those that they leave, some
 /// for payloads.
-fn fit_to_file_descriptors(limits: &mut Limits) {
+pub(crate) fn fit_to_file_descriptors(limits: &mut Limits) {
     let files = usize::try_from(listen::raise_file_descriptor_limit()).unwrap_or(usize::MAX);
     let clients_max = files.saturating_sub(FILES_RESERVED).max(1);
     if clients_max < limits.clients_max {
@@ -136,6 +141,7 @@ pub(crate) async fn serve(
     metrics: Sockets,
     session_bus: Option<Place>,
     stop: &mut impl Stop,
+    service: &mut Service,
 ) -> io::Result<()> {
     let socket = listening.path().unwrap_or_default();
     let from_systemd = listening.is_passed();
@@ -146,14 +152,17 @@ pub(crate) async fn serve(
     hub.broker().announce_ready(hub.now(), version, std::process::id());
     tracing::info!(socket = %socket.display(), from_systemd, version, "ready");
     let (intake, arrivals) = mpsc::unbounded_channel();
+    let status = format!("Serving {}", socket.display());
     let facts = Facts { socket, payload_bytes_max: limits.payload_bytes_max };
     let dbus = session_bus.map(|place| Door::open(place, facts, intake)).transpose()?;
     let from_dbus =
         take_arrivals(Rc::clone(&hub), arrivals, limits.clients_max / DBUS_CLIENTS_PARTS);
+    service.notifier().ready(&status);
     let reason = tokio::select! {
-        reason = serve_until_stopped(&hub, &accepting, &serving, stop) => reason,
+        reason = serve_until_stopped(&hub, &accepting, &serving, stop, service) => reason,
         () = from_dbus => "no more programs",
     };
+    service.notifier().stopping(reason);
     tracing::info!(reason, connections = hub.connections(), "stopping");
     drop((accepting, serving));
     say_goodbye(&hub, stop).await;
@@ -169,11 +178,13 @@ async fn serve_until_stopped(
     accepting: &Accepting,
     serving: &Serving,
     stop: &mut impl Stop,
+    service: &mut Service,
 ) -> &'static str {
     tokio::select! {
         () = accept(Rc::clone(hub), accepting) => "no more connections",
         () = hub.run_timer() => "no more timers",
         () = metrics::serve(Rc::clone(hub), serving) => "no more metrics",
+        reason = service.run(hub) => reason,
         reason = stop.next() => reason,
     }
 }

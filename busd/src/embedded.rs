@@ -4,13 +4,14 @@
 //! the caller's; so a test needs no daemon on the machine and disturbs none. It says nothing unless
 //! the program has set up `tracing`.
 //!
-//! Deliberately absent: configuration, metrics, signals and systemd's socket, which belong to a
+//! Deliberately absent: configuration, metrics, signals and systemd's sockets, which belong to a
 //! process.
 
 use crate::daemon::{Stop, serve};
 use crate::limits::EMBEDDED_DESCRIPTORS_MAX;
 use crate::listen::{self, Listening};
 use crate::metrics::Sockets;
+use crate::reload::Service;
 use kith_core::Limits;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -95,8 +96,9 @@ fn run(runtime: &tokio::runtime::Runtime, listening: Listening, stopped: oneshot
     // The limit on open files is the program's, so it is left alone.
     let descriptors_total_max = EMBEDDED_DESCRIPTORS_MAX;
     let limits = Limits { descriptors_total_max, ..Limits::default() };
-    let served =
-        LocalSet::new().block_on(runtime, serve(&limits, listening, metrics, None, &mut stop));
+    let mut service = Service::default();
+    let serving = serve(&limits, listening, metrics, None, &mut stop, &mut service);
+    let served = LocalSet::new().block_on(runtime, serving);
     if let Err(error) = served {
         tracing::error!(%error, "the embedded daemon could not use its socket");
     }

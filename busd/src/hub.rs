@@ -12,12 +12,12 @@ use crate::clock::Clock;
 use crate::door::Connection;
 use crate::fairness::Fairness;
 use crate::limits::READ_BYTES;
-use kith_core::{Broker, ClientId, Now, Output};
+use kith_core::{Broker, ClientId, Limits, Now, Output};
 use std::cell::{Cell, RefCell, RefMut};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Instant;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 /// The broker and the connections around it.
 pub(crate) struct Hub {
@@ -32,12 +32,15 @@ pub(crate) struct Hub {
     /// Told when a connection has ended.
     ended: Notify,
     has_warned_of_cut_off: Cell<bool>,
+    /// For doors that tell their programs when a reload has changed it.
+    pub(crate) payload_bytes_max: watch::Sender<usize>,
     pub(crate) fairness: Fairness,
 }
 
 impl Hub {
     pub(crate) fn new(broker: Broker) -> Self {
         Self {
+            payload_bytes_max: watch::Sender::new(broker.limits().payload_bytes_max),
             broker: RefCell::new(broker),
             connections: RefCell::default(),
             read_buffer: RefCell::new(Vec::new()),
@@ -61,6 +64,17 @@ impl Hub {
 
     pub(crate) fn broker(&self) -> RefMut<'_, Broker> {
         self.broker.borrow_mut()
+    }
+
+    /// Has the broker keep other limits from now on.
+    pub(crate) fn set_limits(&self, limits: Limits) {
+        let payload_bytes_max = limits.payload_bytes_max;
+        self.broker().set_limits(self.now(), limits);
+        self.payload_bytes_max.send_if_modified(|known| {
+            std::mem::replace(known, payload_bytes_max) != payload_bytes_max
+        });
+        // What the daemon wants to be woken for may be due earlier.
+        self.perform();
     }
 
     /// The buffer in which to read.

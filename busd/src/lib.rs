@@ -10,6 +10,7 @@
 //! - `hub`: the broker and its connections; `door`: the connections; `fairness`: whose turn it is;
 //! - `dbus`: the door on the session bus;
 //! - `metrics`: the counters, for monitoring systems;
+//! - `notify`: telling systemd how the daemon is; `reload`: reading the configuration again;
 //! - `clock`, `log`, `limits`; `fuzzing` lets `fuzz/` at what takes text from outside.
 //!
 //! `kith-busd` and `kith daemon` are both [`run`].
@@ -33,6 +34,8 @@ mod listen;
 mod lock_file;
 mod log;
 mod metrics;
+mod notify;
+mod reload;
 mod state;
 
 pub use daemon::run;

@@ -94,6 +94,11 @@ pub(crate) const WRITE_SLICES_MAX: usize = 64;
 pub(crate) const LINGER: Duration = Duration::from_secs(10);
 /// How long the daemon waits for its clients when it is told to stop: systemd waits 90 seconds.
 pub(crate) const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
+/// How long telling the service manager may hold up the bus, where the manager does not read: it
+/// is told a few times in a daemon's life, and at its watchdog's pace.
+pub(crate) const NOTIFY_TIME_MAX: Duration = Duration::from_millis(100);
+/// Characters of the line that `systemctl status` shows.
+pub(crate) const STATUS_CHARS_MAX: usize = 200;
 /// How long to wait when a connection can't be accepted.
 pub(crate) const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 /// Descriptors of payloads in a daemon inside another program: a quarter of the files that a

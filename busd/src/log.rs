@@ -7,24 +7,48 @@
 //! What is in an event is its caller's business, and a payload never is. Writing to standard error
 //! may block if nobody reads it, so what happens for each message is said at `trace` alone.
 //!
+//! How much is said can change while the daemon runs. It is one layer that is replaced as a whole,
+//! so what is not said costs no more than before.
+//!
 //! Deliberately absent: filters for each module (`RUST_LOG`), which would be an interface made of
 //! the names of our modules.
 
 use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
 
-use tracing::{Level, Subscriber};
+use tracing::Subscriber;
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::{self, MakeWriter};
+use tracing_subscriber::layer::{Layer, SubscriberExt as _};
+use tracing_subscriber::{Registry, registry, reload};
 
 use crate::configuration::{Environment, LogLevel};
 
 /// Writes events of this process to standard error from now on. Does nothing where events already
 /// go somewhere: a program that runs the daemon inside itself has made its own choice.
-pub(crate) fn start(level: LogLevel, environment: &Environment) {
+pub(crate) fn start(level: LogLevel, environment: &Environment) -> Log {
     let style = Style::choose(environment, io::stderr().is_terminal(), is_journal(environment));
-    let subscriber = subscriber(level, style, io::stderr);
+    let (subscriber, lines) = subscriber(lines(level, style, io::stderr));
     let _ = tracing::subscriber::set_global_default(subscriber);
+    Log { lines, style }
 }
+
+/// The log, of which the level can change.
+pub(crate) struct Log {
+    lines: reload::Handle<Lines, Registry>,
+    style: Style,
+}
+
+impl Log {
+    /// Says so much from now on.
+    pub(crate) fn set_level(&self, level: LogLevel) {
+        // It fails only where events go somewhere else.
+        let _ = self.lines.reload(lines(level, self.style, io::stderr));
+    }
+}
+
+/// What makes lines of events.
+type Lines = Box<dyn Layer<Registry> + Send + Sync>;
 
 /// How a line looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,26 +64,35 @@ impl Style {
     }
 }
 
-fn subscriber<W>(level: LogLevel, style: Style, writer: W) -> Box<dyn Subscriber + Send + Sync>
+fn subscriber(lines: Lines) -> (impl Subscriber + Send + Sync, reload::Handle<Lines, Registry>) {
+    let (layer, handle) = reload::Layer::new(lines);
+    (registry().with(layer), handle)
+}
+
+fn lines<W>(level: LogLevel, style: Style, writer: W) -> Lines
 where
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
 {
-    let builder = fmt::fmt()
-        .with_max_level(tracing_level(level))
+    let layer = fmt::layer()
         // Where an event comes from is for those who look for a bug.
         .with_target(level >= LogLevel::Debug)
         .with_ansi(style.colours)
         .with_writer(writer);
-    if style.time { Box::new(builder.finish()) } else { Box::new(builder.without_time().finish()) }
+    let level = level_filter(level);
+    if style.time {
+        level.and_then(layer).boxed()
+    } else {
+        level.and_then(layer.without_time()).boxed()
+    }
 }
 
-fn tracing_level(level: LogLevel) -> Level {
+fn level_filter(level: LogLevel) -> LevelFilter {
     match level {
-        LogLevel::Error => Level::ERROR,
-        LogLevel::Warn => Level::WARN,
-        LogLevel::Info => Level::INFO,
-        LogLevel::Debug => Level::DEBUG,
-        LogLevel::Trace => Level::TRACE,
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Trace => LevelFilter::TRACE,
     }
 }
 
@@ -96,7 +129,8 @@ mod tests {
     fn written(level: LogLevel, colours: bool, time: bool) -> String {
         let shared = Shared::default();
         let writer = shared.clone();
-        let subscriber = subscriber(level, Style { colours, time }, move || writer.clone());
+        let lines = lines(level, Style { colours, time }, move || writer.clone());
+        let (subscriber, _lines) = subscriber(lines);
         tracing::subscriber::with_default(subscriber, || {
             tracing::error!(client = 7, "broken");
             tracing::info!(name = "a\u{1b}[31mb\nc", "connected");
@@ -117,6 +151,30 @@ mod tests {
         ] {
             assert_eq!(written(level, false, false).lines().count(), n_lines, "{level:?}");
         }
+    }
+
+    #[test]
+    fn the_level_can_change() {
+        let shared = Shared::default();
+        let style = Style { colours: false, time: false };
+        let lines_at = |level| {
+            let writer = shared.clone();
+            lines(level, style, move || writer.clone())
+        };
+        let (subscriber, handle) = subscriber(lines_at(LogLevel::Warn));
+        tracing::subscriber::with_default(subscriber, || {
+            for (nth, level) in [LogLevel::Warn, LogLevel::Debug, LogLevel::Info].iter().enumerate()
+            {
+                handle.reload(lines_at(*level)).unwrap();
+                tracing::info!("info {nth}");
+                tracing::debug!("debug {nth}");
+            }
+        });
+        let text = String::from_utf8(shared.0.lock().unwrap().clone()).unwrap();
+        let said: Vec<_> = text.lines().collect();
+        let target = "kith_busd::log::tests:";
+        let [info, debug] = [format!(" INFO {target} info 1"), format!("DEBUG {target} debug 1")];
+        assert_eq!(said, [info.as_str(), debug.as_str(), " INFO info 2"]);
     }
 
     #[test]

@@ -28,6 +28,12 @@ pub struct Environment {
     pub kith_log: Option<OsString>,
     /// `JOURNAL_STREAM`: set by systemd, `device:inode` of the pipe to the journal.
     pub journal_stream: Option<OsString>,
+    /// `NOTIFY_SOCKET`: set by systemd, where to tell how the daemon is (`sd_notify(3)`).
+    pub notify_socket: Option<OsString>,
+    /// `WATCHDOG_USEC`: set by systemd, after what silence it takes the daemon for hung.
+    pub watchdog_usec: Option<OsString>,
+    /// `WATCHDOG_PID`: set by systemd, whose silence.
+    pub watchdog_pid: Option<OsString>,
     /// `NO_COLOR`: no colours, whatever the value (<https://no-color.org>).
     pub no_color: Option<OsString>,
 }
@@ -45,6 +51,9 @@ impl Environment {
             kith_socket: env::var_os("KITH_SOCKET"),
             kith_log: env::var_os("KITH_LOG"),
             journal_stream: env::var_os("JOURNAL_STREAM"),
+            notify_socket: env::var_os("NOTIFY_SOCKET"),
+            watchdog_usec: env::var_os("WATCHDOG_USEC"),
+            watchdog_pid: env::var_os("WATCHDOG_PID"),
             no_color: env::var_os("NO_COLOR"),
         }
     }

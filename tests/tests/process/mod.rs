@@ -4,11 +4,14 @@
 //! wait for a text to appear. Nothing waits without end and nothing sleeps: every wait is for
 //! something that the program does, and fails with all that it wrote if it takes too long.
 //!
-//! - `daemon.rs`: the daemon, on a socket of its own in a directory of its own.
+//! - `daemon.rs`: the daemon, on a socket of its own in a directory of its own;
+//! - `supervisor.rs`: whom it tells how it is.
 
 mod daemon;
+mod supervisor;
 
 pub(crate) use daemon::{Daemon, PROGRAM, Place, dial};
+pub(crate) use supervisor::Supervisor;
 
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::Read;
