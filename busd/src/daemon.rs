@@ -86,7 +86,7 @@ fn start(arguments: &Arguments, environment: &Environment) -> Result<(), Failure
         let mut signals = Signals::new().map_err(|error| Failure::system("signals", &error))?;
         let limits = configuration.limits.clone();
         let mut service =
-            Service::new(arguments, environment, log, configuration, session_bus.is_some())
+            Service::new(arguments, environment, log, configuration)
                 .map_err(|error| Failure::system("signals", &error))?;
         let served =
             serve(&limits, listening, metrics, session_bus, &mut signals, &mut service).await;
@@ -154,13 +154,14 @@ pub(crate) async fn serve(
     let (intake, arrivals) = mpsc::unbounded_channel();
     let status = format!("Serving {}", socket.display());
     let facts = Facts { socket, payload_bytes_max: limits.payload_bytes_max };
-    let dbus = session_bus.map(|place| Door::open(place, facts, intake)).transpose()?;
-    let from_dbus =
-        take_arrivals(Rc::clone(&hub), arrivals, limits.clients_max / DBUS_CLIENTS_PARTS);
+    let open = |place| Door::open(place, facts.clone(), intake);
+    let dbus = session_bus.map(open).transpose()?;
+    let from_dbus = take_arrivals(Rc::clone(&hub), arrivals);
     service.notifier().ready(&status);
     let reason = tokio::select! {
         reason = serve_until_stopped(&hub, &accepting, &serving, stop, service) => reason,
         () = from_dbus => "no more programs",
+        () = tell_of_limits(&hub, dbus.as_ref(), facts) => "no more limits",
     };
     service.notifier().stopping(reason);
     tracing::info!(reason, connections = hub.connections(), "stopping");
@@ -171,6 +172,17 @@ pub(crate) async fn serve(
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Has programs of the session bus told when a reload has changed what they were told.
+async fn tell_of_limits(hub: &Hub, dbus: Option<&Door>, facts: Facts) {
+    let mut payload_bytes_max = hub.payload_bytes_max.subscribe();
+    while payload_bytes_max.changed().await.is_ok() {
+        let payload_bytes_max = *payload_bytes_max.borrow_and_update();
+        if let Some(dbus) = dbus {
+            dbus.tell(Facts { payload_bytes_max, ..facts.clone() });
+        }
+    }
 }
 
 async fn serve_until_stopped(

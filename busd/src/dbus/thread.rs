@@ -49,7 +49,11 @@ impl Door {
 
     /// Has programs told of what has changed.
     pub(crate) fn tell(&self, facts: Facts) {
-        self.facts.send_if_modified(|told| std::mem::replace(told, facts.clone()) != facts);
+        self.facts.send_if_modified(|told| {
+            let differs = *told != facts;
+            *told = facts;
+            differs
+        });
     }
 
     /// Leaves the session bus, and waits until that is done.

@@ -8,6 +8,7 @@ use super::connection::serve;
 use super::pipe::End;
 use super::stream::Stream;
 use crate::hub::Hub;
+use crate::limits::DBUS_CLIENTS_PARTS;
 use kith_wire::{Code, Refusal};
 use std::cell::Cell;
 use std::rc::Rc;
@@ -28,14 +29,12 @@ pub(crate) struct Arrival {
 /// Where other doors bring their clients.
 pub(crate) type Intake = mpsc::UnboundedSender<Arrival>;
 
-/// Takes in what other doors bring, at most so many at a time. Runs until they are gone.
-pub(crate) async fn take_arrivals(
-    hub: Rc<Hub>,
-    mut arrivals: mpsc::UnboundedReceiver<Arrival>,
-    clients_max: usize,
-) {
+/// Takes in what other doors bring, up to their share of the clients that there may be. Runs until
+/// they are gone.
+pub(crate) async fn take_arrivals(hub: Rc<Hub>, mut arrivals: mpsc::UnboundedReceiver<Arrival>) {
     let clients = Rc::new(Cell::new(0_usize));
     while let Some(Arrival { pipe, door, pid, entered }) = arrivals.recv().await {
+        let clients_max = hub.broker().limits().clients_max / DBUS_CLIENTS_PARTS;
         let outcome = if clients.get() < clients_max {
             enter(&hub, pipe, door, pid, &clients)
         } else {
