@@ -160,7 +160,7 @@ pub(crate) async fn serve(
     service.notifier().ready(&status);
     let reason = tokio::select! {
         reason = serve_until_stopped(&hub, &accepting, &serving, stop, service) => reason,
-        () = from_dbus => "no more programs",
+        () = from_dbus, if dbus.is_some() => "the session bus that started the daemon has ended",
         () = tell_of_limits(&hub, dbus.as_ref(), facts) => "no more limits",
     };
     service.notifier().stopping(reason);

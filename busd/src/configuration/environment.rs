@@ -20,6 +20,8 @@ pub struct Environment {
     pub xdg_state_home: Option<OsString>,
     /// `DBUS_SESSION_BUS_ADDRESS`: where the session bus is, as D-Bus writes addresses.
     pub dbus_session_bus_address: Option<OsString>,
+    /// `DBUS_STARTER_ADDRESS`: set by a session bus for what it starts, its own address.
+    pub dbus_starter_address: Option<OsString>,
     /// `HOME`: below it are the places that stand in for those of XDG.
     pub home: Option<OsString>,
     /// `KITH_SOCKET`: the path of the socket, for daemon and clients alike.
@@ -47,6 +49,7 @@ impl Environment {
             xdg_runtime_dir: env::var_os("XDG_RUNTIME_DIR"),
             xdg_state_home: env::var_os("XDG_STATE_HOME"),
             dbus_session_bus_address: env::var_os("DBUS_SESSION_BUS_ADDRESS"),
+            dbus_starter_address: env::var_os("DBUS_STARTER_ADDRESS"),
             home: env::var_os("HOME"),
             kith_socket: env::var_os("KITH_SOCKET"),
             kith_log: env::var_os("KITH_LOG"),
@@ -79,6 +82,13 @@ impl Environment {
         let address = set(self.dbus_session_bus_address.as_ref())?;
         // An address is ASCII; one that isn't even text can't be used, which is said later.
         Some(address.to_string_lossy().into_owned())
+    }
+
+    /// Whether the session bus at `address` has started this process, and not by systemd.
+    pub(crate) fn is_started_by(&self, address: &str) -> bool {
+        let starter = set(self.dbus_starter_address.as_ref());
+        starter.is_some_and(|starter| starter == address)
+            && set(self.notify_socket.as_ref()).is_none()
     }
 
     /// Where the session bus of a login is, whether or not it exists.

@@ -9,6 +9,9 @@ pub(crate) struct Place {
     pub(crate) address: String,
     /// For people: where it comes from.
     pub(crate) source: &'static str,
+    /// Whether that bus has started this daemon itself, and not by systemd. Then nobody else ends it:
+    /// it would stand in the way of the daemon that the next session's bus starts.
+    pub(crate) has_started_us: bool,
 }
 
 /// Why there is none.
@@ -35,16 +38,22 @@ impl Place {
             return Err(NoPlace::Disabled);
         }
         if let Some(address) = dbus.address.clone() {
-            return Ok(Self { address, source: "`dbus.address`" });
+            return Ok(Self::elsewhere(address, "`dbus.address`"));
         }
         if let Some(address) = environment.session_bus() {
-            return Ok(Self { address, source: "DBUS_SESSION_BUS_ADDRESS" });
+            let has_started_us = environment.is_started_by(&address);
+            return Ok(Self { address, source: "DBUS_SESSION_BUS_ADDRESS", has_started_us });
         }
         match environment.usual_session_bus().filter(|path| exists(path)) {
             // A path in an address is escaped where it has more than these characters.
-            Some(path) => Ok(Self { address: address_of(&path), source: "XDG_RUNTIME_DIR" }),
+            Some(path) => Ok(Self::elsewhere(address_of(&path), "XDG_RUNTIME_DIR")),
             None => Err(NoPlace::Nowhere),
         }
+    }
+
+    /// One that had nothing to do with the start of this daemon.
+    fn elsewhere(address: String, source: &'static str) -> Self {
+        Self { address, source, has_started_us: false }
     }
 }
 
@@ -93,6 +102,26 @@ mod tests {
         assert_eq!(find(&usual, &Environment::default(), true), Err(NoPlace::Nowhere));
         let off = Dbus { enabled: false, ..asked };
         assert_eq!(find(&off, &login, true), Err(NoPlace::Disabled));
+    }
+
+    #[test]
+    fn a_daemon_belongs_to_the_bus_that_started_it_unless_systemd_has_it() {
+        let bus = Some(OsString::from("unix:path=/b"));
+        let find = |environment: &Environment| {
+            Place::find(&Dbus::default(), environment, |_| true).unwrap().has_started_us
+        };
+        let mut environment = Environment {
+            dbus_session_bus_address: bus.clone(),
+            dbus_starter_address: bus,
+            ..Environment::default()
+        };
+        assert!(find(&environment));
+        environment.notify_socket = Some("/run/user/1/systemd/notify".into());
+        assert!(!find(&environment));
+        environment.notify_socket = None;
+        // It was inherited by way of some other program.
+        environment.dbus_session_bus_address = Some("unix:path=/c".into());
+        assert!(!find(&environment));
     }
 
     #[test]

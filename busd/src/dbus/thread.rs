@@ -66,9 +66,9 @@ impl Door {
     }
 }
 
-/// Serves programs whenever there is a session bus.
+/// Serves programs whenever there is a session bus. Ends with the one that started the daemon.
 async fn stay(place: &Place, facts: &watch::Receiver<Facts>, intake: &Intake) {
-    let Place { address, source } = place;
+    let Place { address, source, has_started_us } = place;
     let mut wait = DBUS_RETRY_MIN;
     let mut is_said = false;
     loop {
@@ -77,6 +77,7 @@ async fn stay(place: &Place, facts: &watch::Receiver<Facts>, intake: &Intake) {
                 let session =
                     Session::new(Connection::from(&stream), intake.clone(), facts.clone()).await;
                 match visit(Rc::new(session), stream, facts.clone()).await {
+                    Ok(()) if *has_started_us => return,
                     Ok(()) => {
                         tracing::warn!(address, "the session bus has ended; waiting for the next");
                         is_said = true;
