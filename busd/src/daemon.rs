@@ -10,7 +10,7 @@ use crate::dbus::{Door, Facts, Place};
 use crate::door::{accept, take_arrivals};
 use crate::exit_code;
 use crate::hub::Hub;
-use crate::limits::{DBUS_CLIENTS_PARTS, FILES_RESERVED, SHUTDOWN_GRACE};
+use crate::limits::{FILES_RESERVED, SHUTDOWN_GRACE};
 use crate::listen::{self, Accepting, Listening};
 use crate::log;
 use crate::metrics::{self, Serving, Sockets};
@@ -85,9 +85,8 @@ fn start(arguments: &Arguments, environment: &Environment) -> Result<(), Failure
     let served = LocalSet::new().block_on(&runtime, async {
         let mut signals = Signals::new().map_err(|error| Failure::system("signals", &error))?;
         let limits = configuration.limits.clone();
-        let mut service =
-            Service::new(arguments, environment, log, configuration)
-                .map_err(|error| Failure::system("signals", &error))?;
+        let mut service = Service::new(arguments, environment, log, configuration)
+            .map_err(|error| Failure::system("signals", &error))?;
         let served =
             serve(&limits, listening, metrics, session_bus, &mut signals, &mut service).await;
         served.map_err(|error| Failure::system("can't use the socket", &error))
