@@ -196,11 +196,11 @@ mod tests {
     #[test]
     fn descriptors_that_were_promised_stay() {
         let mut limits = Limits { clients_max: 8, ..Limits::default() };
-        fit_again(&mut limits, 16, false);
+        fit_again(&mut limits, 16);
         assert_eq!((limits.clients_max, limits.descriptors_total_max), (8, 16));
         // More of both than any process may open.
         limits.clients_max = usize::MAX;
-        fit_again(&mut limits, 16, true);
+        fit_again(&mut limits, 16);
         assert_eq!(limits.descriptors_total_max, 16);
         assert!((1..usize::MAX).contains(&limits.clients_max));
     }
