@@ -1,9 +1,9 @@
 //! What programs on the session bus call: arguments of any types and values.
 //!
-//! The bytes of an input are made into values, since a session bus passes on what is well-formed and
-//! nothing else. Whatever is called, it is taken or refused in words; what is taken is a frame that the
-//! broker can read, under the number that it was to have; and a value that was turned into JSON means
-//! the same as before.
+//! The bytes of an input are made into values, since a session bus passes on what is well-formed
+//! and nothing else. Whatever is called, it is taken or refused in words; what is taken is a frame
+//! that the broker can read, under the number that it was to have; and a value that was turned into
+//! JSON means the same as before.
 
 use crate::input::Input;
 use kith_busd::fuzzing::{Called, called_on_dbus};

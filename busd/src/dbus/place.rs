@@ -9,8 +9,8 @@ pub(crate) struct Place {
     pub(crate) address: String,
     /// For people: where it comes from.
     pub(crate) source: &'static str,
-    /// Whether that bus has started this daemon itself, and not by systemd. Then nobody else ends it:
-    /// it would stand in the way of the daemon that the next session's bus starts.
+    /// Whether that bus has started this daemon itself, and not by systemd. Then nobody else ends
+    /// it: it would stand in the way of the daemon that the next session's bus starts.
     pub(crate) has_started_us: bool,
 }
 

@@ -226,8 +226,8 @@ impl Session {
         let answer = self.call_bus(BUS, "GetConnectionCredentials", &name.as_str()).await;
         let credentials = match answer {
             Ok(credentials) => credentials,
-            // It has said what it had to say and left, as `busctl --expect-reply=no` does. A session bus that is of
-            // our own user lets in nobody else.
+            // It has said what it had to say and left, as `busctl --expect-reply=no` does. A
+            // session bus that is of our own user lets in nobody else.
             Err(error) if self.is_own && is_gone(&error) => {
                 self.tell(name.as_str(), Note::Gone);
                 return Ok(None);

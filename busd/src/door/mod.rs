@@ -3,7 +3,7 @@
 //! - `accept.rs`: who may come in, and what those are told who may not;
 //! - `connection.rs`: its turns, and writing; `reader.rs`: reading. What the bytes mean is for
 //!   [`kith_core::Session`];
-//! - `inside.rs`: connections of other doors, from inside the process; `pipe.rs`: what they come on;
+//! - `inside.rs`: connections of other doors, from inside the process; `pipe.rs`: what they are;
 //! - `stream.rs`: what a connection reads and writes, wherever it is from;
 //! - `descriptors.rs`: the same for connections that take payloads in descriptors.
 
