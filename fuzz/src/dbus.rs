@@ -122,7 +122,12 @@ fn meant(value: &Variant<'_>) -> Option<Value> {
         Variant::U32(value) => json!(value),
         Variant::I64(value) => json!(value),
         Variant::U64(value) => json!(value),
-        Variant::F64(value) => json!(value),
+        Variant::F64(value) => {
+            // Whose digits are all there; but who reads JSON may round the last of them.
+            let digits = json!(value).to_string();
+            assert!(!value.is_finite() || digits.parse() == Ok(*value), "{digits}");
+            serde_json::from_str(&digits).expect("a number")
+        }
         Variant::Str(text) => json!(text.as_str()),
         Variant::Variant(inner) => meant(inner)?,
         Variant::Array(array) if *array.element_signature() == Signature::U8 => return None,
