@@ -60,6 +60,10 @@ struct Program {
     doubt: Duration,
     /// Messages to be sent.
     output: Vec<Message>,
+    /// It has said goodbye.
+    is_leaving: bool,
+    /// What it called after that, which is for the next client.
+    later: VecDeque<Message>,
 }
 
 /// How a program's task goes on.
@@ -74,11 +78,17 @@ enum Step {
 /// Serves a program until it has left the session bus.
 pub(super) async fn serve(session: Rc<Session>, name: UniqueName<'static>, mut notes: Notes) {
     let mut pid = None;
-    while let Some(note) = notes.recv().await {
-        let call = match note {
-            Note::Call(call) => call,
-            Note::Confirmed(_) => continue,
-            Note::Gone => break,
+    let mut later: VecDeque<Message> = VecDeque::new();
+    let mut has_left = false;
+    loop {
+        let call = match later.pop_front() {
+            Some(call) => call,
+            None if has_left => break,
+            None => match notes.recv().await {
+                Some(Note::Call(call)) => call,
+                Some(Note::Confirmed(_)) => continue,
+                Some(Note::Gone) | None => break,
+            },
         };
         // The session bus is asked once who it is, and told to say when it is gone.
         let process = match pid {
@@ -99,14 +109,18 @@ pub(super) async fn serve(session: Rc<Session>, name: UniqueName<'static>, mut n
             }
         };
         let mut program = Program::new(Rc::clone(&session), name.clone(), link);
-        program.call(&call);
-        drop(call);
-        let ended = program.run(&mut notes).await;
+        program.take_up(call);
+        later.into_iter().for_each(|call| program.take_up(call));
+        let ended = if has_left {
+            program.flush().await.map(|()| Step::Gone)
+        } else {
+            program.run(&mut notes).await
+        };
         program.end().await;
-        match ended {
-            Ok(Step::Gone) => break,
-            Ok(_) => {}
-            Err(error) => tracing::debug!(program = %name, %error, "a client on D-Bus has ended"),
+        later = program.later;
+        has_left |= matches!(ended, Ok(Step::Gone));
+        if let Err(error) = ended {
+            tracing::debug!(program = %name, %error, "a client on D-Bus has ended");
         }
     }
     session.forget(&name).await;
@@ -130,6 +144,8 @@ impl Program {
             doubt_at: None,
             doubt: DBUS_DOUBT_MIN,
             output: Vec::new(),
+            is_leaving: false,
+            later: VecDeque::new(),
         }
     }
 
@@ -166,7 +182,8 @@ impl Program {
     async fn flush(&mut self) -> io::Result<()> {
         loop {
             self.link.write()?;
-            if self.link.output_bytes() == 0 {
+            // After a goodbye the broker closes, and only then the next client is in its turn.
+            if self.link.output_bytes() == 0 && !self.is_leaving {
                 return Ok(());
             }
             tokio::select! {
@@ -186,7 +203,7 @@ impl Program {
         let mut next = first;
         for left in (0..DBUS_CALLS_PER_TURN_MAX).rev() {
             match next {
-                Some(Note::Call(call)) => self.call(&call),
+                Some(Note::Call(call)) => self.take_up(call),
                 Some(Note::Confirmed(serial)) => {
                     self.window.confirm(serial);
                 }
@@ -205,6 +222,15 @@ impl Program {
         Step::On
     }
 
+    /// The broker closes a client that has said goodbye, and hears nothing more of it.
+    fn take_up(&mut self, call: Message) {
+        if self.is_leaving {
+            self.later.push_back(call);
+        } else {
+            self.call(&call);
+        }
+    }
+
     fn call(&mut self, call: &Message) {
         self.session.release(&self.name, call.data().len());
         let header = call.header();
@@ -216,6 +242,7 @@ impl Program {
             // Nothing else is routed here.
             None => Call::Ping,
         };
+        self.is_leaving = matches!(asked, Call::Bye);
         let (request, memory) = self.waiting.begin(asked, slip);
         self.link.ask(&request, memory);
     }
