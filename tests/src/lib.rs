@@ -1,4 +1,5 @@
-//! What tests that span crates share: for now, how a test says that it could not run.
+//! What tests that span crates share: how a test says that it could not run, and session buses
+//! ([`session_bus`]), which the benchmarks start too.
 //!
 //! A test that drives the daemon with `socat` or `jq` is worth nothing on a machine without them,
 //! and worse than nothing if it passes there in silence. So it asks [`require`] first:
@@ -15,6 +16,8 @@
 //! is asked for here.
 //!
 //! Deliberately absent: version checks, and any way to be content with less under `all`.
+
+pub mod session_bus;
 
 use std::env;
 use std::ffi::OsStr;
