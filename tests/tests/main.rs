@@ -5,8 +5,10 @@
 //!
 //! - `house`: the rules of `CONTRIBUTING.md`;
 //! - `process`: programs under test, the daemon before all; `door`: how they are spoken to;
+//! - `session`: session buses, and programs on them;
 //! - `contract`: what every door promises, as one script that runs over each of them;
-//! - `socket`: what only the socket promises; `hostile`: clients that mean no good;
+//! - `socket`, `dbus`: what only the one, or only the other of these doors promises;
+//! - `hostile`: clients that mean no good;
 //! - `daemon`: the daemon as a program: how it starts, stops and what it leaves behind;
 //! - `examples`: every example, run as its page says.
 
@@ -14,6 +16,8 @@
 mod contract;
 #[cfg(test)]
 mod daemon;
+#[cfg(test)]
+mod dbus;
 #[cfg(test)]
 mod door;
 #[cfg(test)]
@@ -24,5 +28,7 @@ mod hostile;
 mod house;
 #[cfg(test)]
 mod process;
+#[cfg(test)]
+mod session;
 #[cfg(test)]
 mod socket;

@@ -23,8 +23,17 @@ fn publish(publisher: &mut Client, topics: &[&str], count: u64) {
             let payload = format!("[{n},\"{padding}\"]");
             publisher.tell(&Operation::Publish(Publication::json(topic, &payload)));
         }
+        // No door takes any number of operations that the daemon has not carried out.
+        if n % 500 == 0 {
+            publisher.done(&Operation::Ping);
+        }
     }
     publisher.done(&Operation::Ping);
+}
+
+/// How many more of these the door itself holds.
+fn held(door: &dyn Door) -> u64 {
+    door.peculiarities().held_bytes as u64 / 1_000
 }
 
 /// How far one subscription has got: the number that is expected next.
@@ -130,8 +139,9 @@ fn a_lag_is_announced_with_the_culprit(door: &dyn Door) {
 
 fn a_queue_is_bounded_in_messages_too(door: &dyn Door) {
     let (_bus, mut publisher, mut subscriber) = scene(door, FEW_MESSAGES);
-    publish(&mut publisher, &["a"], 2_000);
-    let account = read_all(&mut subscriber, 2_000);
+    let count = 2_000 + held(door);
+    publish(&mut publisher, &["a"], count);
+    let account = read_all(&mut subscriber, count);
     // Of 2 MB, some hundred KiB were on their way, and 100 messages in the queue.
     assert!(account.missed > 1_000, "{}", account.missed);
 }
@@ -158,9 +168,10 @@ fn nothing_is_said_of_a_subscription_that_has_ended(door: &dyn Door) {
 
 fn who_reads_again_misses_nothing_more(door: &dyn Door) {
     let (_bus, mut publisher, mut subscriber) = scene(door, SMALL_BYTES);
+    let count = 1_000 + held(door);
     for _ in 0..3 {
-        publish(&mut publisher, &["a"], 1_000);
-        assert!(read_all(&mut subscriber, 1_000).missed > 0);
+        publish(&mut publisher, &["a"], count);
+        assert!(read_all(&mut subscriber, count).missed > 0);
         publish(&mut publisher, &["a"], 20);
         assert_eq!(read_all(&mut subscriber, 20).missed, 0);
     }

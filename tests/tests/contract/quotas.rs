@@ -9,8 +9,10 @@ on_every_door! {
     a_connection_has_a_number_of_requests_that_wait,
     a_connection_keeps_half_of_the_values,
     a_connection_keeps_half_of_the_bytes,
-    what_cannot_be_read_too_often_ends_a_connection,
     what_is_refused_for_its_meaning_ends_nothing,
+    ; streams alone:
+    // A call that can't be read leaves nothing behind; so nobody is cut off for many.
+    what_cannot_be_read_too_often_ends_a_connection,
 }
 
 /// Subscribes under this number, and says whether it may.

@@ -14,11 +14,13 @@ on_every_door! {
     the_reply_reaches_the_requester_alone,
     the_reply_topic_is_a_capability,
     requests_are_told_apart_by_their_numbers,
-    a_number_that_waits_is_in_use,
     who_has_left_waits_no_more,
     a_group_answers_once,
     a_monitor_looks_on_and_is_no_responder,
     who_has_said_goodbye_waits_no_more,
+    ; streams alone:
+    // The number of a call is its serial, which the sender's library gives, and never twice.
+    a_number_that_waits_is_in_use,
 }
 
 struct Scene {

@@ -3,7 +3,8 @@
 //! The last has one connection speak JSON lines, the next binary frames, and so on; so whatever one
 //! client of a test says in one framing, another hears in the other.
 
-use super::{BinaryFrames, Bus, Client, Door, JsonLines, Operation, binary_frames, json_lines};
+use super::{BinaryFrames, Bus, Client, Door, JsonLines, Operation, Peculiarities};
+use super::{binary_frames, json_lines};
 use crate::process::{Daemon, PATIENCE};
 use std::cell::Cell;
 use std::io::{ErrorKind, Read, Write};
@@ -80,6 +81,18 @@ impl Door for SocketDoor {
     fn open(&self, configuration: &str) -> Box<dyn Bus> {
         let daemon = Daemon::with(configuration);
         Box::new(SocketBus { daemon, door: *self, connections: Cell::new(0) })
+    }
+
+    fn peculiarities(&self) -> Peculiarities {
+        Peculiarities {
+            framing_at_first: None,
+            framings: &["json", "binary"],
+            says_duplicates: true,
+            has_zero_bytes: true,
+            has_empty_destinations: true,
+            held_bytes: 0,
+            held_with_answers_bytes: 0,
+        }
     }
 }
 

@@ -42,7 +42,12 @@ pub(crate) struct Ended {
 impl Process {
     /// Starts `command` with a standard input that stays open until [`Process::close_input`].
     pub(crate) fn start(command: &mut Command) -> Self {
-        let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self::start_with_its_input(command.stdin(Stdio::piped()))
+    }
+
+    /// Starts `command` with the standard input that it has been given.
+    pub(crate) fn start_with_its_input(command: &mut Command) -> Self {
+        let piped = command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = piped.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let stdout = Collected::of(child.stdout.take().unwrap());
         let stderr = Collected::of(child.stderr.take().unwrap());
