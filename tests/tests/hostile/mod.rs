@@ -10,10 +10,11 @@
 //! - `stubborn.rs`: connections that don't read;
 //! - `greedy.rs`: those that ask for more than their share, of whatever there is;
 //! - `descriptors.rs`: descriptors that are not what they should be, or too many;
-//! - `metrics.rs`: all of that at the socket of the metrics;
+//! - `metrics.rs`: all of that at the socket of the metrics; `dbus.rs`: on the session bus;
 //! - `page.rs`: that `docs/hostile.md` lists just these.
 
 mod crowd;
+mod dbus;
 mod descriptors;
 mod garbage;
 mod greedy;
