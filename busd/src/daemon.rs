@@ -26,7 +26,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::rc::Rc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::LocalSet;
 
 /// Runs the daemon, or answers `--print-config` and `--check-config`.
@@ -153,6 +153,8 @@ pub(crate) async fn serve(
     let (intake, arrivals) = mpsc::unbounded_channel();
     let status = format!("Serving {}", socket.display());
     let facts = Facts { socket, payload_bytes_max: limits.payload_bytes_max };
+    // From here on: whoever hears of the door may have the configuration read again at once.
+    let changes = hub.payload_bytes_max.subscribe();
     let open = |place| Door::open(place, facts.clone(), intake);
     let dbus = session_bus.map(open).transpose()?;
     let from_dbus = take_arrivals(Rc::clone(&hub), arrivals);
@@ -160,7 +162,7 @@ pub(crate) async fn serve(
     let reason = tokio::select! {
         reason = serve_until_stopped(&hub, &accepting, &serving, stop, service) => reason,
         () = from_dbus, if dbus.is_some() => "the session bus that started the daemon has ended",
-        () = tell_of_limits(&hub, dbus.as_ref(), facts) => "no more limits",
+        () = tell_of_limits(changes, dbus.as_ref(), facts) => "no more limits",
     };
     service.notifier().stopping(reason);
     tracing::info!(reason, connections = hub.connections(), "stopping");
@@ -174,10 +176,9 @@ pub(crate) async fn serve(
 }
 
 /// Has programs of the session bus told when a reload has changed what they were told.
-async fn tell_of_limits(hub: &Hub, dbus: Option<&Door>, facts: Facts) {
-    let mut payload_bytes_max = hub.payload_bytes_max.subscribe();
-    while payload_bytes_max.changed().await.is_ok() {
-        let payload_bytes_max = *payload_bytes_max.borrow_and_update();
+async fn tell_of_limits(mut changes: watch::Receiver<usize>, dbus: Option<&Door>, facts: Facts) {
+    while changes.changed().await.is_ok() {
+        let payload_bytes_max = *changes.borrow_and_update();
         if let Some(dbus) = dbus {
             dbus.tell(Facts { payload_bytes_max, ..facts.clone() });
         }
