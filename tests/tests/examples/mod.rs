@@ -4,6 +4,7 @@
 //! user would start it, and what it prints is compared with what `examples/README.md` says. An
 //! example that nobody runs, or that the page forgets, is found.
 
+mod dbus;
 mod python;
 mod rust;
 mod shell;
@@ -46,6 +47,15 @@ impl Scene {
     }
 }
 
+/// The Python that has GLib's bindings is Debian's, whichever is the first on the `PATH`.
+const PYTHON: &str = "/usr/bin/python3";
+
+/// Whether it is there, and these statements that import something can be run by it.
+fn can_import(statements: &str) -> bool {
+    let run = Place::bare(PYTHON).args(["-c", statements]).output();
+    run.is_ok_and(|output| output.status.success())
+}
+
 fn folder() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../examples"))
 }
@@ -53,7 +63,7 @@ fn folder() -> PathBuf {
 #[test]
 fn the_page_names_every_example() {
     let page = fs::read_to_string(folder().join("README.md")).unwrap();
-    for part in ["shell", "python", "src/bin"] {
+    for part in ["dbus", "shell", "python", "src/bin"] {
         for entry in fs::read_dir(folder().join(part)).unwrap() {
             let name = entry.unwrap().file_name().into_string().unwrap();
             let is_source = name.ends_with(".sh") || name.ends_with(".py") || name.ends_with(".rs");
