@@ -2,7 +2,7 @@
 """Prints what comes, by GLib's D-Bus classes: gio_subscribe.py PATTERN. Ctrl-C ends it.
 
 Subscribes again whenever the daemon is (back) there. A payload of more than 1 MiB comes in a
-descriptor, which a handler of signals does not get; a filter of the connection does."""
+descriptor, which a handler of signals does not get; a filter does, as in ../window/bus.py."""
 
 import sys
 

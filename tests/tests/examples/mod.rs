@@ -8,6 +8,7 @@ mod dbus;
 mod python;
 mod rust;
 mod shell;
+mod window;
 
 use crate::door::{Client, JsonLines};
 use crate::process::{Daemon, Place, Process};
@@ -63,6 +64,7 @@ fn folder() -> PathBuf {
 #[test]
 fn the_page_names_every_example() {
     let page = fs::read_to_string(folder().join("README.md")).unwrap();
+    assert!(page.contains("](window/)"));
     for part in ["dbus", "shell", "python", "src/bin"] {
         for entry in fs::read_dir(folder().join(part)).unwrap() {
             let name = entry.unwrap().file_name().into_string().unwrap();
