@@ -5,7 +5,10 @@
 //! topic needs no daemon to be told. The daemon's own options are the daemon's
 //! (`kith_busd::arguments`).
 
+mod install;
 pub(crate) mod values;
+
+pub(crate) use install::{InstallArguments, Places, UninstallArguments};
 
 use crate::exit_code;
 use crate::limits::{
@@ -80,6 +83,12 @@ pub(crate) enum Command {
     Daemon(kith_busd::arguments::Arguments),
     /// Show what the bus does, with a daemon of its own that is gone afterwards
     Demo(DemoArguments),
+    /// Put units, D-Bus activation, completions and manual pages in place
+    #[command(after_help = install::INSTALL_NOTES)]
+    Install(InstallArguments),
+    /// Remove what `kith install` has put in place
+    #[command(after_help = install::UNINSTALL_NOTES)]
+    Uninstall(UninstallArguments),
     /// Print the completions for a shell
     Completions(CompletionsArguments),
     /// Print the manual page, or write all of them to a directory
@@ -474,6 +483,9 @@ mod tests {
             "kith top --count 3",
             "kith top --json --count 0",
             "kith top --sort colour",
+            "kith install --user --system",
+            "kith install --prefix /opt",
+            "kith uninstall --force",
         ] {
             let error = parse(line).unwrap_err();
             assert_eq!(exit_code::of_usage(&error), exit_code::USAGE, "{line}");

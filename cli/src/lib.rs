@@ -10,6 +10,7 @@
 //!   `terminal`: the parts that commands share;
 //! - `top`: the bus as it works, on the whole terminal;
 //! - `demo`: the tour, which is also the shortest test of everything; `bench`: measuring;
+//! - `install`: what goes where beside the programs;
 //! - `failure`, `exit_code`, `limits`; `fuzzing` lets `fuzz/` at what takes text from outside.
 //!
 //! Deliberately absent: anything that a program in another language could not do over the socket.
@@ -26,6 +27,7 @@ mod failure;
 pub mod fuzzing;
 mod input;
 mod inquiry;
+mod install;
 mod limits;
 mod listen;
 mod output;

@@ -15,6 +15,8 @@ pub(crate) const BATCH_MESSAGES_MAX: usize = 256;
 pub(crate) const BATCH_BYTES_MAX: usize = 64 << 10;
 /// Batches that wait for whoever reads our output. Beyond that the daemon queues, drops and counts.
 pub(crate) const BATCHES_MAX: usize = 16;
+/// What is read of a file that stands where one is to be installed: far more than any of ours has.
+pub(crate) const INSTALLED_BYTES_MAX: u64 = 1 << 20;
 /// Commands that `--jobs` may run at once: each is a process.
 pub(crate) const JOBS_MAX: u16 = 256;
 /// What is kept of a command's output in `reply --exec`; it becomes one payload.

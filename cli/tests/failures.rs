@@ -55,9 +55,20 @@ fn help_and_version_are_no_errors() -> Result<()> {
     let output = kith().arg("--help").output()?;
     assert_eq!(output.status.code(), Some(0));
     let help = String::from_utf8(output.stdout)?;
-    for word in
-        ["pub", "sub", "req", "reply", "tap", "status", "top", "daemon", "demo", "completions"]
-    {
+    for word in [
+        "pub",
+        "sub",
+        "req",
+        "reply",
+        "tap",
+        "status",
+        "top",
+        "daemon",
+        "demo",
+        "install",
+        "uninstall",
+        "completions",
+    ] {
         assert!(help.contains(&format!("\n  {word} ")), "{help}");
     }
     assert!(help.contains("Exit codes:\n    0  done"), "{help}");

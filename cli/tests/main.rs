@@ -6,6 +6,7 @@ mod bench;
 mod bus;
 mod demo;
 mod failures;
+mod install;
 mod pages;
 mod publish;
 mod reply;

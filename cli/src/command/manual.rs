@@ -31,13 +31,14 @@ pub(super) fn run(arguments: &ManualArguments) -> Result<u8, Failure> {
     Ok(exit_code::OK)
 }
 
-struct Page {
-    file: String,
-    text: Vec<u8>,
+/// A page of the manual.
+pub(super) struct Page {
+    pub(super) file: String,
+    pub(super) text: Vec<u8>,
 }
 
 /// `kith.1` first, then one for each command, then the daemon's.
-fn pages() -> io::Result<Vec<Page>> {
+pub(super) fn pages() -> io::Result<Vec<Page>> {
     let mut kith = CommandLine::command().disable_help_subcommand(true);
     kith.build();
     let mut pages = vec![page("kith", kith.clone(), &kith_sections(&kith))?];
@@ -117,6 +118,7 @@ fn kith_sections(kith: &Command) -> String {
 
 const ENVIRONMENT: &[(&str, &str)] = &[
     ("KITH_SOCKET", "the daemon's socket"),
+    ("XDG_CONFIG_HOME, XDG_DATA_HOME, HOME", "below which `kith install` puts a user's files"),
     ("XDG_RUNTIME_DIR", "where kith/bus.sock is looked for, if KITH_SOCKET is not set"),
     ("NO_COLOR", "no colours, if it is set and not empty"),
 ];
@@ -147,6 +149,8 @@ mod tests {
             "kith-top.1",
             "kith-daemon.1",
             "kith-demo.1",
+            "kith-install.1",
+            "kith-uninstall.1",
             "kith-completions.1",
             "kith-man.1",
             "kith-busd.1",

@@ -5,6 +5,7 @@
 
 mod bench;
 mod completions;
+mod install;
 mod manual;
 mod printing;
 mod publish;
@@ -35,6 +36,8 @@ pub(crate) fn run(line: CommandLine) -> Result<ExitCode, Failure> {
     let code = match command {
         Command::Daemon(arguments) => return Ok(kith_busd::run(&arguments)),
         Command::Completions(arguments) => completions::run(&arguments)?,
+        Command::Install(arguments) => install::install(&arguments, &everywhere)?,
+        Command::Uninstall(arguments) => install::uninstall(&arguments, &everywhere)?,
         Command::Man(arguments) => manual::run(&arguments)?,
         Command::Demo(arguments) => wait_for(demo::run(&arguments, everywhere.color))?,
         Command::Bench(arguments) => wait_for(bench::run(&arguments, &everywhere))?,
