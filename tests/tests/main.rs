@@ -10,6 +10,7 @@
 //! - `socket`, `dbus`: what only the one, or only the other of these doors promises;
 //! - `hostile`: clients that mean no good;
 //! - `daemon`: the daemon as a program: how it starts, stops and what it leaves behind;
+//! - `systemd`: its units, and what starts it;
 //! - `examples`: every example, run as its page says.
 
 #[cfg(test)]
@@ -32,3 +33,5 @@ mod process;
 mod session;
 #[cfg(test)]
 mod socket;
+#[cfg(test)]
+mod systemd;
