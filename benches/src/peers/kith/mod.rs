@@ -5,7 +5,8 @@
 //! `kith-json` speaks JSON lines, as a script would; `kith-memfd` hands over opaque payloads in
 //! descriptors, each in memory of its own, and `kith-memfd-again` the same memory all the time, as
 //! a program with one large value would. The codecs are written from `docs/protocol.md` and share
-//! nothing with the daemon. The user's own configuration is kept out.
+//! nothing with the daemon. The user's own configuration is kept out, and so is the session bus,
+//! but where a suite puts one of its own into the environment.
 
 mod binary;
 mod json;
@@ -17,6 +18,16 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
+
+/// What else would change what the daemon does; the last two tell it of the user's session bus.
+const ENVIRONMENT: [&str; 6] = [
+    "KITH_SOCKET",
+    "NOTIFY_SOCKET",
+    "LISTEN_FDS",
+    "LISTEN_PID",
+    "DBUS_SESSION_BUS_ADDRESS",
+    "XDG_RUNTIME_DIR",
+];
 
 #[derive(Clone, Copy)]
 pub(super) enum Framing {
@@ -52,7 +63,7 @@ impl Peer for Kith {
         command.arg("--socket").arg(&socket);
         command.arg("--state").arg(directory.join("state"));
         command.env("XDG_CONFIG_HOME", directory.join("config"));
-        for variable in ["KITH_SOCKET", "NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID"] {
+        for variable in ENVIRONMENT {
             command.env_remove(variable);
         }
         Ok(Start { command, endpoint: Endpoint::Unix(socket) })
