@@ -37,7 +37,7 @@ pub(crate) enum Verb {
 
 #[derive(Args)]
 pub(crate) struct RunArguments {
-    /// What the aims speak of alone, shorter and less often: about 4 minutes.
+    /// What the aims speak of alone, shorter and less often: about 5 minutes.
     #[arg(long)]
     quick: bool,
     /// Peers to measure; all but those over TCP if left out.
@@ -58,7 +58,7 @@ pub(crate) struct RunArguments {
     /// Numbers of held subscriptions of `subs`; 1, 1k, 100k and 1M if left out.
     #[arg(long, value_delimiter = ',')]
     held: Vec<u64>,
-    /// Where brokers and clients of `lat` run; all three if left out.
+    /// Where brokers and clients of `lat` and `desktop` run; all three if left out.
     #[arg(long, value_delimiter = ',', value_enum)]
     placements: Vec<Placement>,
     /// How often everything is measured; 5 if left out, 3 when quick.
@@ -138,8 +138,8 @@ fn or<T: Clone>(asked: &[T], usual: &[T], quick: bool, usual_when_quick: &[T]) -
 mod tests {
     use super::*;
 
-    const FULL_MINUTES: f64 = 25.0;
-    const QUICK_MINUTES: f64 = 4.0;
+    const FULL_MINUTES: f64 = 30.0;
+    const QUICK_MINUTES: f64 = 5.0;
 
     fn plan(words: &[&str]) -> anyhow::Result<Plan> {
         let words = ["kith-bench-peers", "run"].iter().chain(words);

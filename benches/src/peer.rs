@@ -93,6 +93,10 @@ pub(crate) trait Peer: Send + Sync {
     fn has_leading_wildcards(&self) -> bool {
         true
     }
+    /// Whether programs can meet on it as they do on a desktop.
+    fn is_session_bus(&self) -> bool {
+        false
+    }
 }
 
 /// A command without standard input.

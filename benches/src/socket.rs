@@ -8,7 +8,7 @@ use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How long a write may wait for a broker that doesn't read.
@@ -19,6 +19,16 @@ pub(crate) enum Endpoint {
     Unix(PathBuf),
     /// A port of 127.0.0.1.
     Tcp(u16),
+}
+
+impl Endpoint {
+    /// For what needs a Unix socket.
+    pub(crate) fn unix_path(&self) -> io::Result<&Path> {
+        match self {
+            Self::Unix(path) => Ok(path),
+            Self::Tcp(_) => Err(io::Error::other("this needs a Unix socket")),
+        }
+    }
 }
 
 pub(crate) enum Socket {

@@ -1,5 +1,6 @@
 //! What an attacker does. Each goes on until a call fails, which is when the daemon is gone.
 
+use super::desktop::desktop;
 use super::frames::{MAGIC, ping, publish, publish_retained, request, subscribe, unsubscribe};
 use std::convert::Infallible;
 use std::io::{self, Read, Write};
@@ -8,9 +9,9 @@ use std::path::Path;
 use std::time::Duration;
 
 /// What one write of a flood carries at least.
-const WRITE_BYTES: usize = 64 << 10;
+pub(super) const WRITE_BYTES: usize = 64 << 10;
 /// Connections that subscribe and never read.
-const DEAF: usize = 4;
+pub(super) const DEAF: usize = 4;
 /// Subscriptions that come and go, of each round.
 const SUBSCRIPTIONS: u32 = 10_000;
 /// Values that are kept, of each round: under what one connection may.
@@ -48,6 +49,10 @@ pub(crate) enum Attack {
     Huge,
     /// Asks what nobody answers.
     Request,
+    /// Publishes through the session bus, and reads what it publishes. The socket is that bus's.
+    Desktop,
+    /// The same with subscribers that never read.
+    DesktopDeaf,
 }
 
 /// Does it until the daemon is gone.
@@ -64,14 +69,16 @@ pub(crate) fn run(attack: Attack, socket: &Path) -> anyhow::Result<()> {
         Attack::Garbage => garbage(socket),
         Attack::Huge => huge(socket),
         Attack::Request => requests(socket),
+        Attack::Desktop => desktop(socket, true),
+        Attack::DesktopDeaf => desktop(socket, false),
     };
     Err(error.into())
 }
 
-type Endless = io::Result<Infallible>;
+pub(super) type Endless = io::Result<Infallible>;
 
 /// Tells the harness that everything is there. Not `println!`, which keeps it where this is a pipe.
-fn ready() -> io::Result<()> {
+pub(super) fn ready() -> io::Result<()> {
     let mut output = io::stdout().lock();
     output.write_all(b"ready\n")?;
     output.flush()

@@ -13,6 +13,7 @@
 )]
 
 mod attacks;
+mod desktop;
 mod frames;
 
 use anyhow::Context;
@@ -25,7 +26,7 @@ use std::path::PathBuf;
 #[command(name = "kith-bench-attacker")]
 struct CommandLine {
     attack: attacks::Attack,
-    /// The daemon's socket.
+    /// The daemon's socket, or that of the session bus that the daemon is on.
     socket: PathBuf,
 }
 

@@ -5,6 +5,7 @@
 //! it is driven by a program that is built apart.
 
 mod dbus;
+mod desktop;
 mod kith;
 mod mqtt;
 mod nats;
@@ -15,6 +16,7 @@ mod zenoh;
 use crate::peer::{Peer, Sealing};
 use crate::results::PeerVersion;
 use anyhow::bail;
+pub(crate) use desktop::{Echo, OnSessionBus};
 use kith::{Framing, Kith};
 use std::path::PathBuf;
 
@@ -52,6 +54,11 @@ pub(crate) fn all(programs: &Programs) -> Vec<Box<dyn Peer>> {
         peers.push(Box::new(relay::Relay { mode }));
     }
     peers
+}
+
+/// The session bus that most desktops have.
+pub(crate) fn session_bus() -> impl Peer {
+    dbus::DbusDaemon
 }
 
 /// The peers of some names, in the order of `all`. For no name all of them, but those over TCP

@@ -6,7 +6,8 @@
 
 use super::verdict::{Aim, Bound, Measured};
 use crate::results::Cells;
-use crate::suites::neighbour::{IDLE, PLACE_OF_AIMS, TESTS, attacks, peer_beside};
+use crate::suites::desktop::{self, Sender};
+use crate::suites::neighbour::{IDLE, Kind, PLACE_OF_AIMS, TESTS, attacks, peer_beside};
 use serde_json::{Value, json};
 use std::cmp::Ordering;
 
@@ -26,6 +27,7 @@ pub(super) fn of(cells: &Cells) -> Vec<Aim> {
         judge.held_aims(),
         judge.idle_aims(),
         judge.neighbour_aims(),
+        judge.desktop_aims(),
     ];
     parts.into_iter().flatten().collect()
 }
@@ -198,23 +200,42 @@ impl Judge<'_> {
         ]
     }
 
+    fn desktop_aims(&self) -> Vec<Aim> {
+        let place = [("place", json!("one-core"))];
+        let of =
+            |sender: Sender, bus: &str| self.of(&sender.on(bus), desktop::TRIP, &place, "p50_us");
+        let aim = |bus: &str| Aim {
+            what: format!("publish to signal on {bus}, 128 B, one core, p50 beside a bare service"),
+            bound: Bound::AtMost(1.5),
+            unit: "×",
+            ours: of(Sender::Kith, bus),
+            beside: Some(of(Sender::Service, bus)),
+            without: vec![],
+        };
+        desktop::BUSES.map(aim).into()
+    }
+
     fn neighbour_aims(&self) -> Vec<Aim> {
         let [one, steady] = TESTS;
         let shapes = [(steady, "1,000 messages/s"), (one, "one message at a time")];
-        let kinds = [(false, "the worst attack"), (true, "the worst of large operations")];
-        let aims = kinds.map(|(are_whole, kind)| {
+        let kinds = [
+            (Kind::Many, "the worst attack"),
+            (Kind::Whole, "the worst of large operations"),
+            (Kind::Desktop, "the worst traffic on a session bus"),
+        ];
+        let aims = kinds.map(|(kind, called)| {
             shapes.map(|(test, shape)| {
-                self.neighbour(test, are_whole, &format!("{shape} beside {kind}"))
+                self.neighbour(test, kind, &format!("{shape} beside {called}"))
             })
         });
         aims.into_iter().flatten().collect()
     }
 
     /// A pair that shares its core with the daemon only, beside the attack that is worst for it.
-    fn neighbour(&self, test: &str, are_whole: bool, what: &str) -> Aim {
+    fn neighbour(&self, test: &str, kind: Kind, what: &str) -> Aim {
         let place = [("place", json!(PLACE_OF_AIMS))];
         let beside = |who: &str| self.of(&peer_beside(who), test, &place, "p99_us");
-        let all: Vec<Measured> = attacks(are_whole)
+        let all: Vec<Measured> = attacks(kind)
             .filter_map(|attack| {
                 beside(attack).map(|found| Measured { who: attack.into(), ..found })
             })
@@ -224,7 +245,7 @@ impl Judge<'_> {
         let (runs, lost) = (sum(|one| one.runs), all.iter().map(|one| one.lost).sum());
         let is_missing =
             |attack: &&str| !all.iter().any(|found| found.who == *attack && found.value.is_some());
-        let without = attacks(are_whole).filter(is_missing).collect();
+        let without = attacks(kind).filter(is_missing).collect();
         // What some of them failed at, or lost, the worst of them answers for.
         let worst = all.into_iter().max_by(by_value).map(|worst| Measured {
             runs: if failed > 0 { runs } else { worst.runs },

@@ -5,6 +5,7 @@ mod table;
 mod verdict;
 
 use crate::results::{Cells, Document};
+use crate::suites::desktop;
 use std::fmt::{self, Write};
 use table::{Quotient, Table};
 
@@ -49,6 +50,20 @@ const TABLES: &[Table] = &[
     Table::new("Latency 128 B, ping-pong of two clients (two broker passes), µs", "pingpong")
         .by(&["place"])
         .of(&LATENCIES),
+    Table::new("Session bus 128 B, publish until its signal comes back, µs", desktop::TRIP)
+        .by(&["place"])
+        .of(&DESKTOP),
+    Table::new(
+        "Session bus 128 B, publish until its answer and its signal come, µs",
+        desktop::CALL,
+    )
+    .by(&["place"])
+    .of(&DESKTOP),
+    Table::new("On a session bus, idle, KiB and wakeups", desktop::RSS).of(&[
+        ("idle_kib", "idle"),
+        ("idle_anon_kib", "idle anon"),
+        ("wakeups_2s", "wakeups in 2 s"),
+    ]),
     Table::new("Exec to ready, ms", "start").of(&[("ms", "ms")]),
     Table::new("RSS, KiB", "rss").of(&[
         ("idle_kib", "idle"),
@@ -97,6 +112,12 @@ const TABLES: &[Table] = &[
 ];
 const TIMES_IDLE: Quotient =
     Quotient { figure: "p99_us", peer: "kith beside idle", label: "p99 ÷ idle" };
+const DESKTOP: [(&str, &str); 4] = [
+    ("p50_us", "p50"),
+    ("p99_us", "p99"),
+    ("called_cpu_us", "CPU of who is called"),
+    ("bus_cpu_us", "CPU of the bus"),
+];
 const LATENCIES: [(&str, &str); 3] = [("p50_us", "p50"), ("p99_us", "p99"), ("p999_us", "p99.9")];
 
 /// Everything that a document has.

@@ -146,7 +146,8 @@ pub(super) fn render(cells: &Cells, out: &mut String) -> fmt::Result {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::suites::neighbour::{PLACE_OF_AIMS, attacks, peer_beside};
+    use crate::suites::desktop::{Sender, TRIP};
+    use crate::suites::neighbour::{Kind, PLACE_OF_AIMS, attacks, peer_beside};
     use serde_json::{Value, json};
 
     const OTHERS: [&str; 5] = ["nats", "redis", "mosquitto", "dbus-broker", "dbus-daemon"];
@@ -268,13 +269,13 @@ mod tests {
             json!({"test": "neighbour_steady", "peer": peer_beside(beside), "place": place,
                 "p99_us": p99_us, "lost": 0})
         };
-        let attacks: Vec<&str> = attacks(false).collect();
+        let attacks: Vec<&str> = attacks(Kind::Many).collect();
         let mut rows: Vec<Value> =
             attacks.iter().map(|attack| row(attack, PLACE_OF_AIMS, 15.0)).collect();
         rows[2] = row(attacks[2], PLACE_OF_AIMS, 18.0);
         rows.extend([row("burn", PLACE_OF_AIMS, 90.0), row(attacks[1], "alone", 90.0)]);
-        // A large operation is judged by itself.
-        rows.push(row("huge", PLACE_OF_AIMS, 90.0));
+        // Large operations are judged by themselves, and so is traffic on a session bus.
+        rows.extend([row("huge", PLACE_OF_AIMS, 90.0), row("desktop", PLACE_OF_AIMS, 19.0)]);
         let what = "1,000 messages/s beside the worst attack";
         assert!(line(&rendered(&rows), what).starts_with("– | not measured"));
         rows.push(row("idle", PLACE_OF_AIMS, 10.0));
@@ -282,6 +283,10 @@ mod tests {
         let text = rendered(&rows);
         let beside = "kith beside idle 10.0";
         assert_eq!(line(&text, what), format!("1.80 | yes | 18.0 | {beside}"));
+        assert_eq!(
+            line(&text, "1,000 messages/s beside the worst traffic"),
+            format!("1.90 | yes, without desktop-deaf | 19.0 | {beside}")
+        );
         assert!(text.contains(&format!("attack (`{}`), p99 beside an idle bus |", attacks[2])));
         assert!(
             line(&text, "one message at a time beside the worst attack")
@@ -297,5 +302,27 @@ mod tests {
         rows.retain(|row| row["peer"] != peer_beside(attacks[3]));
         let without = format!("| yes, without {} |", attacks[3]);
         assert!(line(&rendered(&rows), what).contains(&without));
+    }
+
+    #[test]
+    fn on_each_session_bus_the_daemon_is_compared_with_the_service_on_one_core() {
+        let trip = |sender: Sender, bus: &str, place: &str, us: f64| -> Value {
+            let peer = sender.on(bus);
+            json!({"test": TRIP, "peer": peer, "place": place, "p50_us": us})
+        };
+        let mut rows = vec![
+            trip(Sender::Kith, "dbus-daemon", "one-core", 70.0),
+            trip(Sender::Kith, "dbus-daemon", "free", 700.0),
+            trip(Sender::Service, "dbus-daemon", "one-core", 50.0),
+            trip(Sender::Bare, "dbus-daemon", "one-core", 10.0),
+            trip(Sender::Kith, "dbus-broker", "one-core", 80.0),
+        ];
+        rows.extend(rows.clone());
+        let text = rendered(&rows);
+        let beside = "zbus-service on dbus-daemon 50.0";
+        assert_eq!(line(&text, "signal on dbus-daemon"), format!("1.40 | yes | 70.0 | {beside}"));
+        assert_eq!(line(&text, "signal on dbus-broker"), "– | not measured | 80.0 | –");
+        rows.extend(vec![trip(Sender::Service, "dbus-broker", "one-core", 50.0); 2]);
+        assert!(line(&rendered(&rows), "signal on dbus-broker").starts_with("1.60 | no | 80.0"));
     }
 }

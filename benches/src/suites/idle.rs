@@ -78,20 +78,10 @@ pub(super) fn memory_runs(plan: &Plan) -> usize {
 
 fn peer_memory(peer: &dyn Peer, directory: &Path) -> anyhow::Result<Value> {
     let broker = Running::start(peer, directory, "rss")?;
-    sleep(SETTLE);
-    let (idle_kib, idle_anonymous_kib) = (broker.resident_kib(), broker.anonymous_kib());
-    let (cpu_before, wakeups_before) = (broker.cpu_seconds(), broker.wakeups());
-    sleep(IDLE);
-    let idle_cpu_seconds = broker.cpu_seconds() - cpu_before;
-    let wakeups = broker.wakeups() - wakeups_before;
+    let mut found = at_rest(&broker);
+    let idle_kib = found["idle_kib"].as_u64().unwrap_or(0);
     let began = Instant::now();
     let connections = Idle::open(peer, &broker);
-    let mut found = json!({
-        "idle_kib": idle_kib,
-        "idle_anon_kib": idle_anonymous_kib,
-        "idle_cpu_2s": idle_cpu_seconds,
-        "wakeups_2s": wakeups,
-    });
     match &connections {
         Ok(_) => {
             found["connect1000_s"] = began.elapsed().as_secs_f64().into();
@@ -106,6 +96,20 @@ fn peer_memory(peer: &dyn Peer, directory: &Path) -> anyhow::Result<Value> {
         Err(error) => found["error"] = format!("{IDLE_CONNECTIONS} connections: {error}").into(),
     }
     Ok(found)
+}
+
+/// RSS, CPU time and wakeups of a broker that has just started.
+pub(super) fn at_rest(broker: &Running) -> Value {
+    sleep(SETTLE);
+    let (idle_kib, idle_anonymous_kib) = (broker.resident_kib(), broker.anonymous_kib());
+    let (cpu_before, wakeups_before) = (broker.cpu_seconds(), broker.wakeups());
+    sleep(IDLE);
+    json!({
+        "idle_kib": idle_kib,
+        "idle_anon_kib": idle_anonymous_kib,
+        "idle_cpu_2s": broker.cpu_seconds() - cpu_before,
+        "wakeups_2s": broker.wakeups() - wakeups_before,
+    })
 }
 
 /// Connections that do nothing, but stay.

@@ -5,6 +5,7 @@
 //! as the plan allows. Every loop is bounded. One peer's failure becomes a row with an
 //! error and the others go on; only an interrupt or an unwritable log ends a series.
 
+pub(crate) mod desktop;
 mod held;
 mod idle;
 mod latency;
@@ -27,7 +28,7 @@ pub(crate) const FAN_PAYLOADS_BYTES: [usize; 1] = [SMALL_BYTES];
 pub(crate) const FANS: [usize; 2] = [10, 100];
 pub(crate) const HELD: [u64; 4] = [1, 1_000, 100_000, 1_000_000];
 
-/// The payload of `one` and `lat`.
+/// The payload of `one`, `lat` and `desktop`.
 const SMALL_BYTES: usize = 128;
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -48,13 +49,15 @@ pub(crate) enum Suite {
     Subs,
     /// Latency beside hostile clients; Kith only.
     Neighbour,
+    /// A publish on a session bus until its signal comes: Kith beside a trivial service.
+    Desktop,
     /// The machine itself, without a broker.
     Limit,
 }
 
 impl Suite {
     /// Those that the aims speak of.
-    pub(crate) const OF_AIMS: [Self; 8] = [
+    pub(crate) const OF_AIMS: [Self; 9] = [
         Self::Thr,
         Self::One,
         Self::Fan,
@@ -63,6 +66,7 @@ impl Suite {
         Self::Rss,
         Self::Subs,
         Self::Neighbour,
+        Self::Desktop,
     ];
 }
 
@@ -88,6 +92,10 @@ pub(crate) fn run(plan: &Plan, log: &mut Log) -> anyhow::Result<()> {
     if plan.has(Suite::Lat) {
         latency::run(plan, log)?;
         log.progress.finish(&["transit", "pingpong"]);
+    }
+    if plan.has(Suite::Desktop) {
+        desktop::run(plan, log)?;
+        log.progress.finish(&desktop::TESTS);
     }
     if [Suite::Thr, Suite::One, Suite::Fan].into_iter().any(|suite| plan.has(suite)) {
         turns::run(plan, log)?;

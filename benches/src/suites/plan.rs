@@ -1,6 +1,6 @@
 //! What a run measures, of whom, and about how long that will take.
 
-use super::{SMALL_BYTES, Suite, held, idle, latency, neighbour};
+use super::{SMALL_BYTES, Suite, desktop, held, idle, latency, neighbour};
 use crate::peer::Peer;
 use crate::placement::Placement;
 use crate::results::Progress;
@@ -19,7 +19,7 @@ pub(crate) struct Plan {
     pub(crate) fan_payloads_bytes: Vec<usize>,
     pub(crate) fans: Vec<usize>,
     pub(crate) held: Vec<u64>,
-    /// Of `lat`.
+    /// Of `lat` and `desktop`.
     pub(crate) placements: Vec<Placement>,
     pub(crate) repetitions: usize,
     pub(crate) seconds: f64,
@@ -103,6 +103,10 @@ impl Plan {
             let rows = peers(Suite::Lat) * self.placements.len() * self.repetitions;
             progress.expect(test, rows, 0.4);
         }
+        for test in desktop::TESTS {
+            let seconds = if test == desktop::RSS { 3.0 } else { 0.7 };
+            progress.expect(test, desktop::rows(self, test), seconds);
+        }
         progress.expect("start", peers(Suite::Start) * idle::starts(self), 0.16);
         progress.expect("rss", peers(Suite::Rss) * idle::memory_runs(self), 4.0);
         if self.has(Suite::Limit) {
@@ -129,7 +133,11 @@ impl Plan {
 
 /// Whether a suite can measure a peer at all.
 fn suits(suite: Suite, peer: &dyn Peer) -> bool {
-    peer.payload_bytes_min() == 0 || matches!(suite, Suite::Thr | Suite::Fan)
+    match suite {
+        Suite::Thr | Suite::Fan => true,
+        Suite::Desktop => peer.is_session_bus() || peer.name() == desktop::PEER,
+        _ => peer.payload_bytes_min() == 0,
+    }
 }
 
 /// Whether an aim compares a peer in a suite, so that a quick run can't do without it.
@@ -143,6 +151,7 @@ fn is_spoken_of(suite: Suite, peer: &str) -> bool {
         Suite::Subs => matches!(peer, "kith" | "nats"),
         Suite::Start | Suite::Rss => peer == "kith" || is_foreign(peer),
         Suite::Neighbour => peer == neighbour::PEER,
+        Suite::Desktop => peer == desktop::PEER || desktop::BUSES.contains(&peer),
         Suite::Limit => false,
     }
 }
@@ -164,5 +173,7 @@ mod tests {
         );
         assert!(!is_spoken_of(Suite::Lat, "limit-epoll") && !is_spoken_of(Suite::Lat, "kith-json"));
         assert!(is_spoken_of(Suite::Subs, "nats") && !is_spoken_of(Suite::Subs, "redis"));
+        assert!(is_spoken_of(Suite::Desktop, "dbus-daemon"));
+        assert!(is_spoken_of(Suite::Desktop, "kith") && !is_spoken_of(Suite::Desktop, "kith-ms"));
     }
 }

@@ -60,6 +60,10 @@ impl Peer for DbusBroker {
     fn has_leading_wildcards(&self) -> bool {
         false
     }
+
+    fn is_session_bus(&self) -> bool {
+        true
+    }
 }
 
 pub(super) struct DbusDaemon;
@@ -92,5 +96,9 @@ impl Peer for DbusDaemon {
 
     fn has_leading_wildcards(&self) -> bool {
         false
+    }
+
+    fn is_session_bus(&self) -> bool {
+        true
     }
 }

@@ -15,7 +15,7 @@ pub(super) struct Attacker {
 
 impl Attacker {
     pub(super) fn start(attack: &str, endpoint: &Endpoint) -> anyhow::Result<Self> {
-        let Endpoint::Unix(socket) = endpoint else { bail!("attacks need a Unix socket") };
+        let socket = endpoint.unix_path()?;
         let program = crate::beside_us("kith-bench-attacker")?;
         let mut command = Command::new(&program);
         command.arg(attack).arg(socket).stdin(Stdio::null()).stdout(Stdio::piped());

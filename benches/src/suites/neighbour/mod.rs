@@ -12,6 +12,10 @@
 //! | `apart` | core 0 | core 0 | core 1 |
 //! | `alone` | core 0 | core 1 | core 1 |
 //!
+//! Where an attack comes through a session bus (`desktop`), that is a dbus-daemon of its own, on
+//! the attacker's core; the daemon's thread for it is on the daemon's. The pair stays on the
+//! socket.
+//!
 //! `alone` shows what the bus does: the daemon has a core to itself. In `apart` the pair shares its
 //! core with a daemon that an attack keeps busy, in `alone` with the attacker.
 //!
@@ -24,6 +28,7 @@ use super::{Foreign, Plan, Suite, latency};
 use crate::interrupt;
 use crate::machine::own_cpu_seconds;
 use crate::peer::Peer;
+use crate::peers::{OnSessionBus, session_bus, version};
 use crate::placement::Pinned;
 use crate::process::Running;
 use crate::raw::round_trips;
@@ -31,7 +36,7 @@ use crate::results::Log;
 use anyhow::anyhow;
 use attacker::Attacker;
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Whom the attacks are made for.
 pub(super) const PEER: &str = "kith";
@@ -39,7 +44,7 @@ pub(super) const PEER: &str = "kith";
 pub(crate) const IDLE: &str = "idle";
 const BURN: &str = "burn";
 /// And then, in order.
-const ATTACKS: [&str; 10] = [
+const ATTACKS: [&str; 12] = [
     "flood",
     "deaf",
     "subscribe",
@@ -50,9 +55,9 @@ const ATTACKS: [&str; 10] = [
     "garbage",
     "huge",
     "request",
+    "desktop",
+    "desktop-deaf",
 ];
-/// Those made of single operations that take milliseconds, of which nobody has a turn in between.
-const WHOLE: [&str; 2] = ["retain", "huge"];
 
 const PAYLOAD_BYTES: usize = 128;
 const ROUNDS: usize = 3_000;
@@ -95,9 +100,30 @@ fn beside() -> impl Iterator<Item = &'static str> {
     [IDLE, BURN].into_iter().chain(ATTACKS)
 }
 
-/// The attacks of many operations, or those of single large ones.
-pub(crate) fn attacks(are_whole: bool) -> impl Iterator<Item = &'static str> + Clone {
-    ATTACKS.into_iter().filter(move |attack| WHOLE.contains(attack) == are_whole)
+/// What attacks are made of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Many operations.
+    Many,
+    /// Single operations that take milliseconds, of which nobody has a turn in between.
+    Whole,
+    /// Traffic on the session bus.
+    Desktop,
+}
+
+impl Kind {
+    fn of(attack: &str) -> Self {
+        match attack {
+            "retain" | "huge" => Self::Whole,
+            "desktop" | "desktop-deaf" => Self::Desktop,
+            _ => Self::Many,
+        }
+    }
+}
+
+/// The attacks of a kind.
+pub(crate) fn attacks(kind: Kind) -> impl Iterator<Item = &'static str> + Clone {
+    ATTACKS.into_iter().filter(move |attack| Kind::of(attack) == kind)
 }
 
 /// How the pair is called in rows, by who is beside it.
@@ -118,9 +144,11 @@ pub(super) fn run(plan: &Plan, log: &mut Log) -> anyhow::Result<()> {
     let Some(peer) = plan.peers_of(Suite::Neighbour).find(|peer| peer.name() == PEER) else {
         return Ok(());
     };
+    let has_bus = version(&session_bus()).missing.is_none();
+    let can_be = |beside: &&str| has_bus || Kind::of(beside) != Kind::Desktop;
     for turn in 0..plan.turns_max(repetitions(plan)) {
         for placement in placements(plan) {
-            for beside in beside() {
+            for beside in beside().filter(can_be) {
                 let key = |test: &str| {
                     json!({"test": test, "rep": turn, "peer": peer_beside(beside),
                         "place": placement.name})
@@ -156,47 +184,98 @@ fn beside_one<'tests>(
     beside: &str,
     tests: &[&'tests str],
 ) -> anyhow::Result<Rows<'tests>> {
-    let pinned = Pinned::to_nth(placement.daemon)?;
-    let broker = Running::start(peer, &plan.directory, &format!("neighbour-{beside}"))?;
-    drop(pinned);
-    let pinned = Pinned::to_nth(placement.attacker)?;
-    let attacker = match beside {
-        IDLE => None,
-        attack => Some(Attacker::start(attack, &broker.endpoint)?),
-    };
-    drop(pinned);
+    let scene = Scene::start(peer, plan, placement, beside)?;
     std::thread::sleep(SETTLE);
     let pinned = Pinned::to_nth(placement.pair)?;
     let codec = peer.codec();
-    let cpu = || {
-        let attacker = attacker.as_ref().map_or(0.0, Attacker::cpu_seconds);
-        (broker.cpu_seconds(), attacker)
-    };
     let mut rows = vec![];
     for &test in tests {
-        let (began, before) = (std::time::Instant::now(), cpu());
-        let watched = Foreign::watch(before.0 + before.1 + own_cpu_seconds());
+        let (began, before) = (Instant::now(), scene.cpu());
+        let watched = Foreign::watch(before.sum() + own_cpu_seconds());
+        let endpoint = &scene.broker.endpoint;
         let outcome = match test {
-            "neighbour_one" => round_trips(&codec, &broker.endpoint, PAYLOAD_BYTES, ROUNDS, false)
+            "neighbour_one" => round_trips(&codec, endpoint, PAYLOAD_BYTES, ROUNDS, false)
                 .map(|times_ns| (times_ns, 0))
                 .map_err(anyhow::Error::from),
-            _ => steady::run(&codec, &broker.endpoint, PAYLOAD_BYTES, plan.seconds),
+            _ => steady::run(&codec, endpoint, PAYLOAD_BYTES, plan.seconds),
         };
-        let after = cpu();
-        let foreign = watched.cores(after.0 + after.1 + own_cpu_seconds());
+        let after = scene.cpu();
+        let foreign = watched.cores(after.sum() + own_cpu_seconds());
         let seconds = began.elapsed().as_secs_f64();
         let fields = outcome.map(|(times_ns, lost)| {
             let mut fields = latency::fields(times_ns, foreign);
             fields["lost"] = lost.into();
-            fields["broker_util"] = ((after.0 - before.0) / seconds).into();
-            fields["attacker_util"] = ((after.1 - before.1) / seconds).into();
+            fields["broker_util"] = ((after.broker - before.broker) / seconds).into();
+            fields["attacker_util"] = ((after.attacker - before.attacker) / seconds).into();
+            fields["bus_util"] = ((after.bus - before.bus) / seconds).into();
             fields
         });
         rows.push((test, fields));
     }
     drop(pinned);
-    if let Some(mut attacker) = attacker {
+    if let Some(mut attacker) = scene.attacker {
         attacker.check()?;
     }
     Ok(rows)
+}
+
+/// Everybody but the pair. They end in this order.
+struct Scene {
+    attacker: Option<Attacker>,
+    broker: Running,
+    bus: Option<Running>,
+}
+
+/// CPU time so far, in seconds.
+struct Cpu {
+    attacker: f64,
+    broker: f64,
+    bus: f64,
+}
+
+impl Cpu {
+    fn sum(&self) -> f64 {
+        self.attacker + self.broker + self.bus
+    }
+}
+
+impl Scene {
+    fn start(
+        peer: &dyn Peer,
+        plan: &Plan,
+        placement: Placement,
+        beside: &str,
+    ) -> anyhow::Result<Self> {
+        let tag = format!("neighbour-{beside}");
+        let start = |peer: &dyn Peer, core| {
+            let _pinned = Pinned::to_nth(core)?;
+            Running::start(peer, &plan.directory, &tag)
+        };
+        let bus = match Kind::of(beside) {
+            Kind::Desktop => Some(start(&session_bus(), placement.attacker)?),
+            Kind::Many | Kind::Whole => None,
+        };
+        let broker = match &bus {
+            Some(bus) => {
+                let bus = bus.endpoint.unix_path()?;
+                start(&OnSessionBus { peer, bus }, placement.daemon)?
+            }
+            None => start(peer, placement.daemon)?,
+        };
+        let attacked = bus.as_ref().map_or(&broker.endpoint, |bus| &bus.endpoint);
+        let _pinned = Pinned::to_nth(placement.attacker)?;
+        let attacker = match beside {
+            IDLE => None,
+            attack => Some(Attacker::start(attack, attacked)?),
+        };
+        Ok(Self { attacker, broker, bus })
+    }
+
+    fn cpu(&self) -> Cpu {
+        Cpu {
+            attacker: self.attacker.as_ref().map_or(0.0, Attacker::cpu_seconds),
+            broker: self.broker.cpu_seconds(),
+            bus: self.bus.as_ref().map_or(0.0, Running::cpu_seconds),
+        }
+    }
 }
