@@ -162,18 +162,23 @@ fn options(input: &mut Input<'_>) -> BTreeMap<String, Variant<'static>> {
     options
 }
 
+/// So many bytes.
+fn some<const N: usize>(input: &mut Input<'_>) -> [u8; N] {
+    std::array::from_fn(|_| input.byte())
+}
+
 /// Any value that D-Bus has, but for descriptors.
 fn value(input: &mut Input<'_>, depth: u32) -> Variant<'static> {
     let kind = if depth < DEPTH_MAX { input.byte() % 18 } else { input.byte() % 12 };
     match kind {
         0 => Variant::from(text(input)),
-        1 => Variant::from(input.byte() % 2 == 0),
+        1 => Variant::from(input.byte().is_multiple_of(2)),
         2 => Variant::from(input.byte()),
-        3 => Variant::from(input.number() as i16),
-        4 => Variant::from(input.number() as u16),
-        5 => Variant::from(input.number() as i32),
-        6 => Variant::from(input.number() as u32),
-        7 => Variant::from(input.number() as i64),
+        3 => Variant::from(i16::from_le_bytes(some(input))),
+        4 => Variant::from(u16::from_le_bytes(some(input))),
+        5 => Variant::from(i32::from_le_bytes(some(input))),
+        6 => Variant::from(u32::from_le_bytes(some(input))),
+        7 => Variant::from(i64::from_le_bytes(some(input))),
         8 => Variant::from(input.number()),
         9 => Variant::from(f64::from_bits(input.number())),
         10 => Variant::from(ObjectPath::from_static_str("/a").expect("a path")),
@@ -184,7 +189,7 @@ fn value(input: &mut Input<'_>, depth: u32) -> Variant<'static> {
             for _ in 0..=input.byte() % 4 {
                 structure = structure.append_field(value(input, depth + 1));
             }
-            structure.build().map_or(Variant::from(0_u8), Variant::Structure)
+            structure.build().map_or_else(|_| Variant::from(0_u8), Variant::Structure)
         }
         14 | 15 => {
             let mut array = Array::new(&Signature::Variant);
