@@ -260,7 +260,7 @@ mod tests {
                 seconds: 1.0,
                 directory: "/nowhere".into(),
             };
-            super::rows(&plan, test)
+            rows(&plan, test)
         };
         let all = ["kith", "kith-json", "redis", "dbus-daemon", "dbus-broker"];
         assert_eq!(TESTS.map(|test| rows(&all, test)), [18, 12, 2]);
