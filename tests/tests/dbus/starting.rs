@@ -4,10 +4,12 @@
 //! with the daemon's units is tested where those are.
 
 use crate::door::{Client, Event, JsonLines, Operation, start_on};
-use crate::process::{Daemon, PROGRAM, Place, dial};
+use crate::process::{Daemon, PATIENCE, PROGRAM, Place, dial};
 use crate::session::{BROKER, Broker, KITH, Program, SessionBus, Value};
 use kith_wire::Code;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use std::os::fd::OwnedFd;
 
 /// A session bus that knows how to start the daemon of this place.
 fn session(place: &Place) -> SessionBus {
@@ -17,25 +19,30 @@ fn session(place: &Place) -> SessionBus {
     SessionBus::with_services(&[("org.kithbus.Bus1.service", &text)])
 }
 
-/// A daemon that the session bus has started, ended with this.
-struct Started(Pid);
+/// A daemon that the session bus has started, ended with this. It is nobody's child here, so it is
+/// held by a descriptor: its id could be somebody else's soon.
+struct Started(OwnedFd);
 
 impl Started {
     fn of(program: &mut Program) -> Self {
         let pid = program.ask_broker("GetConnectionUnixProcessID", [Value::text(KITH)]);
         let Value::U32(pid) = pid[0] else { panic!("{pid:?}") };
-        Self(Pid::from_raw(i32::try_from(pid).unwrap()).unwrap())
+        let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+        Self(pidfd_open(pid, PidfdFlags::empty()).unwrap())
     }
 
-    /// It has ended, or is about to: its id may be somebody else's soon.
-    fn has_ended(self) {
-        std::mem::forget(self);
+    /// Waits until it has ended.
+    fn wait(&self) {
+        let patience = Timespec::try_from(PATIENCE).unwrap();
+        let ended = poll(&mut [PollFd::new(&self.0, PollFlags::IN)], Some(&patience)).unwrap();
+        assert_eq!(ended, 1, "it runs on");
     }
 }
 
 impl Drop for Started {
     fn drop(&mut self) {
-        let _ended = kill_process(self.0, Signal::TERM);
+        // It may have ended already, which is what was wanted.
+        let _ended = pidfd_send_signal(&self.0, Signal::TERM);
     }
 }
 
@@ -62,12 +69,14 @@ fn the_first_call_starts_it_and_is_answered() {
     // When it has gone, the next call starts the next.
     let owner = format!("type='signal',sender='{BROKER}',member='NameOwnerChanged',arg0='{KITH}'");
     program.ask_broker("AddMatch", [Value::Text(owner)]);
-    drop(started);
+    pidfd_send_signal(&started.0, Signal::TERM).unwrap();
     let is_gone = |message: &crate::session::Message| {
         message.member.as_deref() == Some("NameOwnerChanged") && message.body[2] == Value::text("")
     };
     program.next_of(is_gone);
     while client.next_or_end().is_some() {}
+    // Until then it has its state to itself.
+    started.wait();
     program.publish("a", Value::text("3"));
     drop(Started::of(&mut program));
     program.next_of(is_gone);
@@ -88,7 +97,7 @@ fn one_that_it_has_started_ends_with_the_session_bus() {
     session.stop();
     assert_eq!(client.next_or_end(), Some(Event::Bye { code: Code::ShuttingDown }));
     assert_eq!(client.next_or_end(), None);
-    started.has_ended();
+    started.wait();
 }
 
 #[test]
