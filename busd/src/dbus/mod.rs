@@ -12,12 +12,14 @@
 //! - `waiting.rs`: which answer belongs to which call;
 //! - `call.rs`, `options.rs`, `json.rs`: from D-Bus to what is asked; `message.rs`: and back;
 //! - `description.rs`: what the object is; `error.rs`: what goes wrong;
+//! - `breath.rs`: when this thread lets others go first;
 //! - `place.rs`: where the session bus is; `thread.rs`: finding it, again and again.
 //!
 //! Deliberately absent: zbus's object server. It takes up calls side by side, and a program's
 //! publishes have to stay in order; it holds a task for each request that waits; and it has no
 //! place to refuse what is too much.
 
+mod breath;
 mod call;
 mod description;
 mod error;

@@ -339,6 +339,7 @@ impl Program {
     }
 
     fn push(&mut self, message: Message) {
+        self.session.breath().spend();
         let bytes = message.data().len() + DBUS_MESSAGE_OVERHEAD_BYTES;
         self.window.send(bytes as u64);
         self.output.push(message);
@@ -356,6 +357,7 @@ impl Program {
         }
         self.session.send_all(&self.output).await?;
         self.output.clear();
+        self.session.breath().pause();
         Ok(())
     }
 

@@ -5,6 +5,7 @@
 //! them: a call beyond that fails at once, so that nobody is kept from being heard, and nobody
 //! fills memory.
 
+use super::breath::Breath;
 use super::description::{Facts, INTERFACE, NAME, PATH, PEER, PROPERTIES};
 use super::error::Failure;
 use super::link::Link;
@@ -36,6 +37,7 @@ const BUS_PATH: &str = "/org/freedesktop/DBus";
 /// A connection to the session bus, and the programs that call.
 pub(super) struct Session {
     connection: Connection,
+    breath: Breath,
     /// The session bus is a process of our own user.
     is_own: bool,
     intake: Intake,
@@ -63,11 +65,13 @@ impl Session {
         connection: Connection,
         intake: Intake,
         facts: watch::Receiver<Facts>,
+        breath: Breath,
     ) -> Self {
         let owner = connection.peer_creds().await.ok().and_then(|owner| owner.unix_user_id());
         let is_own = owner == Some(geteuid().as_raw());
         Self {
             is_own,
+            breath,
             connection,
             intake,
             facts,
@@ -78,8 +82,15 @@ impl Session {
         }
     }
 
+    /// When this thread lets others go first.
+    pub(super) fn breath(&self) -> &Breath {
+        &self.breath
+    }
+
     /// Does what a message asks for.
     pub(super) async fn take(self: &Rc<Self>, message: Message) {
+        self.breath.pause();
+        self.breath.spend();
         let header = message.header();
         let Some(sender) = header.sender() else { return };
         match message.message_type() {

@@ -3,6 +3,7 @@
 //! A session bus that isn't there is said once, and so is one that has ended; in between it is
 //! tried again at longer and longer intervals. The daemon serves its socket in any case.
 
+use super::breath::Breath;
 use super::description::Facts;
 use super::place::Place;
 use super::session::Session;
@@ -31,14 +32,17 @@ pub(crate) struct Door {
 impl Door {
     /// Opens the door on the session bus at `place`, now or as soon as that is there.
     pub(crate) fn open(place: Place, facts: Facts, intake: Intake) -> io::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let breath = Breath::default();
+        let sleeping = breath.clone();
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        let runtime = builder.on_thread_park(move || sleeping.take()).enable_all().build()?;
         let (facts, told) = watch::channel(facts);
         let (stop, mut stopped) = oneshot::channel();
         let (alive, ended) = oneshot::channel();
         std::thread::Builder::new().name("kith-dbus".to_owned()).spawn(move || {
             LocalSet::new().block_on(&runtime, async {
                 tokio::select! {
-                    () = stay(&place, &told, &intake) => {}
+                    () = stay(&place, &told, &intake, &breath) => {}
                     _ = &mut stopped => {}
                 }
             });
@@ -67,15 +71,16 @@ impl Door {
 }
 
 /// Serves programs whenever there is a session bus. Ends with the one that started the daemon.
-async fn stay(place: &Place, facts: &watch::Receiver<Facts>, intake: &Intake) {
+async fn stay(place: &Place, facts: &watch::Receiver<Facts>, intake: &Intake, breath: &Breath) {
     let Place { address, source, has_started_us } = place;
     let mut wait = DBUS_RETRY_MIN;
     let mut is_said = false;
     loop {
         match connect(address).await {
             Ok(stream) => {
-                let session =
-                    Session::new(Connection::from(&stream), intake.clone(), facts.clone()).await;
+                let connection = Connection::from(&stream);
+                let (intake, told, breath) = (intake.clone(), facts.clone(), breath.clone());
+                let session = Session::new(connection, intake, told, breath).await;
                 match visit(Rc::new(session), stream, facts.clone()).await {
                     Ok(()) if *has_started_us => return,
                     Ok(()) => {
