@@ -28,6 +28,7 @@ use std::rc::Rc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::LocalSet;
+use tokio::time::timeout;
 
 /// Runs the daemon, or answers `--print-config` and `--check-config`.
 ///
@@ -91,9 +92,14 @@ fn start(arguments: &Arguments, environment: &Environment) -> Result<(), Failure
             serve(&limits, listening, metrics, session_bus, &mut signals, &mut service).await;
         served.map_err(|error| Failure::system("can't use the socket", &error))
     });
-    // Held to the very end, so that the next daemon finds everything done.
+    // Held to the end, so that the next daemon finds everything done; but who calls the name from
+    // now on starts that one, which needs it.
     drop(state);
-    served
+    let Some(dbus) = served? else { return Ok(()) };
+    if runtime.block_on(async { timeout(SHUTDOWN_GRACE, dbus.close()).await }).is_err() {
+        tracing::warn!("the session bus did not let go of this daemon");
+    }
+    Ok(())
 }
 
 /// Where desktop programs may find the bus, if anywhere; if not, that is said here, once.
@@ -133,7 +139,8 @@ pub(crate) trait Stop {
     async fn next(&mut self) -> &'static str;
 }
 
-/// Serves until it is told to stop.
+/// Serves until it is told to stop. What is still open then is the door on the session bus, which
+/// serves nobody any more.
 pub(crate) async fn serve(
     limits: &Limits,
     listening: Listening,
@@ -141,7 +148,7 @@ pub(crate) async fn serve(
     session_bus: Option<Place>,
     stop: &mut impl Stop,
     service: &mut Service,
-) -> io::Result<()> {
+) -> io::Result<Option<Door>> {
     let socket = listening.path().unwrap_or_default();
     let from_systemd = listening.is_passed();
     let accepting = listening.start()?;
@@ -168,11 +175,8 @@ pub(crate) async fn serve(
     tracing::info!(reason, connections = hub.connections(), "stopping");
     drop((accepting, serving));
     say_goodbye(&hub, stop).await;
-    if let Some(dbus) = dbus {
-        let _ = tokio::time::timeout(SHUTDOWN_GRACE, dbus.close()).await;
-    }
     tracing::info!("stopped");
-    Ok(())
+    Ok(dbus)
 }
 
 /// Has programs of the session bus told when a reload has changed what they were told.

@@ -1,10 +1,10 @@
 //! When this thread lets others of its processor go first.
 //!
-//! The system lets a thread go on for most of a millisecond before another one that has something to
-//! do gets the processor. While the session bus is busy this thread always has something to do; the
-//! broker and the programs on its socket would wait for it. So it gives way after every few messages,
-//! as often as the broker passes from program to program. Where nobody waits that costs next to
-//! nothing, and a thread that sleeps in between has given way already.
+//! The system lets a thread go on for most of a millisecond before another one that has something
+//! to do gets the processor. While the session bus is busy this thread always has something to do;
+//! the broker and the programs on its socket would wait for it. So it gives way after every few
+//! messages, as often as the broker passes from program to program. Where nobody waits that costs
+//! next to nothing, and a thread that sleeps in between has given way already.
 
 use crate::limits::{DBUS_MESSAGES_PER_BREATH_MAX, DBUS_MESSAGES_PER_PAUSE_MIN};
 use std::sync::Arc;
