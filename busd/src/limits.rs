@@ -153,6 +153,8 @@ pub(crate) const DBUS_ANSWERS_BYTES_MAX: u64 = 4 << 20;
 /// Bytes after which a program is asked whether it has read them: four times in a window, so that
 /// it does not come to a stop in between.
 pub(crate) const DBUS_PING_BYTES: u64 = DBUS_WINDOW_BYTES_MAX / 4;
+/// Messages that are sent to a program at once: enough for one call of the system to be worth it.
+pub(crate) const DBUS_MESSAGES_PER_SEND_MAX: usize = 64;
 /// What a message on D-Bus takes beside its bytes, in the session bus and here.
 pub(crate) const DBUS_MESSAGE_OVERHEAD_BYTES: usize = 512;
 /// How long a program has to answer before the session bus is asked about it, and then again from

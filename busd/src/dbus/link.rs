@@ -102,31 +102,38 @@ impl Link {
         poll_fn(|cx| self.pipe.poll_read_ready(cx)).await;
     }
 
-    /// Writes as much as there is room for.
-    pub(super) fn write(&mut self) -> io::Result<()> {
+    /// Writes as much as there is room for. Where the broker has closed its end, there is nobody to
+    /// write to; what it said before can still be read.
+    pub(super) fn write(&mut self) {
+        match self.try_write() {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(_) => {
+                self.output.clear();
+                self.output_bytes = 0;
+            }
+        }
+        if self.output.is_empty() {
+            // Between two calls a program keeps no memory.
+            self.output = VecDeque::new();
+        }
+    }
+
+    fn try_write(&mut self) -> io::Result<()> {
         while self.has_output() {
             if self.takes_descriptors == Some(false) {
                 self.put_inline()?;
             }
             let Some(chunk) = self.output.front_mut() else { break };
             let rest = chunk.bytes.get(chunk.written..).unwrap_or_default();
-            let written = self.pipe.try_write(&[IoSlice::new(rest)], chunk.memory.as_slice());
-            match written {
-                Ok(written) => {
-                    chunk.memory = None;
-                    chunk.written += written;
-                    self.output_bytes = self.output_bytes.saturating_sub(written);
-                    if chunk.written == chunk.bytes.len() {
-                        self.output.pop_front();
-                    }
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-                Err(error) => return Err(error),
+            let memory = chunk.memory.as_slice();
+            let written = self.pipe.try_write(&[IoSlice::new(rest)], memory)?;
+            chunk.memory = None;
+            chunk.written += written;
+            self.output_bytes = self.output_bytes.saturating_sub(written);
+            if chunk.written == chunk.bytes.len() {
+                self.output.pop_front();
             }
-        }
-        if self.output.is_empty() {
-            // Between two calls a program keeps no memory.
-            self.output = VecDeque::new();
         }
         Ok(())
     }

@@ -8,7 +8,7 @@
 //!
 //! - `session.rs`: the connection to the session bus; `routing.rs`: what its messages are;
 //! - `program.rs`: a program and its client; `link.rs`: the pipe between them;
-//! - `window.rs`: how much may be on the way; `stats.rs`: how much waits in the session bus;
+//! - `sending.rs`: what is on the way to a program; `window.rs`: how much may be; `stats.rs`: how much waits in the session bus;
 //! - `waiting.rs`: which answer belongs to which call;
 //! - `call.rs`, `options.rs`, `json.rs`: from D-Bus to what is asked; `message.rs`: and back;
 //! - `description.rs`: what the object is; `error.rs`: what goes wrong;
@@ -30,6 +30,7 @@ mod options;
 mod place;
 mod program;
 mod routing;
+mod sending;
 mod session;
 mod stats;
 mod thread;

@@ -13,22 +13,17 @@ use super::call::Call;
 use super::error::Failure;
 use super::link::Link;
 use super::message::{self, Delivered, Slip};
+use super::sending::{Confirmation, Sending};
 use super::session::Session;
 use super::waiting::{Answered, Asks, Waiting};
-use super::window::Window;
-use crate::limits::{
-    DBUS_CALLS_PER_TURN_MAX, DBUS_DOUBT_MAX, DBUS_DOUBT_MIN, DBUS_MESSAGE_OVERHEAD_BYTES,
-    DBUS_PAYLOAD_BYTES_MAX, DBUS_READ_BYTES,
-};
+use crate::limits::{DBUS_CALLS_PER_TURN_MAX, DBUS_PAYLOAD_BYTES_MAX, DBUS_READ_BYTES};
 use kith_sealed::SealedMemory;
 use kith_wire::binary::receive;
 use kith_wire::{Code, Delivery, Event, Refusal};
 use std::collections::VecDeque;
 use std::io;
-use std::num::NonZeroU32;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use zbus::Message;
@@ -39,8 +34,6 @@ use zbus::names::UniqueName;
 pub(super) enum Note {
     /// The program has called.
     Call(Message),
-    /// It has answered the question with this serial.
-    Confirmed(NonZeroU32),
     /// It has left the session bus.
     Gone,
 }
@@ -54,20 +47,18 @@ struct Program {
     name: UniqueName<'static>,
     link: Link,
     waiting: Waiting,
-    window: Window,
-    /// When the session bus is asked about it, and how long it is waited for the next time.
-    doubt_at: Option<Instant>,
-    doubt: Duration,
-    /// Messages to be sent.
-    output: Vec<Message>,
-    /// It has said goodbye.
+    sending: Sending,
+    /// It has said goodbye, or the broker has closed its client.
     is_leaving: bool,
+    /// The broker says nothing more.
+    is_closed: bool,
     /// What it called after that, which is for the next client.
     later: VecDeque<Message>,
 }
 
 /// How a program's task goes on.
 enum Step {
+    /// There is more to do.
     On,
     /// The broker has closed its client.
     Closed,
@@ -76,7 +67,12 @@ enum Step {
 }
 
 /// Serves a program until it has left the session bus.
-pub(super) async fn serve(session: Rc<Session>, name: UniqueName<'static>, mut notes: Notes) {
+pub(super) async fn serve(
+    session: Rc<Session>,
+    name: UniqueName<'static>,
+    mut notes: Notes,
+    confirmation: Rc<Confirmation>,
+) {
     let mut pid = None;
     let mut later: VecDeque<Message> = VecDeque::new();
     let mut has_left = false;
@@ -86,7 +82,6 @@ pub(super) async fn serve(session: Rc<Session>, name: UniqueName<'static>, mut n
             None if has_left => break,
             None => match notes.recv().await {
                 Some(Note::Call(call)) => call,
-                Some(Note::Confirmed(_)) => continue,
                 Some(Note::Gone) | None => break,
             },
         };
@@ -108,13 +103,14 @@ pub(super) async fn serve(session: Rc<Session>, name: UniqueName<'static>, mut n
                 continue;
             }
         };
-        let mut program = Program::new(Rc::clone(&session), name.clone(), link);
+        let mut program =
+            Program::new(Rc::clone(&session), name.clone(), link, Rc::clone(&confirmation));
         program.take_up(call);
         later.into_iter().for_each(|call| program.take_up(call));
         let ended = if has_left {
             program.flush().await.map(|()| Step::Gone)
         } else {
-            program.run(&mut notes).await
+            program.run(&mut notes, &confirmation).await
         };
         program.end().await;
         later = program.later;
@@ -134,32 +130,36 @@ pub(super) async fn serve(session: Rc<Session>, name: UniqueName<'static>, mut n
 }
 
 impl Program {
-    fn new(session: Rc<Session>, name: UniqueName<'static>, link: Link) -> Self {
+    fn new(
+        session: Rc<Session>,
+        name: UniqueName<'static>,
+        link: Link,
+        confirmation: Rc<Confirmation>,
+    ) -> Self {
         Self {
             session,
             name,
             link,
             waiting: Waiting::new(),
-            window: Window::default(),
-            doubt_at: None,
-            doubt: DBUS_DOUBT_MIN,
-            output: Vec::new(),
+            sending: Sending::new(confirmation),
             is_leaving: false,
+            is_closed: false,
             later: VecDeque::new(),
         }
     }
 
-    /// Goes on until the program is gone or its client closed.
-    async fn run(&mut self, notes: &mut Notes) -> io::Result<Step> {
+    /// Goes on until the program is gone, or its client closed and all that was said to it sent.
+    async fn run(&mut self, notes: &mut Notes, confirmation: &Confirmation) -> io::Result<Step> {
         loop {
-            self.link.write()?;
-            self.send().await?;
-            let takes_calls = self.link.output_bytes() < DBUS_READ_BYTES;
+            self.link.write();
+            self.sending.send(&self.session, &self.name).await?;
+            if self.is_closed && self.sending.is_empty() {
+                return Ok(Step::Closed);
+            }
+            let takes_calls = self.is_closed || self.link.output_bytes() < DBUS_READ_BYTES;
             let has_output = self.link.has_output();
-            let reads =
-                self.window.is_open() || self.waiting.is_any() && self.window.takes_answers();
-            self.watch_window();
-            let doubt_at = self.doubt_at;
+            let reads = !self.is_closed && self.sending.takes_more(self.waiting.is_any());
+            let doubt_at = self.sending.doubt_at();
             tokio::select! {
                 note = notes.recv(), if takes_calls => {
                     if let Step::Gone = self.take_notes(note, notes) {
@@ -167,13 +167,12 @@ impl Program {
                         return Ok(Step::Gone);
                     }
                 }
+                () = confirmation.told() => {}
                 () = self.link.writable(), if has_output => {}
-                () = self.link.readable(), if reads => {
-                    if let Step::Closed = self.read()? {
-                        return Ok(Step::Closed);
-                    }
+                () = self.link.readable(), if reads => self.read()?,
+                () = sleep_until(doubt_at), if doubt_at.is_some() => {
+                    self.sending.ask_session(&self.session, &self.name).await;
                 }
-                () = sleep_until(doubt_at), if doubt_at.is_some() => self.ask_session().await,
             }
         }
     }
@@ -181,18 +180,16 @@ impl Program {
     /// Says to the broker what the program said before it left. What the broker says is for nobody.
     async fn flush(&mut self) -> io::Result<()> {
         loop {
-            self.link.write()?;
+            self.link.write();
             // After a goodbye the broker closes, and only then the next client is in its turn.
-            if self.link.output_bytes() == 0 && !self.is_leaving {
+            if self.is_closed || self.link.output_bytes() == 0 && !self.is_leaving {
                 return Ok(());
             }
             tokio::select! {
                 () = self.link.writable(), if self.link.has_output() => {}
                 () = self.link.readable() => {
-                    if let Step::Closed = self.read()? {
-                        return Ok(());
-                    }
-                    self.output.clear();
+                    self.read()?;
+                    self.sending.clear();
                 }
             }
         }
@@ -204,9 +201,6 @@ impl Program {
         for left in (0..DBUS_CALLS_PER_TURN_MAX).rev() {
             match next {
                 Some(Note::Call(call)) => self.take_up(call),
-                Some(Note::Confirmed(serial)) => {
-                    self.window.confirm(serial);
-                }
                 // The link ends without a goodbye, as a socket does whose program is gone.
                 Some(Note::Gone) | None => return Step::Gone,
             }
@@ -248,7 +242,7 @@ impl Program {
     }
 
     /// Reads what the broker says, and turns it into messages.
-    fn read(&mut self) -> io::Result<Step> {
+    fn read(&mut self) -> io::Result<()> {
         let goes_on = self.link.read(&mut self.session.read_buffer())?;
         let (mut input, arrived) = self.link.take();
         let mut arrived = std::mem::take(arrived);
@@ -267,7 +261,11 @@ impl Program {
         // The broker's frames are read as the client library reads them: if one is not what it
         // should be, this client can't go on.
         outcome.map_err(io::Error::other)?;
-        Ok(if goes_on { Step::On } else { Step::Closed })
+        if !goes_on {
+            self.is_closed = true;
+            self.is_leaving = true;
+        }
+        Ok(())
     }
 
     /// Turns what the broker says into a message.
@@ -276,6 +274,7 @@ impl Program {
         event: &Event<'_>,
         arrived: &mut VecDeque<Arc<SealedMemory>>,
     ) -> Result<(), String> {
+        let is_answer = !matches!(event, Event::Lag { .. } | Event::Message { .. });
         let message = match event {
             Event::Ok { message_id, .. } => {
                 let Some(Answered { slip: Some(slip), subscription }) = self.waiting.answer()
@@ -322,7 +321,7 @@ impl Program {
                 return Ok(());
             }
         };
-        self.push(message.map_err(|error| error.to_string())?);
+        self.push(message.map_err(|error| error.to_string())?, is_answer);
         Ok(())
     }
 
@@ -333,54 +332,14 @@ impl Program {
             None => message::failed(&self.name, failure),
         };
         match message {
-            Ok(message) => self.push(message),
+            Ok(message) => self.push(message, true),
             Err(error) => tracing::error!(%error, "an error can't be written"),
         }
     }
 
-    fn push(&mut self, message: Message) {
+    fn push(&mut self, message: Message, is_answer: bool) {
         self.session.breath().spend();
-        let bytes = message.data().len() + DBUS_MESSAGE_OVERHEAD_BYTES;
-        self.window.send(bytes as u64);
-        self.output.push(message);
-    }
-
-    /// Sends what there is to be sent, and asks the program whether it reads.
-    async fn send(&mut self) -> io::Result<()> {
-        if self.output.is_empty() {
-            return Ok(());
-        }
-        if self.window.wants_question() {
-            let question = Session::question(&self.name).map_err(io::Error::other)?;
-            self.window.ask(question.primary_header().serial_num());
-            self.output.push(question);
-        }
-        self.session.send_all(&self.output).await?;
-        self.output.clear();
-        self.session.breath().pause();
-        Ok(())
-    }
-
-    /// Sees to it that a program which doesn't answer is asked about.
-    fn watch_window(&mut self) {
-        if self.window.is_open() {
-            self.doubt_at = None;
-        } else if self.doubt_at.is_none() {
-            self.doubt_at = Instant::now().checked_add(self.doubt);
-        }
-    }
-
-    /// Asks the session bus how much waits for the program.
-    async fn ask_session(&mut self) {
-        let waiting = self.session.waiting_bytes(&self.name).await;
-        self.window.reveal(waiting);
-        self.doubt_at = None;
-        self.doubt = match (waiting, self.window.is_open()) {
-            // Its library never answers, and it does read: there is nothing to wait for.
-            (Some(_), true) => Duration::ZERO,
-            (None, true) => DBUS_DOUBT_MIN,
-            (_, false) => (self.doubt * 2).clamp(DBUS_DOUBT_MIN / 64, DBUS_DOUBT_MAX),
-        };
+        self.sending.push(message, is_answer);
     }
 
     /// Tells those who still wait that no answer comes.
@@ -391,7 +350,7 @@ impl Program {
             self.fail(Some(&slip), &failure);
         }
         // If the session bus is gone, so is whoever waits.
-        let _ = self.send().await;
+        let _ = self.sending.send(&self.session, &self.name).await;
     }
 }
 

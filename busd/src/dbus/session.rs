@@ -12,6 +12,7 @@ use super::link::Link;
 use super::message::{Slip, failed};
 use super::program::{self, Note};
 use super::routing::{Route, busy, route};
+use super::sending::Confirmation;
 use super::stats::{INTERFACE as STATS, Way};
 use crate::door::{Arrival, Intake, pair};
 use crate::limits::{
@@ -54,6 +55,7 @@ pub(super) struct Session {
 /// A program that has called.
 struct Known {
     notes: mpsc::UnboundedSender<Note>,
+    confirmation: Rc<Confirmation>,
     held: usize,
     /// Was told that its calls are too many, where it wants no answers; not again before they are
     /// fewer.
@@ -99,8 +101,11 @@ impl Session {
                 self.take_call(&message, &header, sender).await;
             }
             Kind::MethodReturn | Kind::Error => {
-                if let Some(serial) = header.reply_serial() {
-                    self.tell(sender.as_str(), Note::Confirmed(serial));
+                let programs = self.programs.borrow();
+                if let (Some(serial), Some(known)) =
+                    (header.reply_serial(), programs.get(sender.as_str()))
+                {
+                    known.confirmation.tell(serial);
                 }
             }
             Kind::Signal => self.take_signal(&message, &header),
@@ -161,8 +166,10 @@ impl Session {
     /// A program's task, from its first call on.
     fn begin(self: &Rc<Self>, name: UniqueName<'static>) -> Known {
         let (notes, taken) = mpsc::unbounded_channel();
-        tokio::task::spawn_local(program::serve(Rc::clone(self), name, taken));
-        Known { notes, held: 0, is_told: false }
+        let confirmation = Rc::<Confirmation>::default();
+        let told = Rc::clone(&confirmation);
+        tokio::task::spawn_local(program::serve(Rc::clone(self), name, taken, told));
+        Known { notes, confirmation, held: 0, is_told: false }
     }
 
     /// Takes note that a call was taken up.
@@ -314,7 +321,8 @@ impl Session {
                     waiting => return waiting,
                 },
                 // It has left meanwhile.
-                Err(error) if is_gone(&error) => return None,
+                // Then nothing does, and what it left is taken up.
+                Err(error) if is_gone(&error) => return Some(0),
                 Err(_) => {}
             }
             self.way.set(way.next());

@@ -1,11 +1,12 @@
 //! Programs that don't read, or don't say that they do: what they cost, and whom.
 
 use super::Scene;
-use crate::door::{Client, Operation, Publication};
+use crate::door::{BinaryFrames, Client, Operation, Publication, operation_frame};
 use crate::session::{BROKER, Broker, Message, Pings, Program, Value};
 
 on_both_brokers! {
     who_does_not_read_costs_the_session_bus_little_and_others_nothing,
+    many_small_messages_at_once_are_no_more_on_the_way,
     who_answers_no_ping_and_reads_is_served_on,
     who_refuses_pings_and_reads_is_served_on,
     who_never_reads_and_leaves_is_gone,
@@ -79,6 +80,34 @@ fn who_does_not_read_costs_the_session_bus_little_and_others_nothing(broker: Bro
     }
     assert_eq!(next, rounds * each);
     assert!(missed > 300, "{missed}");
+    assert!(stalled.pending().is_empty());
+    scene.end();
+}
+
+/// On the socket such a batch is a frame of a few bytes a message; on D-Bus each takes hundreds.
+fn many_small_messages_at_once_are_no_more_on_the_way(broker: Broker) {
+    let scene = Scene::new(broker);
+    let (mut stalled, mut asker) = (scene.program(), scene.program());
+    stalled.subscribe("self.a");
+    let count = 30_000;
+    let publish = |n: u32| Operation::Publish(Publication::json("a", &n.to_string()));
+    let frames: Vec<u8> = (0..count).flat_map(|n| operation_frame(0, &publish(n))).collect();
+    let mut publisher = BinaryFrames::new(scene.daemon.dial());
+    // From then on this process counts as alone, and what it says is read in large pieces.
+    scene.client().pass_ms(2_100);
+    publisher.say(frames);
+    Client::new(publisher).done(&Operation::Ping);
+    // All that the door does before it answers these.
+    for _ in 0..100 {
+        asker.kith("Hello", [Value::options::<&str>([])]).unwrap();
+    }
+    match outgoing_bytes(&mut asker, stalled.name()) {
+        Some(waiting) => assert!((64 << 10..HELD_BYTES_MAX).contains(&waiting), "{waiting} bytes"),
+        None => assert_ne!(broker, Broker::DbusDaemon, "it can tell"),
+    }
+    for n in 0..count {
+        assert_eq!(stalled.payload().as_text(), n.to_string());
+    }
     assert!(stalled.pending().is_empty());
     scene.end();
 }
