@@ -8,7 +8,8 @@
 //!
 //! - `session.rs`: the connection to the session bus; `routing.rs`: what its messages are;
 //! - `program.rs`: a program and its client; `link.rs`: the pipe between them;
-//! - `sending.rs`: what is on the way to a program; `window.rs`: how much may be; `stats.rs`: how much waits in the session bus;
+//! - `sending.rs`: what is on its way to a program; `window.rs`: how much may be; `stats.rs`: how
+//!   much waits in the session bus;
 //! - `waiting.rs`: which answer belongs to which call;
 //! - `call.rs`, `options.rs`, `json.rs`: from D-Bus to what is asked; `message.rs`: and back;
 //! - `description.rs`: what the object is; `error.rs`: what goes wrong;

@@ -1,8 +1,8 @@
 //! What is on its way to a program: messages that wait, and how it is found out that it reads them.
 //!
-//! No more is sent than there is room for on the way (`window.rs`). One frame of the broker's may be
-//! thousands of messages on D-Bus; those that there is no room for wait here, and nothing more is
-//! read meanwhile. A program that is waiting for an answer gets what stands before it.
+//! No more is sent than there is room for on the way (`window.rs`). One frame of the broker's may
+//! be thousands of messages on D-Bus; those that there is no room for wait here, and nothing more
+//! is read meanwhile. A program that is waiting for an answer gets what stands before it.
 
 use super::session::Session;
 use super::window::Window;
@@ -20,8 +20,8 @@ use tokio::time::Instant;
 use zbus::Message;
 use zbus::names::UniqueName;
 
-/// Where it is told that a program has answered a question. It goes before all calls that wait: what
-/// it says may be what they wait for.
+/// Where it is told that a program has answered a question. It goes before all calls that wait:
+/// what it says may be what they wait for.
 #[derive(Debug, Default)]
 pub(super) struct Confirmation {
     serial: Cell<Option<NonZeroU32>>,
@@ -89,8 +89,8 @@ impl Sending {
         self.answers = 0;
     }
 
-    /// Whether more may be made: nothing waits, and there is room on the way, or an answer is waited
-    /// for, before which there may be messages.
+    /// Whether more may be made: nothing waits, and there is room on the way, or an answer is
+    /// waited for, before which there may be messages.
     pub(super) fn takes_more(&self, waits_for_answer: bool) -> bool {
         self.output.is_empty() && self.has_room(waits_for_answer)
     }
