@@ -150,6 +150,9 @@ pub(crate) const DBUS_WINDOW_BYTES_MAX: u64 = 1 << 20;
 /// The same with answers, for which a program may be waiting: the messages that go before one are
 /// at most what the sockets hold, many times over.
 pub(crate) const DBUS_ANSWERS_BYTES_MAX: u64 = 4 << 20;
+/// The same of payloads that are in descriptors: one of the largest, and at least a few others.
+pub(crate) const DBUS_WINDOW_PAYLOADS_BYTES_MAX: u64 = 16 << 20;
+pub(crate) const DBUS_ANSWERS_PAYLOADS_BYTES_MAX: u64 = 4 * DBUS_WINDOW_PAYLOADS_BYTES_MAX;
 /// Bytes after which a program is asked whether it has read them: four times in a window, so that
 /// it does not come to a stop in between.
 pub(crate) const DBUS_PING_BYTES: u64 = DBUS_WINDOW_BYTES_MAX / 4;
@@ -165,6 +168,10 @@ pub(crate) const DBUS_DOUBT_MAX: Duration = Duration::from_secs(30);
 pub(crate) const DBUS_CALLS_BYTES_MAX: usize = 4 << 20;
 /// The same of all programs together.
 pub(crate) const DBUS_CALLS_BYTES_TOTAL_MAX: usize = 64 << 20;
+/// Descriptors with those calls: each program has a few large payloads under way, and all of them
+/// together leave most of the files that the daemon may open to others.
+pub(crate) const DBUS_CALLS_FILES_MAX: usize = 16;
+pub(crate) const DBUS_CALLS_FILES_TOTAL_MAX: usize = 128;
 /// Calls taken up in one turn of a program, before what the broker says is looked at.
 pub(crate) const DBUS_CALLS_PER_TURN_MAX: usize = 64;
 /// Messages of the session bus, read or made, after which other threads go first: some 20 µs, as

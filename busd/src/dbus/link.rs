@@ -6,6 +6,7 @@
 //! the broker takes no descriptors, its bytes go instead.
 
 use crate::door::End;
+use crate::limits::{DBUS_READ_BYTES, PIPE_PAYLOADS_MAX};
 use kith_sealed::SealedMemory;
 use kith_wire::binary::{self, Frame, deliver, encode, frame};
 use kith_wire::{Operation, Request, RequestNumber};
@@ -73,6 +74,11 @@ impl Link {
     fn push(&mut self, bytes: Vec<u8>, memory: Option<Arc<SealedMemory>>) {
         self.output_bytes += bytes.len();
         self.output.push_back(Chunk { bytes, written: 0, memory });
+    }
+
+    /// Whether there is room for what further calls come to.
+    pub(super) fn takes_calls(&self) -> bool {
+        self.output_bytes < DBUS_READ_BYTES && self.output.len() < PIPE_PAYLOADS_MAX
     }
 
     /// Bytes that have not been written.

@@ -134,6 +134,14 @@ impl<'a> Delivered<'a> {
         Ok(Self { delivery, payload })
     }
 
+    /// The size of its payload, if that goes in a descriptor.
+    pub(super) fn memory_bytes(&self) -> usize {
+        match &self.payload {
+            Payload::Memory(memory) => memory.len(),
+            Payload::Text(_) | Payload::Bytes(_) => 0,
+        }
+    }
+
     /// One whose payload is in a descriptor, and too large for a message.
     pub(super) fn with_memory(delivery: &'a Delivery<'a>, memory: Arc<SealedMemory>) -> Self {
         Self { delivery, payload: Payload::Memory(memory) }

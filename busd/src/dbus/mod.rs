@@ -8,9 +8,10 @@
 //!
 //! - `session.rs`: the connection to the session bus; `routing.rs`: what its messages are;
 //! - `program.rs`: a program and its client; `link.rs`: the pipe between them;
+//!   `signs.rs`: what is told to its task past its calls;
 //! - `sending.rs`: what is on its way to a program; `window.rs`: how much may be; `stats.rs`: how
 //!   much waits in the session bus;
-//! - `waiting.rs`: which answer belongs to which call;
+//! - `held.rs`: what calls hold that wait; `waiting.rs`: which answer belongs to which call;
 //! - `call.rs`, `options.rs`, `json.rs`: from D-Bus to what is asked; `message.rs`: and back;
 //! - `description.rs`: what the object is; `error.rs`: what goes wrong;
 //! - `breath.rs`: when this thread lets others go first;
@@ -24,6 +25,7 @@ mod breath;
 mod call;
 mod description;
 mod error;
+mod held;
 mod json;
 mod link;
 mod message;
@@ -33,6 +35,7 @@ mod program;
 mod routing;
 mod sending;
 mod session;
+mod signs;
 mod stats;
 mod thread;
 mod waiting;

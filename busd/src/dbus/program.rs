@@ -13,10 +13,11 @@ use super::call::Call;
 use super::error::Failure;
 use super::link::Link;
 use super::message::{self, Delivered, Slip};
-use super::sending::{Confirmation, Sending};
+use super::sending::{Handed, Sending};
 use super::session::Session;
+use super::signs::Signs;
 use super::waiting::{Answered, Asks, Waiting};
-use crate::limits::{DBUS_CALLS_PER_TURN_MAX, DBUS_PAYLOAD_BYTES_MAX, DBUS_READ_BYTES};
+use crate::limits::{DBUS_CALLS_PER_TURN_MAX, DBUS_PAYLOAD_BYTES_MAX};
 use kith_sealed::SealedMemory;
 use kith_wire::binary::receive;
 use kith_wire::{Code, Delivery, Event, Refusal};
@@ -71,7 +72,7 @@ pub(super) async fn serve(
     session: Rc<Session>,
     name: UniqueName<'static>,
     mut notes: Notes,
-    confirmation: Rc<Confirmation>,
+    signs: Rc<Signs>,
 ) {
     let mut pid = None;
     let mut later: VecDeque<Message> = VecDeque::new();
@@ -103,14 +104,13 @@ pub(super) async fn serve(
                 continue;
             }
         };
-        let mut program =
-            Program::new(Rc::clone(&session), name.clone(), link, Rc::clone(&confirmation));
+        let mut program = Program::new(Rc::clone(&session), name.clone(), link);
         program.take_up(call);
         later.into_iter().for_each(|call| program.take_up(call));
         let ended = if has_left {
             program.flush().await.map(|()| Step::Gone)
         } else {
-            program.run(&mut notes, &confirmation).await
+            program.run(&mut notes, &signs).await
         };
         program.end().await;
         later = program.later;
@@ -130,18 +130,13 @@ pub(super) async fn serve(
 }
 
 impl Program {
-    fn new(
-        session: Rc<Session>,
-        name: UniqueName<'static>,
-        link: Link,
-        confirmation: Rc<Confirmation>,
-    ) -> Self {
+    fn new(session: Rc<Session>, name: UniqueName<'static>, link: Link) -> Self {
         Self {
             session,
             name,
             link,
             waiting: Waiting::new(),
-            sending: Sending::new(confirmation),
+            sending: Sending::new(),
             is_leaving: false,
             is_closed: false,
             later: VecDeque::new(),
@@ -149,16 +144,19 @@ impl Program {
     }
 
     /// Goes on until the program is gone, or its client closed and all that was said to it sent.
-    async fn run(&mut self, notes: &mut Notes, confirmation: &Confirmation) -> io::Result<Step> {
+    async fn run(&mut self, notes: &mut Notes, signs: &Signs) -> io::Result<Step> {
         loop {
+            self.take_signs(signs);
             self.link.write();
             self.sending.send(&self.session, &self.name).await?;
             if self.is_closed && self.sending.is_empty() {
                 return Ok(Step::Closed);
             }
-            let takes_calls = self.is_closed || self.link.output_bytes() < DBUS_READ_BYTES;
+            let takes_calls =
+                self.is_closed || self.link.takes_calls() && self.sending.takes_calls();
             let has_output = self.link.has_output();
-            let reads = !self.is_closed && self.sending.takes_more(self.waiting.is_any());
+            let has_room = self.sending.takes_more(self.waiting.is_any());
+            let reads = !self.is_closed && (has_room || signs.has_left());
             let doubt_at = self.sending.doubt_at();
             tokio::select! {
                 note = notes.recv(), if takes_calls => {
@@ -167,12 +165,39 @@ impl Program {
                         return Ok(Step::Gone);
                     }
                 }
-                () = confirmation.told() => {}
+                () = signs.told() => {}
                 () = self.link.writable(), if has_output => {}
                 () = self.link.readable(), if reads => self.read()?,
                 () = sleep_until(doubt_at), if doubt_at.is_some() => {
                     self.sending.ask_session(&self.session, &self.name).await;
                 }
+            }
+        }
+    }
+
+    /// Takes note of what does not wait for the calls before it.
+    fn take_signs(&mut self, signs: &Signs) {
+        if signs.has_left() {
+            self.sending.clear(&self.session);
+        }
+        if let Some(serial) = signs.take_confirmed() {
+            self.sending.confirm(serial, &self.session);
+        }
+        for serial in signs.take_refused() {
+            match self.sending.refused(serial) {
+                Some(Handed::Message(subscription)) => {
+                    tracing::debug!(program = %self.name, "takes no descriptors");
+                    match message::lag(&self.name, subscription, 1) {
+                        Ok(lag) => self.push(lag, false),
+                        Err(error) => tracing::error!(%error, "a signal can't be written"),
+                    }
+                }
+                Some(Handed::Answer(slip)) => {
+                    let text = "the reply is over 1 MiB and comes in a descriptor, and this \
+                                connection to the session bus takes none";
+                    self.fail(Some(&slip), &Failure::new(Code::NotAvailable, text));
+                }
+                None => {}
             }
         }
     }
@@ -189,7 +214,7 @@ impl Program {
                 () = self.link.writable(), if self.link.has_output() => {}
                 () = self.link.readable() => {
                     self.read()?;
-                    self.sending.clear();
+                    self.sending.clear(&self.session);
                 }
             }
         }
@@ -205,7 +230,7 @@ impl Program {
                 Some(Note::Gone) | None => return Step::Gone,
             }
             // What is taken out after this has to be looked at.
-            if left == 0 || DBUS_READ_BYTES <= self.link.output_bytes() {
+            if left == 0 || !self.link.takes_calls() || !self.sending.takes_calls() {
                 break;
             }
             next = match notes.try_recv() {
@@ -226,7 +251,7 @@ impl Program {
     }
 
     fn call(&mut self, call: &Message) {
-        self.session.release(&self.name, call.data().len());
+        self.session.release(&self.name, call);
         let header = call.header();
         let slip = Slip::of(&header);
         let (member, body) = (header.member().map_or("", |member| member.as_str()), call.body());
@@ -303,14 +328,18 @@ impl Program {
             Event::Message { subscription, delivery } => {
                 let mut bytes = Vec::new();
                 let delivered = delivered(delivery, arrived, &mut bytes)?;
-                message::message(&self.name, *subscription, &delivered)
+                let message = message::message(&self.name, *subscription, &delivered);
+                let handed = Handed::Message(*subscription);
+                return self.push_delivered(message, false, &delivered, handed);
             }
             Event::Reply { number, delivery } => {
                 let Some(Asks { slip: Some(slip), whole }) = self.waiting.reply(*number) else {
                     return Ok(());
                 };
                 let mut bytes = Vec::new();
-                message::reply(&slip, whole, &delivered(delivery, arrived, &mut bytes)?)
+                let delivered = delivered(delivery, arrived, &mut bytes)?;
+                let reply = message::reply(&slip, whole, &delivered);
+                return self.push_delivered(reply, true, &delivered, Handed::Answer(slip));
             }
             Event::Bye { code, text } => {
                 let failure = Failure::from_broker(*code, text);
@@ -337,6 +366,21 @@ impl Program {
         }
     }
 
+    /// Sends a delivery, which may have a descriptor.
+    fn push_delivered(
+        &mut self,
+        message: zbus::Result<Message>,
+        is_answer: bool,
+        delivered: &Delivered<'_>,
+        handed: Handed,
+    ) -> Result<(), String> {
+        let message = message.map_err(|error| error.to_string())?;
+        let bytes = delivered.memory_bytes() as u64;
+        self.session.breath().spend();
+        self.sending.push_with(message, is_answer, (bytes > 0).then_some((bytes, handed)));
+        Ok(())
+    }
+
     fn push(&mut self, message: Message, is_answer: bool) {
         self.session.breath().spend();
         self.sending.push(message, is_answer);
@@ -351,6 +395,7 @@ impl Program {
         }
         // If the session bus is gone, so is whoever waits.
         let _ = self.sending.send(&self.session, &self.name).await;
+        self.sending.clear(&self.session);
     }
 }
 

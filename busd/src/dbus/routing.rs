@@ -45,11 +45,18 @@ pub(super) fn route(
         }
         Some(PROPERTIES) => properties(&call.body(), header, member, facts),
         Some(INTERFACE) | None if signature_of(member).is_some() => {
-            let bytes = call.data().len();
-            if bytes <= DBUS_CALL_BYTES_MAX {
+            let (bytes, files) = (call.data().len(), call.data().fds().len());
+            if DBUS_CALL_BYTES_MAX < bytes {
+                Err(super::call::too_large(bytes))
+            } else if files_max(member) < files {
+                let text = format!(
+                    "{files} descriptors come with this call of `{member}`, which \
+                                    takes one with a payload, and none without"
+                );
+                Err(Failure::new(Code::BadField, text))
+            } else {
                 return Route::Client;
             }
-            Err(super::call::too_large(bytes))
         }
         Some(INTERFACE) | None => {
             let methods = description::methods();
@@ -65,6 +72,11 @@ pub(super) fn route(
         Ok(answer) => Route::Answered(answer),
         Err(failure) => Route::Failed(failure),
     }
+}
+
+/// Descriptors that a call of this method can use.
+fn files_max(method: &str) -> usize {
+    usize::from(matches!(method, "Publish" | "Request" | "SetWill"))
 }
 
 type Answer = Result<Option<Message>, Failure>;
@@ -150,8 +162,12 @@ fn answer(
     written.inspect_err(|error| tracing::error!(%error, "an answer can't be written")).ok()
 }
 
-/// A failure that the caller can be told of: its code, for the counters.
-pub(super) fn busy() -> Failure {
-    let text = "too many calls of this program wait: wait for answers before the next";
+/// The refusal of a call for which there is no room: of its program's, or of all that wait.
+pub(super) fn busy(is_own: bool) -> Failure {
+    let text = if is_own {
+        "too many calls of this program wait: wait for answers before the next"
+    } else {
+        "too many calls of all programs on the session bus wait: try again in a moment"
+    };
     Failure::new(Code::QuotaMemory, text)
 }

@@ -4,42 +4,20 @@
 //! be thousands of messages on D-Bus; those that there is no room for wait here, and nothing more
 //! is read meanwhile. A program that is waiting for an answer gets what stands before it.
 
+use super::message::Slip;
 use super::session::Session;
 use super::window::Window;
 use crate::limits::{
     DBUS_DOUBT_MAX, DBUS_DOUBT_MIN, DBUS_MESSAGE_OVERHEAD_BYTES, DBUS_MESSAGES_PER_SEND_MAX,
+    DBUS_READ_BYTES,
 };
-use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io;
 use std::num::NonZeroU32;
-use std::rc::Rc;
 use std::time::Duration;
-use tokio::sync::Notify;
 use tokio::time::Instant;
 use zbus::Message;
 use zbus::names::UniqueName;
-
-/// Where it is told that a program has answered a question. It goes before all calls that wait:
-/// what it says may be what they wait for.
-#[derive(Debug, Default)]
-pub(super) struct Confirmation {
-    serial: Cell<Option<NonZeroU32>>,
-    told: Notify,
-}
-
-impl Confirmation {
-    /// The program has answered what had this serial.
-    pub(super) fn tell(&self, serial: NonZeroU32) {
-        self.serial.set(Some(serial));
-        self.told.notify_one();
-    }
-
-    /// Waits until it has answered something.
-    pub(super) async fn told(&self) {
-        self.told.notified().await;
-    }
-}
 
 /// What is on its way to a program.
 #[derive(Debug)]
@@ -48,7 +26,12 @@ pub(super) struct Sending {
     output: VecDeque<Outgoing>,
     /// How many of those are answers.
     answers: usize,
-    confirmation: Rc<Confirmation>,
+    /// The bytes of all.
+    output_bytes: usize,
+    /// Messages with descriptors that were sent and may be refused.
+    handed: VecDeque<(NonZeroU32, Handed)>,
+    /// So many of them were sent before the last question.
+    handed_before: usize,
     /// When the session bus is asked about the program, and how long that waits the next time.
     doubt_at: Option<Instant>,
     doubt: Duration,
@@ -58,15 +41,27 @@ pub(super) struct Sending {
 struct Outgoing {
     message: Message,
     is_answer: bool,
+    memory: Option<(u64, Handed)>,
+}
+
+/// What went with a descriptor, which the session bus may refuse: the program has to take them.
+#[derive(Debug)]
+pub(super) enum Handed {
+    /// A message of this subscription.
+    Message(NonZeroU32),
+    /// The answer to a call.
+    Answer(Slip),
 }
 
 impl Sending {
-    pub(super) fn new(confirmation: Rc<Confirmation>) -> Self {
+    pub(super) fn new() -> Self {
         Self {
             window: Window::default(),
             output: VecDeque::new(),
             answers: 0,
-            confirmation,
+            output_bytes: 0,
+            handed: VecDeque::new(),
+            handed_before: 0,
             doubt_at: None,
             doubt: DBUS_DOUBT_MIN,
         }
@@ -74,8 +69,43 @@ impl Sending {
 
     /// Puts a message behind those that wait.
     pub(super) fn push(&mut self, message: Message, is_answer: bool) {
+        self.push_with(message, is_answer, None);
+    }
+
+    /// The same for one with a descriptor, if so many bytes are in that.
+    pub(super) fn push_with(
+        &mut self,
+        message: Message,
+        is_answer: bool,
+        memory: Option<(u64, Handed)>,
+    ) {
         self.answers += usize::from(is_answer);
-        self.output.push_back(Outgoing { message, is_answer });
+        self.output_bytes += message.data().len();
+        self.output.push_back(Outgoing { message, is_answer, memory });
+    }
+
+    /// Whether calls may be taken up, which may fail at once and be answered so.
+    pub(super) fn takes_calls(&self) -> bool {
+        self.output_bytes < DBUS_READ_BYTES
+    }
+
+    /// What had this serial, and was refused.
+    pub(super) fn refused(&mut self, serial: NonZeroU32) -> Option<Handed> {
+        let at = self.handed.iter().position(|(handed, _)| *handed == serial)?;
+        if at < self.handed_before {
+            self.handed_before -= 1;
+        }
+        self.handed.remove(at).map(|(_, handed)| handed)
+    }
+
+    /// The program has answered a question: what was sent before it has arrived.
+    pub(super) fn confirm(&mut self, serial: NonZeroU32, session: &Session) {
+        if self.window.confirm(serial) {
+            for (serial, _) in self.handed.drain(..self.handed_before) {
+                session.forget_handed(serial);
+            }
+            self.handed_before = 0;
+        }
     }
 
     /// Nothing waits.
@@ -84,9 +114,14 @@ impl Sending {
     }
 
     /// Forgets what waits: there is nobody to send it to.
-    pub(super) fn clear(&mut self) {
+    pub(super) fn clear(&mut self, session: &Session) {
         self.output.clear();
+        self.output_bytes = 0;
         self.answers = 0;
+        self.handed_before = 0;
+        for (serial, _) in self.handed.drain(..) {
+            session.forget_handed(serial);
+        }
     }
 
     /// Whether more may be made: nothing waits, and there is room on the way, or an answer is
@@ -106,23 +141,28 @@ impl Sending {
         session: &Session,
         name: &UniqueName<'_>,
     ) -> io::Result<()> {
-        if let Some(serial) = self.confirmation.serial.take() {
-            self.window.confirm(serial);
-        }
         while !self.output.is_empty() && self.has_room(self.answers > 0) {
             let mut batch = Vec::new();
             while batch.len() < DBUS_MESSAGES_PER_SEND_MAX
                 && self.has_room(self.answers > 0)
-                && let Some(Outgoing { message, is_answer }) = self.output.pop_front()
+                && let Some(Outgoing { message, is_answer, memory }) = self.output.pop_front()
             {
                 self.answers -= usize::from(is_answer);
-                let bytes = message.data().len() + DBUS_MESSAGE_OVERHEAD_BYTES;
-                self.window.send(bytes as u64);
+                let bytes = message.data().len();
+                self.output_bytes -= bytes;
+                let payload = memory.as_ref().map_or(0, |(bytes, _)| *bytes);
+                self.window.send((bytes + DBUS_MESSAGE_OVERHEAD_BYTES) as u64, payload);
+                if let Some((_, handed)) = memory {
+                    let serial = message.primary_header().serial_num();
+                    session.hand_over(serial, name);
+                    self.handed.push_back((serial, handed));
+                }
                 batch.push(message);
             }
             if self.window.wants_question() {
                 let question = Session::question(name).map_err(io::Error::other)?;
                 self.window.ask(question.primary_header().serial_num());
+                self.handed_before = self.handed.len();
                 batch.push(question);
             }
             session.send_all(&batch).await?;

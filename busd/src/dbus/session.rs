@@ -8,22 +8,22 @@
 use super::breath::Breath;
 use super::description::{Facts, INTERFACE, NAME, PATH, PEER, PROPERTIES};
 use super::error::Failure;
+use super::held::Held;
 use super::link::Link;
 use super::message::{Slip, failed};
 use super::program::{self, Note};
 use super::routing::{Route, busy, route};
-use super::sending::Confirmation;
+use super::signs::Signs;
 use super::stats::{INTERFACE as STATS, Way};
 use crate::door::{Arrival, Intake, pair};
-use crate::limits::{
-    DBUS_CALLS_BYTES_MAX, DBUS_CALLS_BYTES_TOTAL_MAX, DBUS_MESSAGE_OVERHEAD_BYTES, DBUS_READ_BYTES,
-};
+use crate::limits::DBUS_READ_BYTES;
 use kith_wire::Code;
 use rustix::process::geteuid;
 use serde::Serialize;
 use std::cell::{Cell, RefCell, RefMut};
 use std::collections::{BTreeMap, HashMap};
 use std::io;
+use std::num::NonZeroU32;
 use std::rc::Rc;
 use tokio::sync::{mpsc, oneshot, watch};
 use zbus::message::{Flags, Header, Type as Kind};
@@ -46,8 +46,10 @@ pub(super) struct Session {
     programs: RefCell<HashMap<String, Known>>,
     /// Where every program's task reads; what is left over it keeps itself.
     read_buffer: RefCell<Vec<u8>>,
-    /// Bytes of calls that no program's task has taken up.
-    held: Cell<usize>,
+    /// What calls hold that no program's task has taken up.
+    held: Cell<Held>,
+    /// Messages with descriptors that may still be refused: their serials, and to whom they went.
+    handed: RefCell<HashMap<NonZeroU32, String>>,
     /// How this session bus tells how much waits for a program.
     way: Cell<Way>,
 }
@@ -55,8 +57,8 @@ pub(super) struct Session {
 /// A program that has called.
 struct Known {
     notes: mpsc::UnboundedSender<Note>,
-    confirmation: Rc<Confirmation>,
-    held: usize,
+    signs: Rc<Signs>,
+    held: Held,
     /// Was told that its calls are too many, where it wants no answers; not again before they are
     /// fewer.
     is_told: bool,
@@ -79,7 +81,8 @@ impl Session {
             facts,
             programs: RefCell::default(),
             read_buffer: RefCell::new(vec![0; DBUS_READ_BYTES]),
-            held: Cell::new(0),
+            held: Cell::default(),
+            handed: RefCell::default(),
             way: Cell::new(Way::Connection),
         }
     }
@@ -101,11 +104,11 @@ impl Session {
                 self.take_call(&message, &header, sender).await;
             }
             Kind::MethodReturn | Kind::Error => {
-                let programs = self.programs.borrow();
-                if let (Some(serial), Some(known)) =
-                    (header.reply_serial(), programs.get(sender.as_str()))
-                {
-                    known.confirmation.tell(serial);
+                let Some(serial) = header.reply_serial() else { return };
+                if sender.as_str() == BUS {
+                    self.take_refusal(serial);
+                } else if let Some(known) = self.programs.borrow().get(sender.as_str()) {
+                    known.signs.confirm(serial);
                 }
             }
             Kind::Signal => self.take_signal(&message, &header),
@@ -138,52 +141,57 @@ impl Session {
         }
     }
 
-    /// Hands a call to its program's task, if not too many wait there.
+    /// Hands a call to its program's task, if not too much waits there.
     async fn pass_on(self: &Rc<Self>, call: &Message, sender: UniqueName<'static>) {
-        let bytes = call.data().len() + DBUS_MESSAGE_OVERHEAD_BYTES;
-        let total = self.held.get() + bytes;
-        let (is_held, is_told) = {
+        let held = Held::by(call);
+        let total = self.held.get().plus(held);
+        let refusal = {
             let mut programs = self.programs.borrow_mut();
             let known = programs.entry(sender.as_str().to_owned());
             let known = known.or_insert_with(|| self.begin(sender.clone()));
-            let fits =
-                total <= DBUS_CALLS_BYTES_TOTAL_MAX && known.held + bytes <= DBUS_CALLS_BYTES_MAX;
-            if fits {
-                known.held += bytes;
+            let own = known.held.plus(held);
+            if own.fits_one() && total.fits_all() {
+                known.held = own;
                 self.held.set(total);
                 known.is_told = false;
                 // Its task ends only with the session.
                 let _ = known.notes.send(Note::Call(call.clone()));
+                None
+            } else {
+                let wants_answer =
+                    !call.primary_header().flags().contains(Flags::NO_REPLY_EXPECTED);
+                let is_news = wants_answer || !std::mem::replace(&mut known.is_told, true);
+                is_news.then(|| busy(!own.fits_one()))
             }
-            let is_silent = call.primary_header().flags().contains(Flags::NO_REPLY_EXPECTED);
-            (fits, is_silent && std::mem::replace(&mut known.is_told, !fits))
         };
-        if !is_held && !is_told {
-            self.fail(call, &busy()).await;
+        if let Some(failure) = refusal {
+            self.fail(call, &failure).await;
         }
     }
 
     /// A program's task, from its first call on.
     fn begin(self: &Rc<Self>, name: UniqueName<'static>) -> Known {
         let (notes, taken) = mpsc::unbounded_channel();
-        let confirmation = Rc::<Confirmation>::default();
-        let told = Rc::clone(&confirmation);
+        let signs = Rc::<Signs>::default();
+        let told = Rc::clone(&signs);
         tokio::task::spawn_local(program::serve(Rc::clone(self), name, taken, told));
-        Known { notes, confirmation, held: 0, is_told: false }
+        Known { notes, signs, held: Held::default(), is_told: false }
     }
 
     /// Takes note that a call was taken up.
-    pub(super) fn release(&self, name: &UniqueName<'_>, bytes: usize) {
-        let bytes = bytes + DBUS_MESSAGE_OVERHEAD_BYTES;
-        self.held.set(self.held.get().saturating_sub(bytes));
+    pub(super) fn release(&self, name: &UniqueName<'_>, call: &Message) {
+        let held = Held::by(call);
+        self.held.set(self.held.get().minus(held));
         if let Some(known) = self.programs.borrow_mut().get_mut(name.as_str()) {
-            known.held = known.held.saturating_sub(bytes);
+            known.held = known.held.minus(held);
         }
     }
 
-    fn tell(&self, program: &str, note: Note) {
+    /// A program has left: after what it has said, and before all that waits for it.
+    fn leave(&self, program: &str) {
         if let Some(known) = self.programs.borrow().get(program) {
-            let _ = known.notes.send(note);
+            let _ = known.notes.send(Note::Gone);
+            known.signs.leave();
         }
     }
 
@@ -191,6 +199,26 @@ impl Session {
     pub(super) fn end(&self) {
         for known in self.programs.borrow().values() {
             let _ = known.notes.send(Note::Gone);
+            known.signs.leave();
+        }
+    }
+
+    /// Takes note of a message with a descriptor that was sent to a program: the session bus refuses
+    /// it if the program takes none.
+    pub(super) fn hand_over(&self, serial: NonZeroU32, name: &UniqueName<'_>) {
+        self.handed.borrow_mut().insert(serial, name.as_str().to_owned());
+    }
+
+    /// It has arrived, or there is nobody any more at whom it could.
+    pub(super) fn forget_handed(&self, serial: NonZeroU32) {
+        self.handed.borrow_mut().remove(&serial);
+    }
+
+    /// The session bus did not take a message.
+    fn take_refusal(&self, serial: NonZeroU32) {
+        let Some(program) = self.handed.borrow_mut().remove(&serial) else { return };
+        if let Some(known) = self.programs.borrow().get(&program) {
+            known.signs.refuse(serial);
         }
     }
 
@@ -204,7 +232,7 @@ impl Session {
         match member {
             "NameOwnerChanged" => {
                 if let Ok((name, _, "")) = body.deserialize::<(&str, &str, &str)>() {
-                    self.tell(name, Note::Gone);
+                    self.leave(name);
                 }
             }
             "NameAcquired" if body.deserialize::<&str>().is_ok_and(|name| name == NAME) => {
@@ -240,14 +268,14 @@ impl Session {
             Failure::standard("Failed", text)
         };
         // First, so that it can't leave unseen in between.
-        self.tell_bus("AddMatch", &rule(name)).await.map_err(failed)?;
+        self.call_bus(BUS, "AddMatch", &rule(name).as_str()).await.map_err(failed)?;
         let answer = self.call_bus(BUS, "GetConnectionCredentials", &name.as_str()).await;
         let credentials = match answer {
             Ok(credentials) => credentials,
             // It has said what it had to say and left, as `busctl --expect-reply=no` does. A
             // session bus that is of our own user lets in nobody else.
             Err(error) if self.is_own && is_gone(&error) => {
-                self.tell(name.as_str(), Note::Gone);
+                self.leave(name.as_str());
                 return Ok(None);
             }
             Err(error) => return Err(failed(error)),
@@ -289,15 +317,14 @@ impl Session {
     /// Nothing of a program is known any more.
     pub(super) async fn forget(&self, name: &UniqueName<'_>) {
         let known = self.programs.borrow_mut().remove(name.as_str());
-        if let Some(known) = known {
-            self.held.set(self.held.get().saturating_sub(known.held));
+        if known.is_some() {
             let _ = self.tell_bus("RemoveMatch", &rule(name)).await;
         }
     }
 
     /// A call can't be taken up.
     pub(super) async fn give_up(&self, name: &UniqueName<'_>, call: &Message, failure: &Failure) {
-        self.release(name, call.data().len());
+        self.release(name, call);
         self.fail(call, failure).await;
     }
 
@@ -320,9 +347,10 @@ impl Session {
                     None if way == Way::Connection => {}
                     waiting => return waiting,
                 },
-                // It has left meanwhile.
                 // Then nothing does, and what it left is taken up.
                 Err(error) if is_gone(&error) => return Some(0),
+                // It may be able to tell, and did not answer.
+                Err(zbus::Error::InputOutput(_)) => return None,
                 Err(_) => {}
             }
             self.way.set(way.next());
@@ -367,7 +395,12 @@ impl Session {
 
     /// Sends messages to a program, in this order.
     pub(super) async fn send_all(&self, messages: &[Message]) -> io::Result<()> {
-        self.connection.send_all(messages).await.map_err(io::Error::other)
+        // dbus-broker takes descriptors with the bytes of one message only, and hangs up otherwise.
+        let has_files = |message: &Message| !message.data().fds().is_empty();
+        for run in messages.chunk_by(|one, next| !has_files(one) && !has_files(next)) {
+            self.connection.send_all(run).await.map_err(io::Error::other)?;
+        }
+        Ok(())
     }
 
     /// Asks a program whether it has read all that was sent before.

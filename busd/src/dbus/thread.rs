@@ -88,7 +88,10 @@ async fn stay(place: &Place, facts: &watch::Receiver<Facts>, intake: &Intake, br
                         is_said = true;
                         wait = DBUS_RETRY_MIN;
                     }
-                    Err(error) => say(&mut is_said, address, source, &error),
+                    Err(error) => {
+                        tracing::warn!(address, %error, "lost the session bus; trying again");
+                        is_said = true;
+                    }
                 }
             }
             Err(error) => say(&mut is_said, address, source, &error),
@@ -132,13 +135,25 @@ async fn visit(
 ) -> zbus::Result<()> {
     let asking = Rc::clone(&session);
     // Beside the loop, which has to look at messages all the time.
-    let named = tokio::task::spawn_local(async move { asking.own_name().await });
+    let mut asked = tokio::task::spawn_local(async move { asking.own_name().await });
+    let mut is_answered = false;
     facts.mark_unchanged();
-    loop {
+    let ended = loop {
         tokio::select! {
+            answer = &mut asked, if !is_answered => {
+                is_answered = true;
+                if let Ok(Err(error)) = answer {
+                    tracing::warn!(
+                        %error,
+                        "this session bus does not let the daemon have its name; programs reach \
+                         the bus by its socket"
+                    );
+                }
+            }
             message = next(&mut stream) => match message {
                 Some(Ok(message)) => session.take(message).await,
-                Some(Err(_)) | None => break,
+                Some(Err(error)) if !is_end(&error) => break Err(error),
+                Some(Err(_)) | None => break Ok(()),
             },
             changed = facts.changed() => match changed {
                 Ok(()) => session.tell_changed().await,
@@ -146,12 +161,16 @@ async fn visit(
                 Err(_) => std::future::pending().await,
             },
         }
-    }
+    };
     session.end();
-    match named.await {
-        Ok(Err(error)) => Err(error),
-        _ => Ok(()),
-    }
+    ended
+}
+
+/// Whether the session bus has ended, or closed the connection: anything else has failed here.
+fn is_end(error: &zbus::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    let zbus::Error::InputOutput(error) = error else { return false };
+    matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof)
 }
 
 async fn next(stream: &mut MessageStream) -> Option<zbus::Result<Message>> {

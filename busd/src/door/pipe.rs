@@ -117,6 +117,10 @@ impl End {
                 state.read = 0;
                 state.bytes.clear();
                 state.bytes.shrink_to(PIPE_KEPT_BYTES_MAX);
+            } else if PIPE_BYTES_MAX <= state.read {
+                // Else a pipe that is never empty would keep all that it ever held.
+                let read = std::mem::take(&mut state.read);
+                state.bytes.drain(..read);
             }
             (read, state.writer.take())
         };
@@ -240,6 +244,19 @@ mod tests {
         assert_eq!(other.try_read(&mut [0], &mut payloads).unwrap(), 1);
         assert_eq!(payloads.len(), PIPE_PAYLOADS_MAX);
         assert_eq!(write(&one, b"x").unwrap(), 1);
+    }
+
+    #[test]
+    fn one_that_is_never_empty_keeps_no_more_than_it_holds() {
+        let (one, other) = pair();
+        write(&one, &vec![7; PIPE_BYTES_MAX]).unwrap();
+        for _ in 0..100 {
+            assert_eq!(read(&other, 4 << 10).unwrap().len(), 4 << 10);
+            assert_eq!(write(&one, &[7; 4 << 10]).unwrap(), 4 << 10);
+            let state = one.outgoing.lock();
+            assert!(state.bytes.len() <= 2 * PIPE_BYTES_MAX, "{}", state.bytes.len());
+            assert_eq!(state.waiting(), PIPE_BYTES_MAX);
+        }
     }
 
     #[test]
