@@ -163,7 +163,7 @@ pub(crate) const DBUS_MESSAGE_OVERHEAD_BYTES: usize = 512;
 /// How long a program has to answer before the session bus is asked about it, and then again from
 /// time to time, each time twice as long.
 pub(crate) const DBUS_DOUBT_MIN: Duration = Duration::from_secs(1);
-pub(crate) const DBUS_DOUBT_MAX: Duration = Duration::from_secs(30);
+pub(crate) const DBUS_DOUBT_MAX: Duration = Duration::from_secs(5);
 /// Calls of one program, in bytes, that the broker has not taken yet: the largest four times.
 pub(crate) const DBUS_CALLS_BYTES_MAX: usize = 4 << 20;
 /// The same of all programs together.

@@ -15,7 +15,7 @@ pub(crate) struct Place {
 }
 
 /// Why there is none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NoPlace {
     #[error("`dbus.enabled` is false in the configuration")]
     Disabled,
@@ -24,6 +24,8 @@ pub(crate) enum NoPlace {
          server and in a container"
     )]
     Nowhere,
+    #[error("DBUS_SESSION_BUS_ADDRESS is {0:?}, where no session bus can be")]
+    Unusable(String),
 }
 
 impl Place {
@@ -41,6 +43,10 @@ impl Place {
             return Ok(Self::elsewhere(address, "`dbus.address`"));
         }
         if let Some(address) = environment.session_bus() {
+            // `disabled:` is what some set for programs that should have none.
+            if zbus::Address::try_from(address.as_str()).is_err() {
+                return Err(NoPlace::Unusable(address));
+            }
             let has_started_us = environment.is_started_by(&address);
             return Ok(Self { address, source: "DBUS_SESSION_BUS_ADDRESS", has_started_us });
         }
@@ -100,6 +106,11 @@ mod tests {
         assert_eq!(find(&usual, &login, true).unwrap(), "unix:path=/run/user/1/bus");
         assert_eq!(find(&usual, &login, false), Err(NoPlace::Nowhere));
         assert_eq!(find(&usual, &Environment::default(), true), Err(NoPlace::Nowhere));
+        for wrong in ["disabled:", "nonsense"] {
+            let wrong =
+                Environment { dbus_session_bus_address: Some(wrong.into()), ..login.clone() };
+            assert!(matches!(find(&usual, &wrong, true), Err(NoPlace::Unusable(_))));
+        }
         let off = Dbus { enabled: false, ..asked };
         assert_eq!(find(&off, &login, true), Err(NoPlace::Disabled));
     }

@@ -13,7 +13,7 @@ use super::call::Call;
 use super::error::Failure;
 use super::link::Link;
 use super::message::{self, Delivered, Slip};
-use super::sending::{Handed, Sending};
+use super::sending::Sending;
 use super::session::Session;
 use super::signs::Signs;
 use super::waiting::{Answered, Asks, Waiting};
@@ -178,27 +178,10 @@ impl Program {
     /// Takes note of what does not wait for the calls before it.
     fn take_signs(&mut self, signs: &Signs) {
         if signs.has_left() {
-            self.sending.clear(&self.session);
+            self.sending.clear();
         }
         if let Some(serial) = signs.take_confirmed() {
-            self.sending.confirm(serial, &self.session);
-        }
-        for serial in signs.take_refused() {
-            match self.sending.refused(serial) {
-                Some(Handed::Message(subscription)) => {
-                    tracing::debug!(program = %self.name, "takes no descriptors");
-                    match message::lag(&self.name, subscription, 1) {
-                        Ok(lag) => self.push(lag, false),
-                        Err(error) => tracing::error!(%error, "a signal can't be written"),
-                    }
-                }
-                Some(Handed::Answer(slip)) => {
-                    let text = "the reply is over 1 MiB and comes in a descriptor, and this \
-                                connection to the session bus takes none";
-                    self.fail(Some(&slip), &Failure::new(Code::NotAvailable, text));
-                }
-                None => {}
-            }
+            self.sending.confirm(serial);
         }
     }
 
@@ -214,7 +197,7 @@ impl Program {
                 () = self.link.writable(), if self.link.has_output() => {}
                 () = self.link.readable() => {
                     self.read()?;
-                    self.sending.clear(&self.session);
+                    self.sending.clear();
                 }
             }
         }
@@ -300,6 +283,7 @@ impl Program {
         arrived: &mut VecDeque<Arc<SealedMemory>>,
     ) -> Result<(), String> {
         let is_answer = !matches!(event, Event::Lag { .. } | Event::Message { .. });
+        let mut payload_bytes = 0;
         let message = match event {
             Event::Ok { message_id, .. } => {
                 let Some(Answered { slip: Some(slip), subscription }) = self.waiting.answer()
@@ -328,9 +312,8 @@ impl Program {
             Event::Message { subscription, delivery } => {
                 let mut bytes = Vec::new();
                 let delivered = delivered(delivery, arrived, &mut bytes)?;
-                let message = message::message(&self.name, *subscription, &delivered);
-                let handed = Handed::Message(*subscription);
-                return self.push_delivered(message, false, &delivered, handed);
+                payload_bytes = delivered.memory_bytes();
+                message::message(&self.name, *subscription, &delivered)
             }
             Event::Reply { number, delivery } => {
                 let Some(Asks { slip: Some(slip), whole }) = self.waiting.reply(*number) else {
@@ -338,8 +321,8 @@ impl Program {
                 };
                 let mut bytes = Vec::new();
                 let delivered = delivered(delivery, arrived, &mut bytes)?;
-                let reply = message::reply(&slip, whole, &delivered);
-                return self.push_delivered(reply, true, &delivered, Handed::Answer(slip));
+                payload_bytes = delivered.memory_bytes();
+                message::reply(&slip, whole, &delivered)
             }
             Event::Bye { code, text } => {
                 let failure = Failure::from_broker(*code, text);
@@ -350,7 +333,7 @@ impl Program {
                 return Ok(());
             }
         };
-        self.push(message.map_err(|error| error.to_string())?, is_answer);
+        self.push(message.map_err(|error| error.to_string())?, is_answer, payload_bytes);
         Ok(())
     }
 
@@ -361,29 +344,14 @@ impl Program {
             None => message::failed(&self.name, failure),
         };
         match message {
-            Ok(message) => self.push(message, true),
+            Ok(message) => self.push(message, true, 0),
             Err(error) => tracing::error!(%error, "an error can't be written"),
         }
     }
 
-    /// Sends a delivery, which may have a descriptor.
-    fn push_delivered(
-        &mut self,
-        message: zbus::Result<Message>,
-        is_answer: bool,
-        delivered: &Delivered<'_>,
-        handed: Handed,
-    ) -> Result<(), String> {
-        let message = message.map_err(|error| error.to_string())?;
-        let bytes = delivered.memory_bytes() as u64;
+    fn push(&mut self, message: Message, is_answer: bool, payload_bytes: usize) {
         self.session.breath().spend();
-        self.sending.push_with(message, is_answer, (bytes > 0).then_some((bytes, handed)));
-        Ok(())
-    }
-
-    fn push(&mut self, message: Message, is_answer: bool) {
-        self.session.breath().spend();
-        self.sending.push(message, is_answer);
+        self.sending.push(message, is_answer, payload_bytes as u64);
     }
 
     /// Tells those who still wait that no answer comes.
@@ -395,7 +363,7 @@ impl Program {
         }
         // If the session bus is gone, so is whoever waits.
         let _ = self.sending.send(&self.session, &self.name).await;
-        self.sending.clear(&self.session);
+        self.sending.clear();
     }
 }
 

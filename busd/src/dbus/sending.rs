@@ -4,7 +4,6 @@
 //! be thousands of messages on D-Bus; those that there is no room for wait here, and nothing more
 //! is read meanwhile. A program that is waiting for an answer gets what stands before it.
 
-use super::message::Slip;
 use super::session::Session;
 use super::window::Window;
 use crate::limits::{
@@ -28,10 +27,6 @@ pub(super) struct Sending {
     answers: usize,
     /// The bytes of all.
     output_bytes: usize,
-    /// Messages with descriptors that were sent and may be refused.
-    handed: VecDeque<(NonZeroU32, Handed)>,
-    /// So many of them were sent before the last question.
-    handed_before: usize,
     /// When the session bus is asked about the program, and how long that waits the next time.
     doubt_at: Option<Instant>,
     doubt: Duration,
@@ -41,16 +36,8 @@ pub(super) struct Sending {
 struct Outgoing {
     message: Message,
     is_answer: bool,
-    memory: Option<(u64, Handed)>,
-}
-
-/// What went with a descriptor, which the session bus may refuse: the program has to take them.
-#[derive(Debug)]
-pub(super) enum Handed {
-    /// A message of this subscription.
-    Message(NonZeroU32),
-    /// The answer to a call.
-    Answer(Slip),
+    /// Bytes that are in a descriptor.
+    payload_bytes: u64,
 }
 
 impl Sending {
@@ -60,28 +47,16 @@ impl Sending {
             output: VecDeque::new(),
             answers: 0,
             output_bytes: 0,
-            handed: VecDeque::new(),
-            handed_before: 0,
             doubt_at: None,
             doubt: DBUS_DOUBT_MIN,
         }
     }
 
-    /// Puts a message behind those that wait.
-    pub(super) fn push(&mut self, message: Message, is_answer: bool) {
-        self.push_with(message, is_answer, None);
-    }
-
-    /// The same for one with a descriptor, if so many bytes are in that.
-    pub(super) fn push_with(
-        &mut self,
-        message: Message,
-        is_answer: bool,
-        memory: Option<(u64, Handed)>,
-    ) {
+    /// Puts a message behind those that wait; so many bytes of it are in a descriptor.
+    pub(super) fn push(&mut self, message: Message, is_answer: bool, payload_bytes: u64) {
         self.answers += usize::from(is_answer);
         self.output_bytes += message.data().len();
-        self.output.push_back(Outgoing { message, is_answer, memory });
+        self.output.push_back(Outgoing { message, is_answer, payload_bytes });
     }
 
     /// Whether calls may be taken up, which may fail at once and be answered so.
@@ -89,23 +64,9 @@ impl Sending {
         self.output_bytes < DBUS_READ_BYTES
     }
 
-    /// What had this serial, and was refused.
-    pub(super) fn refused(&mut self, serial: NonZeroU32) -> Option<Handed> {
-        let at = self.handed.iter().position(|(handed, _)| *handed == serial)?;
-        if at < self.handed_before {
-            self.handed_before -= 1;
-        }
-        self.handed.remove(at).map(|(_, handed)| handed)
-    }
-
-    /// The program has answered a question: what was sent before it has arrived.
-    pub(super) fn confirm(&mut self, serial: NonZeroU32, session: &Session) {
-        if self.window.confirm(serial) {
-            for (serial, _) in self.handed.drain(..self.handed_before) {
-                session.forget_handed(serial);
-            }
-            self.handed_before = 0;
-        }
+    /// The program has answered the question with this serial.
+    pub(super) fn confirm(&mut self, serial: NonZeroU32) {
+        self.window.confirm(serial);
     }
 
     /// Nothing waits.
@@ -114,14 +75,10 @@ impl Sending {
     }
 
     /// Forgets what waits: there is nobody to send it to.
-    pub(super) fn clear(&mut self, session: &Session) {
+    pub(super) fn clear(&mut self) {
         self.output.clear();
         self.output_bytes = 0;
         self.answers = 0;
-        self.handed_before = 0;
-        for (serial, _) in self.handed.drain(..) {
-            session.forget_handed(serial);
-        }
     }
 
     /// Whether more may be made: nothing waits, and there is room on the way, or an answer is
@@ -145,24 +102,18 @@ impl Sending {
             let mut batch = Vec::new();
             while batch.len() < DBUS_MESSAGES_PER_SEND_MAX
                 && self.has_room(self.answers > 0)
-                && let Some(Outgoing { message, is_answer, memory }) = self.output.pop_front()
+                && let Some(Outgoing { message, is_answer, payload_bytes }) =
+                    self.output.pop_front()
             {
                 self.answers -= usize::from(is_answer);
                 let bytes = message.data().len();
                 self.output_bytes -= bytes;
-                let payload = memory.as_ref().map_or(0, |(bytes, _)| *bytes);
-                self.window.send((bytes + DBUS_MESSAGE_OVERHEAD_BYTES) as u64, payload);
-                if let Some((_, handed)) = memory {
-                    let serial = message.primary_header().serial_num();
-                    session.hand_over(serial, name);
-                    self.handed.push_back((serial, handed));
-                }
+                self.window.send((bytes + DBUS_MESSAGE_OVERHEAD_BYTES) as u64, payload_bytes);
                 batch.push(message);
             }
             if self.window.wants_question() {
                 let question = Session::question(name).map_err(io::Error::other)?;
                 self.window.ask(question.primary_header().serial_num());
-                self.handed_before = self.handed.len();
                 batch.push(question);
             }
             session.send_all(&batch).await?;

@@ -23,7 +23,6 @@ use serde::Serialize;
 use std::cell::{Cell, RefCell, RefMut};
 use std::collections::{BTreeMap, HashMap};
 use std::io;
-use std::num::NonZeroU32;
 use std::rc::Rc;
 use tokio::sync::{mpsc, oneshot, watch};
 use zbus::message::{Flags, Header, Type as Kind};
@@ -48,8 +47,6 @@ pub(super) struct Session {
     read_buffer: RefCell<Vec<u8>>,
     /// What calls hold that no program's task has taken up.
     held: Cell<Held>,
-    /// Messages with descriptors that may still be refused: their serials, and to whom they went.
-    handed: RefCell<HashMap<NonZeroU32, String>>,
     /// How this session bus tells how much waits for a program.
     way: Cell<Way>,
 }
@@ -82,7 +79,6 @@ impl Session {
             programs: RefCell::default(),
             read_buffer: RefCell::new(vec![0; DBUS_READ_BYTES]),
             held: Cell::default(),
-            handed: RefCell::default(),
             way: Cell::new(Way::Connection),
         }
     }
@@ -105,9 +101,7 @@ impl Session {
             }
             Kind::MethodReturn | Kind::Error => {
                 let Some(serial) = header.reply_serial() else { return };
-                if sender.as_str() == BUS {
-                    self.take_refusal(serial);
-                } else if let Some(known) = self.programs.borrow().get(sender.as_str()) {
+                if let Some(known) = self.programs.borrow().get(sender.as_str()) {
                     known.signs.confirm(serial);
                 }
             }
@@ -200,25 +194,6 @@ impl Session {
         for known in self.programs.borrow().values() {
             let _ = known.notes.send(Note::Gone);
             known.signs.leave();
-        }
-    }
-
-    /// Takes note of a message with a descriptor that was sent to a program: the session bus refuses
-    /// it if the program takes none.
-    pub(super) fn hand_over(&self, serial: NonZeroU32, name: &UniqueName<'_>) {
-        self.handed.borrow_mut().insert(serial, name.as_str().to_owned());
-    }
-
-    /// It has arrived, or there is nobody any more at whom it could.
-    pub(super) fn forget_handed(&self, serial: NonZeroU32) {
-        self.handed.borrow_mut().remove(&serial);
-    }
-
-    /// The session bus did not take a message.
-    fn take_refusal(&self, serial: NonZeroU32) {
-        let Some(program) = self.handed.borrow_mut().remove(&serial) else { return };
-        if let Some(known) = self.programs.borrow().get(&program) {
-            known.signs.refuse(serial);
         }
     }
 

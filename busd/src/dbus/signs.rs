@@ -1,9 +1,9 @@
 //! Signs of a program that go before its calls: what they say may be what those wait for.
 //!
-//! A program's calls are taken up while there is room for what comes of them, and there is room again
-//! when it has read, or is gone. So these are told past the queue.
+//! A program's calls are taken up while there is room for what comes of them, and there is room
+//! again when it has read, or is gone. So these are told past the queue.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::num::NonZeroU32;
 use tokio::sync::Notify;
 
@@ -11,7 +11,6 @@ use tokio::sync::Notify;
 #[derive(Debug, Default)]
 pub(super) struct Signs {
     confirmed: Cell<Option<NonZeroU32>>,
-    refused: RefCell<Vec<NonZeroU32>>,
     has_left: Cell<bool>,
     told: Notify,
 }
@@ -20,12 +19,6 @@ impl Signs {
     /// The program has answered the question with this serial.
     pub(super) fn confirm(&self, serial: NonZeroU32) {
         self.confirmed.set(Some(serial));
-        self.told.notify_one();
-    }
-
-    /// The session bus did not take the message with this serial.
-    pub(super) fn refuse(&self, serial: NonZeroU32) {
-        self.refused.borrow_mut().push(serial);
         self.told.notify_one();
     }
 
@@ -43,11 +36,6 @@ impl Signs {
     /// The question that was answered, once.
     pub(super) fn take_confirmed(&self) -> Option<NonZeroU32> {
         self.confirmed.take()
-    }
-
-    /// The messages that were refused, once.
-    pub(super) fn take_refused(&self) -> Vec<NonZeroU32> {
-        self.refused.take()
     }
 
     /// Whether the program has left.

@@ -81,9 +81,9 @@ impl Window {
         true
     }
 
-    /// The session bus says that so many bytes wait for the program, or can't say it. Then a program
-    /// that has never answered anything gets the benefit of the doubt, once in a while; one that
-    /// has does not.
+    /// The session bus says that so many bytes wait for the program, or can't say it. Then a
+    /// program that has never answered anything gets the benefit of the doubt, once in a while; one
+    /// that has does not.
     pub(super) fn reveal(&mut self, waiting: Option<u64>) {
         match waiting {
             Some(0) => self.has_read(self.sent),

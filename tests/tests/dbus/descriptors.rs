@@ -5,7 +5,7 @@ use crate::door::{
     Delivery, Event, Framing, MESSAGE_PAYLOAD_BYTES_MAX, Publication, delivery, take_sealed,
 };
 use crate::session::{
-    Broker, Failure, Incoming, KITH, Program, SIGNAL, Value, publishing, sending,
+    Broker, Failure, Incoming, KITH, Program, SIGNAL, Value, kith_call, publishing, sending,
 };
 use kith_sealed::SealedMemory;
 use kith_wire::Code;
@@ -21,6 +21,8 @@ on_both_brokers! {
     a_descriptor_that_did_not_come_is_refused,
     more_than_the_bus_allows_is_refused,
     many_large_ones_leave_no_descriptor_behind,
+    no_call_brings_more_than_it_takes,
+    who_does_not_read_gets_no_more_than_a_few,
 }
 
 const LARGE_BYTES: usize = 3 << 20;
@@ -184,5 +186,45 @@ fn many_large_ones_leave_no_descriptor_behind(broker: Broker) {
     }
     assert!(subscriber.pending().is_empty());
     scene.daemon.wait_for_open_files(before);
+    scene.end();
+}
+
+fn no_call_brings_more_than_it_takes(broker: Broker) {
+    let scene = Scene::new(broker);
+    let mut program = scene.program();
+    let memory = SealedMemory::create(b"[1]").unwrap();
+    let two = [memory.as_fd(), memory.as_fd()];
+    let serial = program.send_with(publishing("a", Value::Descriptor(0), vec![]), &two);
+    let text = refused(program.answer(serial), Code::BadField);
+    assert!(text.contains("2 descriptors"), "{text}");
+    let hello = kith_call("Hello").with([Value::options::<&str>([])]);
+    let serial = program.send_with(hello, &two[..1]);
+    refused(program.answer(serial), Code::BadField);
+    scene.end();
+}
+
+/// They are memory that counts in no queue of the session bus.
+fn who_does_not_read_gets_no_more_than_a_few(broker: Broker) {
+    let scene = Scene::with(broker, "[limits]\nqueue_bytes_max = '24 MiB'\n");
+    let mut stalled = scene.program();
+    let mut publisher = Framing::BinaryFrames.connect(&scene.daemon);
+    stalled.subscribe("x-raw/self.a");
+    let payload = vec![7; LARGE_BYTES];
+    let count = 40;
+    for _ in 0..count {
+        publisher.publish_it(Publication::bytes("x-raw", "a", payload.clone()));
+    }
+    let (mut heard, mut missed) = (0, 0);
+    while heard + missed < count {
+        let Incoming { message, .. } = stalled.next().unwrap();
+        match (message.member.as_deref(), &message.body[..]) {
+            (Some("Message"), _) => heard += 1,
+            (Some("Lag"), [_, Value::U64(count)]) => missed += count,
+            _ => {}
+        }
+    }
+    // One window of them, what the pipe and the queue hold, and a few at the ends.
+    assert!(missed > 10, "{heard} heard, {missed} missed");
+    assert!(stalled.pending().is_empty());
     scene.end();
 }

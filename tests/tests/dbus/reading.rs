@@ -2,11 +2,12 @@
 
 use super::Scene;
 use crate::door::{BinaryFrames, Client, Operation, Publication, operation_frame};
-use crate::session::{BROKER, Broker, Message, Pings, Program, Value};
+use crate::session::{BROKER, Broker, Message, Pings, Program, Value, kith_call};
 
 on_both_brokers! {
     who_does_not_read_costs_the_session_bus_little_and_others_nothing,
     many_small_messages_at_once_are_no_more_on_the_way,
+    refusals_that_nobody_reads_are_no_more_on_the_way,
     who_answers_no_ping_and_reads_is_served_on,
     who_refuses_pings_and_reads_is_served_on,
     who_never_reads_and_leaves_is_gone,
@@ -109,6 +110,22 @@ fn many_small_messages_at_once_are_no_more_on_the_way(broker: Broker) {
         assert_eq!(stalled.payload().as_text(), n.to_string());
     }
     assert!(stalled.pending().is_empty());
+    scene.end();
+}
+
+fn refusals_that_nobody_reads_are_no_more_on_the_way(broker: Broker) {
+    let scene = Scene::new(broker);
+    let (mut stalled, mut asker) = (scene.program(), scene.program());
+    for _ in 0..40_000 {
+        stalled.send(kith_call("Publish").without_reply());
+    }
+    for _ in 0..100 {
+        asker.kith("Hello", [Value::options::<&str>([])]).unwrap();
+    }
+    match outgoing_bytes(&mut asker, stalled.name()) {
+        Some(waiting) => assert!(waiting < 5 << 20, "{waiting} bytes"),
+        None => assert_ne!(broker, Broker::DbusDaemon, "it can tell"),
+    }
     scene.end();
 }
 

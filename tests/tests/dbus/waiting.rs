@@ -55,6 +55,19 @@ fn a_wrong_address_is_said_once_and_the_socket_served() {
     }
 }
 
+#[test]
+fn a_name_that_is_refused_is_said_once_and_the_socket_served() {
+    if !Broker::DbusDaemon.is_there() {
+        return;
+    }
+    let session = SessionBus::that_denies_the_name();
+    let daemon = start_beside(&Place::new(""), &session.address());
+    daemon.process().wait_for_stderr(|text| text.contains("does not let the daemon have its name"));
+    is_served(&daemon);
+    assert_eq!(complaints(&daemon).len(), 1, "{}", daemon.process().stderr());
+    assert!(daemon.stop().status.success());
+}
+
 fn a_name_that_another_has_is_taken_over_when_it_is_free(broker: Broker) {
     let session = SessionBus::start(broker);
     let mut other = session.program();

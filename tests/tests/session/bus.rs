@@ -73,6 +73,12 @@ impl SessionBus {
         Self::with_more(&folder, policy)
     }
 
+    /// Starts a `dbus-daemon` that lets nobody have the daemon's name.
+    pub(crate) fn that_denies_the_name() -> Self {
+        let policy = "<policy context=\"mandatory\"><deny own=\"org.kithbus.Bus1\"/></policy>";
+        Self::with_more(&folder(), policy)
+    }
+
     /// Starts a `dbus-daemon` with this besides what each has in its configuration.
     fn with_more(folder: &Arc<TempDir>, more: &str) -> Self {
         let text = format!("<busconfig><include>{CONFIGURATION}</include>{more}</busconfig>");
