@@ -35,10 +35,10 @@ pub struct SealedMemory {
 #[non_exhaustive]
 pub enum SealedError {
     /// Something else altogether: a file, a pipe, a socket, or a memfd of huge pages.
-    #[error("the descriptor is no memfd of ordinary memory")]
+    #[error("the descriptor is no memfd of ordinary memory: make one with memfd_create")]
     Kind,
     /// It could still be changed.
-    #[error("the memfd lacks seals: {0}")]
+    #[error("the memfd lacks seals: {0}; add them with fcntl(F_ADD_SEALS)")]
     Unsealed(String),
     /// It is open for writing only.
     #[error("the memfd is not open for reading")]
@@ -221,22 +221,24 @@ mod tests {
 
     #[test]
     fn what_is_no_memfd_is_refused() {
+        let text = "the descriptor is no memfd of ordinary memory: make one with memfd_create";
         let file = tempfile::tempfile().unwrap();
-        assert_eq!(refused(file.into()), "the descriptor is no memfd of ordinary memory");
+        assert_eq!(refused(file.into()), text);
         let (read, _write) = io::pipe().unwrap();
-        assert_eq!(refused(read.into()), "the descriptor is no memfd of ordinary memory");
+        assert_eq!(refused(read.into()), text);
         let (one, _other) = std::os::unix::net::UnixStream::pair().unwrap();
-        assert_eq!(refused(one.into()), "the descriptor is no memfd of ordinary memory");
+        assert_eq!(refused(one.into()), text);
     }
 
     #[test]
     fn what_could_still_change_is_refused_by_the_seals_that_it_lacks() {
         for (seal, name) in seals() {
             let found = refused(memfd(10, all_seals() - seal));
-            assert_eq!(found, format!("the memfd lacks seals: {name}"));
+            let way_out = "add them with fcntl(F_ADD_SEALS)";
+            assert_eq!(found, format!("the memfd lacks seals: {name}; {way_out}"));
         }
         let found = refused(memfd(10, SealFlags::empty()));
-        assert!(found.ends_with("F_SEAL_SHRINK, F_SEAL_GROW, F_SEAL_WRITE, F_SEAL_SEAL"));
+        assert!(found.contains(": F_SEAL_SHRINK, F_SEAL_GROW, F_SEAL_WRITE, F_SEAL_SEAL; "));
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub use message_id::{MessageId, MessageIdError};
 pub use operation::{
     Destination, Operation, Options, Priority, Publication, Request, RequestNumber, Subscribe,
 };
-pub use pattern::{Pattern, PatternError, ProtocolSelector, ScopeSelector};
+pub use pattern::{Meant, Pattern, PatternError, ProtocolSelector, ScopeSelector};
 pub use payload::{PayloadError, check_ms, compact_json};
 pub use protocol::{Protocol, ProtocolError};
 pub use refusal::Refusal;

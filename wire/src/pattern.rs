@@ -5,7 +5,7 @@
 //! scope only. The matcher here is the naive one, for single patterns; the broker's index is tested
 //! against it.
 
-use crate::limits::{PATTERN_BYTES_MAX, SHOWN_CHARS_MAX, TOPIC_BYTES_MAX};
+use crate::limits::{PATTERN_BYTES_MAX, REASON_CHARS_MAX, SHOWN_CHARS_MAX, TOPIC_BYTES_MAX};
 use crate::text::shown;
 use crate::topic::is_inert;
 use crate::{Protocol, ProtocolError, Scope};
@@ -83,8 +83,10 @@ impl<'a> Pattern<'a> {
             "*" => ProtocolSelector::Any,
             name => ProtocolSelector::Only(Protocol::new(name).map_err(PatternError::Protocol)?),
         };
-        let bad_scope =
-            |name| PatternError::Scope(text.len() - rest.len(), shown(name, SHOWN_CHARS_MAX));
+        let bad_scope = |name| {
+            let at = text.len() - rest.len();
+            PatternError::Scope(at, shown(name, SHOWN_CHARS_MAX), Meant::by(text, rest))
+        };
         let (scope, topic) = rest.split_once('.').ok_or_else(|| bad_scope(rest))?;
         let scope = match scope {
             "*" => ScopeSelector::Any,
@@ -182,8 +184,10 @@ pub enum PatternError {
     #[error("the pattern's protocol: {0}")]
     Protocol(#[source] ProtocolError),
     /// The part before the first dot.
-    #[error("a pattern begins with its scope, `self.`, `friends.`, `public.` or `*.`, not `{1}`")]
-    Scope(usize, String),
+    #[error(
+        "a pattern begins with its scope, `self.`, `friends.`, `public.` or `*.`, not `{1}`{2}"
+    )]
+    Scope(usize, String, Meant),
     /// Two dots in a row, or one at an end.
     #[error("empty token at byte {0} of the pattern")]
     EmptyToken(usize),
@@ -208,12 +212,39 @@ impl PatternError {
         match self {
             Self::Length(_) => 0,
             Self::Protocol(error) => error.at(),
-            Self::Scope(at, _)
+            Self::Scope(at, ..)
             | Self::EmptyToken(at)
             | Self::Space(at)
             | Self::PartOfToken(at, _)
             | Self::NotLast(at)
             | Self::Utf8(at) => *at,
+        }
+    }
+}
+
+/// The pattern that was probably meant where a scope is missing, if there is one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Meant(Option<String>);
+
+impl Meant {
+    /// For the pattern `text`, of which `rest` follows the protocol.
+    fn by(text: &str, rest: &str) -> Self {
+        let protocol = text.strip_suffix(rest).unwrap_or_default();
+        let meant = match rest {
+            "self" | "friends" | "public" | "*" => format!("{protocol}{rest}.>"),
+            _ => format!("{protocol}self.{rest}"),
+        };
+        // What would have to be cut or escaped could not be typed as it is shown.
+        let is_one = shown(&meant, REASON_CHARS_MAX) == meant && Pattern::parse(&meant).is_ok();
+        Self(is_one.then_some(meant))
+    }
+}
+
+impl std::fmt::Display for Meant {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.0 {
+            Some(meant) => write!(f, "; did you mean `{meant}`?"),
+            None => Ok(()),
         }
     }
 }
@@ -292,11 +323,12 @@ mod tests {
 
     #[test]
     fn what_is_no_pattern_is_refused_at_its_byte() {
+        let meant = |text: &str| Meant(Some(text.to_owned()));
         for (text, error) in [
             ("", PatternError::Length(0)),
-            ("a.b", PatternError::Scope(0, "a".into())),
-            ("self", PatternError::Scope(0, "self".into())),
-            ("bt/\n.a", PatternError::Scope(3, "\\n".into())),
+            ("a.b", PatternError::Scope(0, "a".into(), meant("self.a.b"))),
+            ("self", PatternError::Scope(0, "self".into(), meant("self.>"))),
+            ("bt/\n.a", PatternError::Scope(3, "\\n".into(), Meant(None))),
             ("self.", PatternError::EmptyToken(5)),
             ("self.a..b", PatternError::EmptyToken(7)),
             ("self.a*", PatternError::PartOfToken(6, '*')),
@@ -306,5 +338,24 @@ mod tests {
             assert_eq!(Pattern::new(text), Err(error), "{text:?}");
         }
         assert!(matches!(Pattern::new("B/self.a"), Err(PatternError::Protocol(_))));
+    }
+
+    #[test]
+    fn where_the_scope_is_missing_the_error_says_what_was_meant() {
+        for (text, meant) in [
+            ("chess.>", "self.chess.>"),
+            ("chess", "self.chess"),
+            ("bt/chess.*", "bt/self.chess.*"),
+            ("*", "*.>"),
+            ("*/friends", "*/friends.>"),
+        ] {
+            let error = Pattern::new(text).unwrap_err().to_string();
+            assert!(error.ends_with(&format!("; did you mean `{meant}`?")), "{text}: {error}");
+        }
+        let long = "a".repeat(REASON_CHARS_MAX);
+        for text in ["", "a..b", "a b", "chess.>.a", "B/self.a", "\u{202e}.a", &long] {
+            let error = Pattern::new(text).unwrap_err().to_string();
+            assert!(!error.contains("did you mean"), "{text}: {error}");
+        }
     }
 }

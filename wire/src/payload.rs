@@ -14,8 +14,16 @@ use serde_json::value::RawValue;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PayloadError {
+    /// No bytes at all.
+    #[error(
+        "the payload is empty; only with `retain` may it be, and then it removes the kept value"
+    )]
+    Empty,
     /// Not one JSON value.
-    #[error("the payload is not JSON at byte {at}: {reason}; other bytes need another protocol")]
+    #[error(
+        "the payload is not JSON at byte {at}: {reason}. A text goes in quotes, \"hi\"; anything \
+         else needs another protocol"
+    )]
     NotJson {
         /// Offset in the payload.
         at: usize,
@@ -42,6 +50,7 @@ impl PayloadError {
             | Self::NotUtf8(at)
             | Self::LineBreak(at)
             | Self::TooDeep(at) => *at,
+            Self::Empty => 0,
         }
     }
 }
@@ -51,6 +60,9 @@ impl PayloadError {
 /// # Errors
 /// Says what is wrong, and at which byte.
 pub fn check_ms(payload: &[u8]) -> Result<(), PayloadError> {
+    if payload.is_empty() {
+        return Err(PayloadError::Empty);
+    }
     let text =
         std::str::from_utf8(payload).map_err(|error| PayloadError::NotUtf8(error.valid_up_to()))?;
     check_depth(payload)?;
@@ -180,12 +192,16 @@ mod tests {
 
     #[test]
     fn what_is_not_one_value_is_refused_at_its_byte() {
-        for (text, at) in [("", 0), ("{} {}", 3), ("{\"a\":}", 5), ("[1,]", 3), ("nul", 2)] {
+        for (text, at) in [(" ", 0), ("{} {}", 3), ("{\"a\":}", 5), ("[1,]", 3), ("nul", 2)] {
             match check_ms(text.as_bytes()) {
                 Err(PayloadError::NotJson { at: found, .. }) => assert_eq!(found, at, "{text:?}"),
                 other => panic!("{text:?}: {other:?}"),
             }
         }
+        assert_eq!(check_ms(b""), Err(PayloadError::Empty));
+        let hi = check_ms(b"hi").unwrap_err().to_string();
+        assert!(hi.starts_with("the payload is not JSON at byte 0: "), "{hi}");
+        assert!(hi.contains(". A text goes in quotes, \"hi\"; anything else needs"), "{hi}");
         assert_eq!(check_ms(b"\"\xff\""), Err(PayloadError::NotUtf8(1)));
         assert!(check_ms(b"\"a\x01\"").is_err());
     }
