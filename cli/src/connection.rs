@@ -5,6 +5,10 @@ use crate::failure::{Failure, with_sources};
 use kith_client::{Client, ConnectError, Reconnect};
 use std::path::{Path, PathBuf};
 
+/// What the library says, in the words of a command line.
+const NO_PATH: &str = "no path to the daemon's socket: set KITH_SOCKET or XDG_RUNTIME_DIR, or \
+                       give --socket PATH";
+
 /// Where the daemon listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Address {
@@ -18,8 +22,10 @@ impl Address {
     pub(crate) fn find(given: Option<PathBuf>) -> Result<Self, Failure> {
         let is_given = given.is_some();
         let path = given.map_or_else(kith_client::socket_path, Ok);
-        let path =
-            path.map_err(|error| Failure::new(exit_code::CONFIGURATION, error.to_string()))?;
+        let path = path.map_err(|error| match error {
+            ConnectError::NoPath => Failure::new(exit_code::CONFIGURATION, NO_PATH),
+            error => Failure::new(exit_code::CONFIGURATION, error.to_string()),
+        })?;
         // What commands are run with may have another working directory.
         let path = std::path::absolute(&path).unwrap_or(path);
         Ok(Self { path, is_given })

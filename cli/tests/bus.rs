@@ -39,6 +39,11 @@ impl Bus {
         self.folder.path().join("bus.sock")
     }
 
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.daemon.id()
+    }
+
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }

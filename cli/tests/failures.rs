@@ -35,7 +35,41 @@ fn that_no_path_is_known_is_told() -> Result<()> {
     let output = kith().arg("status").output()?;
     assert_eq!(output.status.code(), Some(78));
     let said = String::from_utf8(output.stderr)?;
-    assert!(said.contains("set KITH_SOCKET or XDG_RUNTIME_DIR"), "{said}");
+    assert!(said.contains("set KITH_SOCKET or XDG_RUNTIME_DIR, or give --socket PATH"), "{said}");
+    Ok(())
+}
+
+#[test]
+fn a_socket_is_refused_where_it_means_nothing() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    for command in [&["install"][..], &["completions", "bash"], &["man"], &["demo"]] {
+        let output =
+            kith().args(command).args(["--socket", "/x"]).env("HOME", folder.path()).output()?;
+        assert_eq!(output.status.code(), Some(64), "{command:?}");
+        let said = String::from_utf8(output.stderr)?;
+        assert_eq!(said, "kith: --socket means nothing to this command\n");
+        assert!(output.stdout.is_empty());
+    }
+    assert_eq!(folder.path().read_dir()?.count(), 0, "nothing was installed");
+    Ok(())
+}
+
+#[test]
+fn a_topic_with_a_scope_is_told_of_and_published() -> Result<()> {
+    let bus = Bus::start()?;
+    let said = "kith: a topic has no scope: only `self.self.chess.move` hears this; did you mean \
+                `chess.move`?\n";
+    let published = bus.run(&["pub", "self.chess.move", "1", "--retain"])?;
+    assert_eq!((published.code, published.err.as_str()), (Some(0), said));
+    let heard = bus.run(&["sub", "self.self.chess.move", "--retained", "--count", "1", "--raw"])?;
+    assert_eq!(heard.ok()?, "1\n");
+    let asked = bus.run(&["req", "self.chess.move"])?;
+    assert!(asked.code == Some(68) && asked.err.starts_with(said), "{asked:?}");
+    // Nor is anything said in a script, or of a word that only begins like a scope.
+    assert!(bus.run(&["pub", "self.chess.move", "1", "--json"])?.err.is_empty());
+    for topic in ["selfish.a", "self", "chess.self"] {
+        bus.run(&["pub", topic, "1"])?.ok()?;
+    }
     Ok(())
 }
 

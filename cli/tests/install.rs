@@ -1,11 +1,11 @@
 //! `kith install` and `kith uninstall`: what they put where, and whose files they leave alone.
 
-use crate::bus::kith;
+use crate::bus::{Bus, kith};
 use anyhow::{Context, Result};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use tempfile::TempDir;
@@ -192,6 +192,21 @@ fn a_place_that_can_not_be_had_is_told_and_the_others_are_filled() -> Result<()>
     assert_eq!(actions[Path::new(SERVICE)], "failed");
     assert_eq!(actions[Path::new(BASH)], "left", "a directory is nobody's to replace");
     assert_eq!(actions[Path::new(ACTIVATION)], "created");
+    let text = String::from_utf8(home.run(&["install", "--force"])?.stdout)?;
+    let bash = home.path().join(BASH);
+    let told = format!("left       {}: a directory is there; move it away\n", bash.display());
+    assert!(text.contains(&told), "{text}");
+    let next = "\nNext:\n  Not all is in place: mend the above and run it again\n";
+    assert!(text.ends_with(next), "{text}");
+    Ok(())
+}
+
+#[test]
+fn a_completion_that_is_left_keeps_nothing_from_starting() -> Result<()> {
+    let home = Home::new()?;
+    fs::create_dir_all(home.path().join(BASH))?;
+    let text = String::from_utf8(home.run(&["install"])?.stdout)?;
+    assert!(!text.contains("--force") && !text.contains("Not all is in place"), "{text}");
     Ok(())
 }
 
@@ -216,7 +231,7 @@ fn a_disk_that_fills_up_leaves_no_half_of_a_file() -> Result<()> {
     let text = String::from_utf8(output.stdout)?;
     assert_eq!(output.status.code(), Some(74), "{text}");
     let failed = format!("failed     {}", home.path().join(BASH).display());
-    assert!(text.contains(&failed), "{text}");
+    assert!(text.contains(&failed) && !text.contains(" at path "), "{text}");
     let mut after = home.files()?;
     after.retain(|file| file != Path::new(ACTIVATION));
     assert_eq!(after, before, "neither a part of a file nor a temporary one");
@@ -228,8 +243,20 @@ fn for_all_users_it_goes_below_a_prefix() -> Result<()> {
     let home = Home::new()?;
     let prefix = home.path().join("usr");
     let prefix = prefix.to_str().context("no text")?;
+    // A mask that hides from others what one makes is no reason to hide programs' files.
+    let output = Command::new("sh")
+        .args(["-c", "umask 077; exec \"$@\"", "sh"])
+        .arg(assert_cmd::cargo::cargo_bin!("kith"))
+        .args(["install", "--system", "--prefix", prefix])
+        .output()?;
+    let text = String::from_utf8(output.stdout)?;
+    assert!(text.contains("look below") && !text.contains("starts the daemon"), "{text}");
+    for folder in ["usr", "usr/share", "usr/share/man/man1", "usr/lib/systemd/user"] {
+        let mode = fs::metadata(home.path().join(folder))?.permissions().mode();
+        assert_eq!(mode & 0o777, 0o755, "{folder}");
+    }
     let (actions, code) = home.actions(&["install", "--system", "--prefix", prefix])?;
-    assert!(all(&actions, "created") && code == Some(0), "{actions:?}");
+    assert!(all(&actions, "unchanged") && code == Some(0), "{actions:?}");
     let is_below = |path: &PathBuf| path.starts_with("usr/lib") || path.starts_with("usr/share");
     assert!(actions.keys().all(is_below), "{actions:?}");
     let (actions, _) = home.actions(&["uninstall", "--system", "--prefix", prefix])?;
@@ -244,6 +271,60 @@ fn without_a_home_it_says_what_to_set() -> Result<()> {
         assert_eq!(output.status.code(), Some(78));
         let said = String::from_utf8(output.stderr)?;
         assert!(said.contains("HOME is not set") && said.contains("--system"), "{said}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_daemon_that_still_runs_is_told_of() -> Result<()> {
+    if Path::new("/run/systemd/system").is_dir() {
+        // Nobody is asked there: to connect could start one.
+        return Ok(());
+    }
+    let (home, bus) = (Home::new()?, Bus::start()?);
+    let told = |home: &Home| -> Result<String> {
+        let output = home.command(&["uninstall"]).env("KITH_SOCKET", bus.socket()).output()?;
+        Ok(String::from_utf8(output.stdout)?)
+    };
+    let pid = bus.id();
+    let text = told(&home)?;
+    assert!(text.ends_with(&format!("  process {pid} still runs: kill {pid}\n")), "{text}");
+    let text = String::from_utf8(home.run(&["uninstall"])?.stdout)?;
+    assert!(!text.contains("still runs"), "{text}");
+    Ok(())
+}
+
+#[test]
+fn a_session_bus_finds_the_daemon_whatever_its_path_holds() -> Result<()> {
+    if !kith_tests::require("dbus-run-session") || !kith_tests::require("dbus-send") {
+        return Ok(());
+    }
+    let home = Home::new()?;
+    let folder = home.path().join("a $HOME `b` \"c\" 'd' \\e \\s #f %h ü");
+    fs::create_dir(&folder)?;
+    let program = folder.join("kith");
+    fs::copy(assert_cmd::cargo::cargo_bin!("kith"), &program)?;
+    for name in ["kith", "kith-busd"] {
+        // The first ends with its session bus, but nobody waits for it.
+        let own = tempfile::tempdir()?;
+        if name == "kith-busd" {
+            fs::write(folder.join(name), "#!/bin/sh\nexec \"${0%-busd}\" daemon\n")?;
+            fs::set_permissions(folder.join(name), fs::Permissions::from_mode(0o755))?;
+        }
+        let in_home = |command: &mut Command| -> Result<Output> {
+            command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
+            // dbus-daemon takes a home from the user database, and this from the environment.
+            command.env("HOME", home.path()).env("XDG_DATA_HOME", home.path().join("data"));
+            command.env("XDG_RUNTIME_DIR", own.path()).env("XDG_STATE_HOME", own.path());
+            Ok(command.output()?)
+        };
+        let installed = in_home(Command::new(&program).arg("install"))?;
+        assert_eq!(installed.status.code(), Some(0), "{installed:?}");
+        let mut call = Command::new("dbus-run-session");
+        call.args(["--", "dbus-send", "--session", "--print-reply", "--dest=org.kithbus.Bus1"]);
+        call.args(["/org/kithbus/Bus1", "org.freedesktop.DBus.Peer.Ping"]);
+        let called = in_home(&mut call)?;
+        assert!(called.status.success(), "{name}: {called:?}");
     }
     Ok(())
 }

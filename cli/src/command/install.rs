@@ -3,21 +3,23 @@
 //! One file that can't be written doesn't keep the others from their places: whoever mends it runs
 //! the same command again, which does what is missing.
 
-use super::{manual, print_result};
+use super::{Visit, manual, print_result, wait_for};
 use crate::arguments::{CommandLine, Everywhere, InstallArguments, Places, UninstallArguments};
 use crate::exit_code;
 use crate::failure::Failure;
-use crate::install::plan::{Papers, Planned, Scope, is_known_prefix};
+use crate::inquiry;
+use crate::install::plan::{Papers, Planned, Scope};
 use crate::install::program::Program;
 use crate::install::report::{Action, Report, Row};
 use crate::install::{disk, step};
 use crate::terminal::Terminal;
 use clap::CommandFactory;
 use clap_complete::Shell;
+use serde::Deserialize;
 use std::env;
 use std::io;
 use std::path::{Path, PathBuf};
-use step::Step;
+use step::{Found, Step};
 
 pub(super) fn install(
     arguments: &InstallArguments,
@@ -26,23 +28,26 @@ pub(super) fn install(
     let places = &arguments.places;
     let scope = scope(places)?;
     let mut report = Report { dry_run: places.dry_run, ..Report::default() };
-    for Planned { path, text } in scope.files(&program()?, &papers()?) {
+    let is_for_all = matches!(scope, Scope::System { .. });
+    let mut can_start = true;
+    for Planned { path, text, is_starter } in scope.files(&program()?, &papers()?) {
         let found = disk::look(&path);
+        let yields = |found: &Found| step::install(found, text.as_bytes(), true) == Step::Update;
+        let force_helps = !arguments.force && found.as_ref().is_ok_and(yields);
         let step = found.map(|found| step::install(&found, text.as_bytes(), arguments.force));
-        let write = |path: &Path| disk::write(path, &text);
+        let write = |path: &Path| disk::write(path, &text, is_for_all);
         let mut row = carry_out(path, step, places.dry_run, Action::Unchanged, write);
-        if row.action == Action::Left && !arguments.force {
+        if row.action == Action::Left && force_helps {
             row.reason = row.reason.map(|reason| format!("{reason}; --force replaces it"));
         }
+        can_start &= !is_starter || !matches!(row.action, Action::Left | Action::Failed);
         report.files.push(row);
     }
-    report.next = scope.next_steps(has_systemd());
-    if let Scope::System { prefix } = &scope
-        && !is_known_prefix(prefix)
-    {
-        let prefix = prefix.display();
-        report.next.insert(0, format!("systemd and D-Bus don't look below {prefix} by themselves"));
-    }
+    report.next = if can_start {
+        scope.next_steps(has_systemd())
+    } else {
+        vec!["Not all is in place: mend the above and run it again".to_owned()]
+    };
     finish(&report, places, everywhere)
 }
 
@@ -66,7 +71,28 @@ pub(super) fn uninstall(
         }
     }
     report.next = scope.last_steps(has_systemd());
+    if let Some(pid) = running(everywhere) {
+        report.next.push(format!("process {pid} still runs: kill {pid}"));
+    }
     finish(&report, places, everywhere)
+}
+
+/// The process of the daemon that answers, if one does. Where systemd may hold the socket nobody
+/// is asked: connecting would start one.
+fn running(everywhere: &Everywhere) -> Option<u64> {
+    #[derive(Deserialize)]
+    struct Ready {
+        pid: u64,
+    }
+    if has_systemd() {
+        return None;
+    }
+    let asked = wait_for(async {
+        let visit = Visit::start(everywhere, "kith uninstall").await?;
+        visit.work(async |client| inquiry::ready(client).await).await
+    });
+    let ready = inquiry::read::<Ready>(&asked.ok()??).ok()?;
+    Some(ready.pid)
 }
 
 /// Does one step, unless nothing is to be touched, and says what was done.

@@ -20,12 +20,14 @@ use crate::arguments::{Command, CommandLine, Everywhere};
 use crate::connection::Address;
 use crate::demo;
 use crate::exit_code;
-use crate::failure::Failure;
+use crate::failure::{Failure, notice};
 use crate::limits::LEAVE_MS;
 use crate::output::{Output, print};
 use crate::stop::Stop;
 use crate::terminal::Terminal;
 use kith_client::{Client, Reconnect};
+use kith_wire::{Scope, Topic};
+use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -33,6 +35,13 @@ use tokio::time::timeout;
 /// Runs the command.
 pub(crate) fn run(line: CommandLine) -> Result<ExitCode, Failure> {
     let CommandLine { everywhere, command } = line;
+    let uses_no_bus = matches!(
+        command,
+        Command::Completions(_) | Command::Install(_) | Command::Man(_) | Command::Demo(_)
+    );
+    if uses_no_bus && everywhere.socket.is_some() {
+        return Err(Failure::new(exit_code::USAGE, "--socket means nothing to this command"));
+    }
     let code = match command {
         Command::Daemon(arguments) => return Ok(kith_busd::run(&arguments)),
         Command::Completions(arguments) => completions::run(&arguments)?,
@@ -52,8 +61,22 @@ pub(crate) fn run(line: CommandLine) -> Result<ExitCode, Failure> {
     Ok(ExitCode::from(code))
 }
 
+/// Says so where a topic begins with a scope, as only patterns do: it is a topic, but hardly the
+/// one that was meant.
+fn warn_of_scope(topic: &Topic<'_>, everywhere: &Everywhere) {
+    let Some((first, meant)) = topic.as_str().split_once('.') else { return };
+    if Scope::from_name(first).is_some() {
+        let text = format!(
+            "a topic has no scope: only `self.{topic}` hears this; did you mean `{meant}`?"
+        );
+        let paint = Terminal::look(everywhere.color).notice_paint;
+        // It is published all the same; where nobody can read this, nobody needs it.
+        let _ = std::io::stderr().lock().write_all(notice(&text, paint).as_bytes());
+    }
+}
+
 /// Runs something that waits, on this thread.
-fn wait_for(work: impl Future<Output = Result<u8, Failure>>) -> Result<u8, Failure> {
+fn wait_for<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::system("can't start the runtime", &error))?;
     runtime.block_on(work)

@@ -4,7 +4,7 @@
 //! ends it before anything after it is sent; one that the daemon refuses may have others behind it
 //! on the way already.
 
-use super::{Visit, print_result, wait_for};
+use super::{Visit, print_result, wait_for, warn_of_scope};
 use crate::arguments::{Everywhere, ExtraArguments, PublishArguments};
 use crate::exit_code;
 use crate::failure::Failure;
@@ -22,6 +22,10 @@ use tokio::sync::mpsc::Receiver;
 use tokio::task::unconstrained;
 
 pub(super) fn run(arguments: &PublishArguments, everywhere: &Everywhere) -> Result<u8, Failure> {
+    // A script reads topics from somewhere, and standard error not at all.
+    if !arguments.json {
+        warn_of_scope(&arguments.topic, everywhere);
+    }
     let text = arguments.payload.format.text;
     let format = Format::new(text, arguments.payload.format.protocol.clone());
     if arguments.clear {

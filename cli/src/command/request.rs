@@ -1,6 +1,6 @@
 //! `kith req`: a question, and its answer.
 
-use super::{Visit, print_result, wait_for};
+use super::{Visit, print_result, wait_for, warn_of_scope};
 use crate::arguments::{Everywhere, RequestArguments};
 use crate::exit_code;
 use crate::failure::Failure;
@@ -12,6 +12,9 @@ use crate::terminal::Terminal;
 use kith_client::{Client, Message, Request, RequestError};
 
 pub(super) fn run(arguments: &RequestArguments, everywhere: &Everywhere) -> Result<u8, Failure> {
+    if !arguments.json {
+        warn_of_scope(&arguments.topic, everywhere);
+    }
     let given = &arguments.payload.format;
     let format = Format::new(given.text, given.protocol.clone());
     let payload = match Source::given(&arguments.payload) {

@@ -21,6 +21,9 @@ pub(crate) fn look(path: &Path) -> io::Result<Found> {
     if kind.is_symlink() {
         return Ok(Found::Link);
     }
+    if kind.is_dir() {
+        return Ok(Found::Folder);
+    }
     if !kind.is_file() {
         return Ok(Found::Other);
     }
@@ -29,12 +32,20 @@ pub(crate) fn look(path: &Path) -> io::Result<Found> {
     Ok(Found::File(bytes))
 }
 
-/// Puts a file in place of whatever is there, for everybody to read.
-pub(crate) fn write(path: &Path, text: &str) -> io::Result<()> {
+/// Puts a file in place of whatever is there, for everybody to read; `is_for_all` the folders too
+/// that are made for it, whatever the mask says.
+pub(crate) fn write(path: &Path, text: &str, is_for_all: bool) -> io::Result<()> {
     let folder = path.parent().unwrap_or_else(|| Path::new("/"));
+    let made: Vec<&Path> = folder.ancestors().take_while(|folder| !folder.exists()).collect();
     fs::create_dir_all(folder)?;
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(text.as_bytes())?;
+    if is_for_all {
+        for folder in made {
+            fs::set_permissions(folder, Permissions::from_mode(0o755))?;
+        }
+    }
+    // Opened and written by hand, so that no error names the temporary path.
+    let mut file = tempfile::Builder::new().make_in(folder, |path| File::create_new(path))?;
+    file.as_file_mut().write_all(text.as_bytes())?;
     file.as_file().set_permissions(Permissions::from_mode(0o644))?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
@@ -78,9 +89,9 @@ mod tests {
         symlink(&file, &link).unwrap();
         assert_eq!(look(&file).unwrap(), Found::File(b"text".to_vec()));
         assert_eq!(look(&link).unwrap(), Found::Link);
-        assert_eq!(look(folder.path()).unwrap(), Found::Other);
+        assert_eq!(look(folder.path()).unwrap(), Found::Folder);
         assert_eq!(look(&file.join("below")).unwrap(), Found::Nothing);
-        write(&link, "new").unwrap();
+        write(&link, "new", false).unwrap();
         assert_eq!(fs::read(&file).unwrap(), b"text", "what the link led to is as it was");
         assert_eq!(look(&link).unwrap(), Found::File(b"new".to_vec()));
     }
@@ -89,14 +100,14 @@ mod tests {
     fn a_file_appears_with_its_folders_and_its_mode() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a/b/file");
-        write(&path, "text").unwrap();
+        write(&path, "text", false).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o644);
         assert_eq!(
             fs::read_dir(path.parent().unwrap()).unwrap().count(),
             1,
             "nothing else is left"
         );
-        assert!(write(&path.join("below"), "text").is_err(), "a file is no folder");
+        assert!(write(&path.join("below"), "text", false).is_err(), "a file is no folder");
     }
 
     #[test]

@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 const SERVICE: &str = include_str!("../../../systemd/kith.service");
 const SOCKET: &str = include_str!("../../../systemd/kith.socket");
 const ACTIVATION: &str = include_str!("../../../systemd/org.kithbus.Bus1.service");
+/// The files by which it is started.
+const STARTERS: [&str; 3] = ["kith.service", "kith.socket", "org.kithbus.Bus1.service"];
 /// Where the templates name the daemon.
 const DAEMON: &str = "@bindir@/kith-busd";
 
@@ -55,6 +57,8 @@ pub(crate) struct Papers {
 pub(crate) struct Planned {
     pub(crate) path: PathBuf,
     pub(crate) text: String,
+    /// Whether the daemon is started by it.
+    pub(crate) is_starter: bool,
 }
 
 impl Scope {
@@ -97,7 +101,8 @@ impl Scope {
         let (units, share) = (self.units(), self.share());
         let mut files = Vec::new();
         let mut add = |path: PathBuf, text: &str| {
-            files.push(Planned { text: marked(&path, text), path });
+            let is_starter = STARTERS.iter().any(|name| path.ends_with(name));
+            files.push(Planned { text: marked(&path, text), path, is_starter });
         };
         add(units.join("kith.service"), &SERVICE.replace(DAEMON, &program.in_unit()));
         add(units.join("kith.socket"), SOCKET);
@@ -127,6 +132,17 @@ impl Scope {
     /// What to do after installing.
     pub(crate) fn next_steps(&self, has_systemd: bool) -> Vec<String> {
         let mut steps = Vec::new();
+        if let Self::System { prefix } = self
+            && !is_known_prefix(prefix)
+        {
+            let prefix = prefix.display();
+            steps.push(format!(
+                "systemd and D-Bus don't look below {prefix} by themselves: link the units and \
+                 org.kithbus.Bus1.service to where they do, below /usr/local"
+            ));
+            steps.push("or start it yourself: kith daemon &".to_owned());
+            return steps;
+        }
         if !has_systemd {
             steps.push(
                 "a program that calls org.kithbus.Bus1 on the session bus starts the daemon; or \
@@ -158,7 +174,7 @@ impl Scope {
 }
 
 /// Whether `path` is one on which units for all users are looked for.
-pub(crate) fn is_known_prefix(path: &Path) -> bool {
+fn is_known_prefix(path: &Path) -> bool {
     path == Path::new("/usr") || path == Path::new("/usr/local")
 }
 
@@ -236,9 +252,9 @@ mod tests {
             let line = file.text.lines().find(|line| line.starts_with(key));
             line.unwrap_or_else(|| panic!("{}", file.text)).to_owned()
         };
-        let command = "\"/opt/my kith/kith-busd\"";
-        assert_eq!(line("user/kith.service", "ExecStart="), format!("ExecStart={command}"));
-        assert_eq!(line("org.kithbus.Bus1.service", "Exec="), format!("Exec={command}"));
+        let (unit, dbus) = ("\"/opt/my kith/kith-busd\"", "'/opt/my kith/kith-busd'");
+        assert_eq!(line("user/kith.service", "ExecStart="), format!("ExecStart={unit}"));
+        assert_eq!(line("org.kithbus.Bus1.service", "Exec="), format!("Exec={dbus}"));
         for file in &files {
             assert!(!file.text.contains("@bindir@"), "{}", file.text);
         }
@@ -252,6 +268,12 @@ mod tests {
         assert!(scope.next_steps(false)[0].contains("org.kithbus.Bus1"));
         let all = Scope::System { prefix: "/usr".into() };
         assert!(all.next_steps(true).iter().any(|step| step.contains("--global")));
+        let elsewhere = Scope::System { prefix: "/x".into() };
+        for has_systemd in [false, true] {
+            let steps = elsewhere.next_steps(has_systemd).join("\n");
+            assert!(steps.contains("look below /x by themselves"), "{steps}");
+            assert!(!steps.contains("systemctl") && !steps.contains("calls org."), "{steps}");
+        }
         assert!(all.last_steps(false).is_empty() && all.links().is_empty());
         assert_eq!(scope.links().len(), 2);
     }

@@ -55,16 +55,15 @@ impl Program {
         self.with_argument(quoted(&path))
     }
 
-    /// For `Exec=` of a D-Bus service file, which is read as a shell reads words.
+    /// For `Exec=` of a D-Bus service file. Of its value `\\` is read first, as in desktop files,
+    /// and then the rest as a shell reads words. Single quotes need no `\` in the second reading.
     pub(super) fn in_dbus(&self) -> String {
-        let mut path = String::new();
-        for c in self.path.chars() {
-            if matches!(c, '"' | '\\' | '$' | '`') {
-                path.push('\\');
-            }
-            path.push(c);
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@%".contains(c);
+        if self.path.chars().all(is_plain) {
+            return self.with_argument(self.path.clone());
         }
-        self.with_argument(quoted(&path))
+        let path = self.path.replace('\\', r"\\").replace('\'', r#"'"'"'"#);
+        self.with_argument(format!("'{path}'"))
     }
 
     fn with_argument(&self, path: String) -> String {
@@ -100,13 +99,13 @@ mod tests {
     #[test]
     fn what_means_something_else_is_quoted() {
         let (unit, dbus) = lines("/a b/kith", true);
-        assert_eq!((unit.as_str(), dbus.as_str()), ("\"/a b/kith-busd\"", "\"/a b/kith-busd\""));
+        assert_eq!((unit.as_str(), dbus.as_str()), ("\"/a b/kith-busd\"", "'/a b/kith-busd'"));
         let (unit, dbus) = lines("/50%$x/kith", false);
         assert_eq!(unit, "/50%%$$x/kith daemon");
-        assert_eq!(dbus, "\"/50%\\$x/kith\" daemon");
+        assert_eq!(dbus, "'/50%$x/kith' daemon");
         let (unit, dbus) = lines("/a\"\\'/kith", true);
         assert_eq!(unit, "\"/a\\\"\\\\'/kith-busd\"");
-        assert_eq!(dbus, "\"/a\\\"\\\\'/kith-busd\"");
+        assert_eq!(dbus, r#"'/a"\\'"'"'/kith-busd'"#);
     }
 
     #[test]

@@ -10,7 +10,8 @@ pub(crate) enum Found {
     File(Vec<u8>),
     /// A symbolic link, wherever it leads.
     Link,
-    /// A directory, or something that is no file at all.
+    Folder,
+    /// Something that is no file at all.
     Other,
 }
 
@@ -30,6 +31,8 @@ const CHANGED: &str = "it was changed since it was installed";
 const FOREIGN: &str = "it was not installed by `kith install`";
 const LINK: &str = "it is a symbolic link";
 const OTHER: &str = "it is no file";
+/// What no option replaces: there could be more in it than anybody thinks of.
+const FOLDER: &str = "a directory is there; move it away";
 
 /// How to have `wanted` in place.
 pub(crate) fn install(found: &Found, wanted: &[u8], force: bool) -> Step {
@@ -44,6 +47,7 @@ pub(crate) fn install(found: &Found, wanted: &[u8], force: bool) -> Step {
         },
         // The link is replaced, never what it leads to.
         Found::Link => replace(LINK),
+        Found::Folder => Step::Leave(FOLDER),
         Found::Other => Step::Leave(OTHER),
     }
 }
@@ -58,7 +62,7 @@ pub(crate) fn uninstall(found: &Found) -> Step {
             Origin::Foreign => Step::Leave(FOREIGN),
         },
         Found::Link => Step::Leave(LINK),
-        Found::Other => Step::Leave(OTHER),
+        Found::Folder | Found::Other => Step::Leave(OTHER),
     }
 }
 
@@ -84,6 +88,7 @@ mod tests {
             (changed, Step::Leave(CHANGED), Step::Update),
             (foreign, Step::Leave(FOREIGN), Step::Update),
             (Found::Link, Step::Leave(LINK), Step::Update),
+            (Found::Folder, Step::Leave(FOLDER), Step::Leave(FOLDER)),
             (Found::Other, Step::Leave(OTHER), Step::Leave(OTHER)),
         ] {
             assert_eq!(install(&found, &wanted, false), gentle, "{found:?}");
