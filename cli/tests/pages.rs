@@ -35,5 +35,7 @@ fn manual_pages_are_written() -> Result<()> {
         assert!(names.iter().any(|found| found == name), "{names:?}");
     }
     assert_eq!(std::fs::read_to_string(pages.join("kith.1"))?, first);
+    let daemon = std::fs::read_to_string(pages.join("kith-busd.1"))?;
+    assert!(daemon.contains("kith\\-busd \\- the daemon of the Kith bus\n"), "{daemon}");
     Ok(())
 }

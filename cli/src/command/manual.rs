@@ -49,10 +49,9 @@ pub(super) fn pages() -> io::Result<Vec<Page>> {
         let see_also = ".SH \"SEE ALSO\"\nkith(1)\n";
         pages.push(page(&name, command, &(after_sections(&after) + see_also))?);
     }
-    let daemon = Command::new("kith-busd")
-        .about("One bus for you, your devices and your friends: the daemon")
-        .version(env!("CARGO_PKG_VERSION"));
-    let daemon = kith_busd::arguments::Arguments::augment_args(daemon);
+    let daemon = Command::new("kith-busd").version(env!("CARGO_PKG_VERSION"));
+    let daemon =
+        kith_busd::arguments::Arguments::augment_args(daemon).about("the daemon of the Kith bus");
     let see_also = ".SH \"SEE ALSO\"\nkith(1), kith\\-daemon(1)\n";
     pages.push(page("kith-busd", daemon, see_also)?);
     Ok(pages)

@@ -20,6 +20,9 @@ const FIXED: usize = TIME + SCOPE + SENDER + PROTOCOL + SIZE + DELAY + 6;
 /// What a topic is padded to where the width is not known.
 const TOPIC: usize = 24;
 
+/// What stands behind a request.
+const WANTS_REPLY: &str = " (wants a reply)";
+
 /// The heading, with its line feed.
 pub(crate) fn heading(width: Option<usize>, paint: Paint) -> String {
     let topic = topic_columns(width).map_or(TOPIC, |(least, _)| least);
@@ -55,8 +58,9 @@ pub(crate) fn message(
         (Style::Faint, columns::right(&quantity::span(delay_ms), DELAY)),
     ];
     let topic = harmless(delivery.topic.as_str());
+    let note = if delivery.reply_to.is_some() { WANTS_REPLY } else { "" };
     let Some((topic_least, topic_most)) = topic_columns(width) else {
-        let payload = preview::whole(&delivery.protocol, delivery.payload);
+        let payload = preview::whole(&delivery.protocol, delivery.payload) + note;
         let topic = columns::left(&topic, TOPIC.max(columns::width(&topic)));
         return join(&fixed, &[(Style::Topic, topic)], &payload, setting.paint);
     };
@@ -70,7 +74,9 @@ pub(crate) fn message(
     let topic = columns::left(&topic, topic_columns);
     let room = width.saturating_sub(FIXED + topic_columns + 1);
     let payload = preview::beginning(&delivery.protocol, delivery.payload);
-    let payload = columns::cut(&payload, room);
+    // Where there is room for no more than the note, the payload says more.
+    let note = if room < 2 * note.len() { "" } else { note };
+    let payload = columns::cut(&payload, room - note.len()) + note;
     join(&fixed, &[(Style::Topic, topic)], &payload, setting.paint)
 }
 
@@ -129,7 +135,9 @@ mod tests {
         );
         let row = message(&full(), None);
         let expected = "22:13:20.012 friends …a2doK bt        1 B  12ms a.\\u202eb";
-        assert!(row.starts_with(expected) && row.ends_with(" 0xff\n"), "{row}");
+        assert!(row.starts_with(expected) && row.ends_with(" 0xff (wants a reply)\n"), "{row}");
+        let row = message(&full(), Some(110));
+        assert!(row.ends_with(" 0xff (wants a reply)\n"), "{row}");
     }
 
     #[test]
