@@ -7,6 +7,9 @@ from dasbus.connection import SessionMessageBus
 from dasbus.error import DBusError
 from dasbus.typing import Bool, Str, get_variant
 
+if len(sys.argv) < 3 or sys.argv[3:] not in ([], ["--retain"]):
+    sys.stderr.write(f"{__doc__}\n")
+    sys.exit(64)
 topic, payload, *more = sys.argv[1:]
 options = {"retain": get_variant(Bool, True)} if more == ["--retain"] else {}
 kith = SessionMessageBus().get_proxy("org.kithbus.Bus1", "/org/kithbus/Bus1")

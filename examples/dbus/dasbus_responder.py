@@ -9,6 +9,9 @@ from dasbus.error import DBusError
 from dasbus.loop import EventLoop
 from dasbus.typing import Str, get_native, get_variant
 
+if len(sys.argv) != 2:
+    sys.stderr.write(f"{__doc__}\n")
+    sys.exit(64)
 topic = sys.argv[1]
 kith = SessionMessageBus().get_proxy("org.kithbus.Bus1", "/org/kithbus/Bus1")
 
@@ -26,6 +29,7 @@ def on_message(_number, message):
 
 
 kith.Message.connect(on_message)
+kith.Hello({"name": get_variant(Str, "dasbus_responder.py")})
 kith.Subscribe(f"self.{topic}", {"group": get_variant(Str, "responders")})
 print("answering on", topic, flush=True)
 try:

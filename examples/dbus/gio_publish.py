@@ -5,6 +5,9 @@ import sys
 
 from gi.repository import Gio, GLib
 
+if len(sys.argv) < 3 or sys.argv[3:] not in ([], ["--retain"]):
+    sys.stderr.write(f"{__doc__}\n")
+    sys.exit(64)
 topic, payload, *more = sys.argv[1:]
 options = {"retain": GLib.Variant("b", True)} if more == ["--retain"] else {}
 bus = Gio.bus_get_sync(Gio.BusType.SESSION)
@@ -16,5 +19,6 @@ try:
 except GLib.Error as error:
     # For programs there is a name, such as org.kithbus.Error.BadTopic.
     name = Gio.DBusError.get_remote_error(error)
-    sys.exit(f"{name or 'no session bus, or no daemon'}: {error.message}")
+    text = error.message.removeprefix(f"GDBus.Error:{name}: ")
+    sys.exit(f"{name or 'no session bus, or no daemon'}: {text}")
 print("published as", answer.unpack()[0])

@@ -9,6 +9,9 @@ import sys
 from gi.repository import Gio, GLib
 
 NAME, PATH = "org.kithbus.Bus1", "/org/kithbus/Bus1"
+if len(sys.argv) != 2:
+    sys.stderr.write(f"{__doc__}\n")
+    sys.exit(64)
 topic = sys.argv[1]
 bus = Gio.bus_get_sync(Gio.BusType.SESSION)
 
@@ -34,6 +37,7 @@ def on_message(_bus, _sender, _path, _interface, _signal, parameters):
 
 
 bus.signal_subscribe(NAME, NAME, "Message", PATH, None, Gio.DBusSignalFlags.NONE, on_message)
+call("Hello", "(a{sv})", {"name": GLib.Variant("s", "gio_responder.py")})
 call("Subscribe", "(sa{sv})", f"self.{topic}", {"group": GLib.Variant("s", "responders")})
 print("answering on", topic, flush=True)
 try:

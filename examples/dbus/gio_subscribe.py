@@ -9,6 +9,9 @@ import sys
 from gi.repository import Gio, GLib
 
 NAME, PATH = "org.kithbus.Bus1", "/org/kithbus/Bus1"
+if len(sys.argv) != 2:
+    sys.stderr.write(f"{__doc__}\n")
+    sys.exit(64)
 pattern = sys.argv[1]
 bus = Gio.bus_get_sync(Gio.BusType.SESSION)
 
@@ -23,6 +26,10 @@ def on_signal(_bus, _sender, _path, _interface, signal, parameters):
 
 
 def on_appeared(bus, _name, _owner):
+    # What `kith status` calls this program. Calls are carried out in their order.
+    about = {"name": GLib.Variant("s", "gio_subscribe.py")}
+    bus.call(NAME, PATH, NAME, "Hello", GLib.Variant("(a{sv})", (about,)), None,
+             Gio.DBusCallFlags.NONE, -1, None, None)
     # With a number of its own choice a program knows it before the first message.
     options = {"subscription": GLib.Variant("u", 1), "retained": GLib.Variant("b", True)}
     bus.call(NAME, PATH, NAME, "Subscribe", GLib.Variant("(sa{sv})", (pattern, options)), None,

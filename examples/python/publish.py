@@ -6,6 +6,9 @@ import sys
 
 from kith import Bus
 
+if len(sys.argv) < 3 or sys.argv[3:] not in ([], ["--retain"]):
+    sys.stderr.write(f"{__doc__}\n")
+    sys.exit(64)
 topic, payload, *options = sys.argv[1:]
 fields = {"retain": True} if options == ["--retain"] else {}
 with Bus() as bus:

@@ -7,6 +7,9 @@ import sys
 
 from kith import Bus, Refused
 
+if len(sys.argv) != 2:
+    sys.stderr.write(f"{__doc__}\n")
+    sys.exit(64)
 topic = sys.argv[1]
 
 with Bus() as bus:

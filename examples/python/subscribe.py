@@ -7,10 +7,14 @@ import sys
 
 from kith import Bus
 
+if len(sys.argv) not in (2, 3):
+    sys.stderr.write(f"{__doc__}\n")
+    sys.exit(64)
 pattern = sys.argv[1]
 count = int(sys.argv[2]) if len(sys.argv) > 2 else None
 
 with Bus() as bus:
+    bus.ask("hello", name="subscribe.py")
     bus.ask("sub", pattern=pattern, retained=True)
     print("subscribed to", pattern, flush=True)
     try:

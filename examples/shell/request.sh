@@ -6,9 +6,11 @@ topic=${1:-bus.clients}
 payload=${2:-null}
 
 # As in once.sh; the daemon itself answers on `bus.clients` with the list of connections.
-coproc BUS { socat - "UNIX-CONNECT:$bus"; }
-jq -nc --arg topic "$topic" --argjson payload "$payload" '{op: "req", id: 1, topic: $topic, payload: $payload, timeout_ms: 5000}' >&"${BUS[1]}"
-jq -nc 'first(inputs | select(.id == 1)) | if .op == "reply" then .payload else "\(.code): \(.text)\n" | halt_error(1) end' <&"${BUS[0]}"
-status=$?
-echo '{"op":"bye"}' >&"${BUS[1]}"
-(exit $status)
+line=$(jq -nc --arg topic "$topic" --argjson payload "$payload" '{op: "req", id: 1, topic: $topic, payload: $payload, timeout_ms: 5000}') && {
+    coproc BUS { socat - "UNIX-CONNECT:$bus"; }
+    echo "$line" >&"${BUS[1]}"
+    jq -nc 'first(inputs | select(.id == 1)) | if .op == "reply" then .payload else "\(.code): \(.text)\n" | halt_error(1) end' <&"${BUS[0]}"
+    status=$?
+    echo '{"op":"bye"}' >&"${BUS[1]}"
+    (exit $status)
+}

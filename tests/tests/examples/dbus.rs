@@ -146,6 +146,12 @@ fn publish_and_subscribe(prefix: &str) {
     let refused = run(&["bus.a", "1"]);
     assert!(refused.stderr.contains("org.kithbus.Error.ReservedTopic"), "{refused:?}");
     assert_eq!(refused.status.code(), Some(1));
+    assert_eq!(refused.stderr.matches("ReservedTopic").count(), 1, "{refused:?}");
+    for name in ["publish", "subscribe", "responder"] {
+        let ended = Process::run(&mut desktop.python(&format!("{prefix}_{name}.py"), &[]));
+        assert_eq!(ended.status.code(), Some(64), "{ended:?}");
+        assert!(ended.stderr.contains(&format!("{prefix}_{name}.py ")), "{ended:?}");
+    }
 
     let subscribe = format!("{prefix}_subscribe.py");
     let command = desktop.python(&subscribe, &["*/self.test.*"]);

@@ -28,6 +28,11 @@ fn publish_publishes_and_prints_the_id() {
     let refused = Process::run(&mut program(&scene, "publish.py", &["bus.a", "1"]));
     assert_eq!(refused.status.code(), Some(1), "{refused:?}");
     assert!(refused.stderr.contains("Refused: reserved-topic: "), "{refused:?}");
+    for name in ["publish.py", "subscribe.py", "responder.py"] {
+        let ended = Process::run(&mut program(&scene, name, &[]));
+        assert_eq!(ended.status.code(), Some(64), "{ended:?}");
+        assert!(ended.stderr.contains(&format!(": {name} ")), "{ended:?}");
+    }
 }
 
 #[test]

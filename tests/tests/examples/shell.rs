@@ -49,6 +49,11 @@ fn publish_publishes_and_shows_the_answer() {
         assert_eq!(delivery.text(), payload);
         assert!(topic.is_empty() || delivery.topic == topic);
     }
+    for name in ["publish.sh", "request.sh"] {
+        let ended = Process::run(&mut script(&scene, name, &["test.hello", "{"]));
+        assert!(!ended.status.success() && ended.stdout.is_empty(), "{ended:?}");
+        assert!(ended.stderr.starts_with("jq: "), "{ended:?}");
+    }
     let ended = Process::run(&mut script(&scene, "publish.sh", &["bus.a", "1"]));
     assert!(ended.stdout.contains("reserved-topic"), "{ended:?}");
 }
