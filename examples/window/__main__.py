@@ -7,13 +7,29 @@ everything of this user's own (`self.>`).
 Read next: `session.py` for what it does on the bus, `timeline.py` for what is on the screen,
 `window.py` for how it looks.
 
-Deliberately absent: options. What can be chosen is chosen in the window.
+Deliberately absent: options but `--help`. What can be chosen is chosen in the window.
 """
 
 import os
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+
+USAGE = """usage: kith-window [PATTERN …]
+
+Shows what passes on the bus. Each PATTERN is a filter, such as self.home.> or *.chess.*; without
+any it is self.>, everything of your own."""
+NO_DISPLAY = ("kith-window: no display (DISPLAY, WAYLAND_DISPLAY); "
+              "in a terminal there is `kith tap`")
+
+if {"--help", "-h"} & set(sys.argv[1:]):
+    print(USAGE)
+    sys.exit(0)
+if any(word.startswith("-") for word in sys.argv[1:]):
+    print(USAGE, file=sys.stderr)
+    sys.exit(64)
+if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+    sys.exit(NO_DISPLAY)
 
 try:
     import gi
@@ -25,6 +41,10 @@ except (ImportError, ValueError) as error:
     sys.exit(f"This needs GTK 4 and libadwaita for this Python ({sys.executable}): {error}\n"
              "On Debian: apt install python3-gi gir1.2-gtk-4.0 gir1.2-adw-1, and /usr/bin/python3")
 
+if Gdk.Display.get_default() is None:
+    sys.exit(NO_DISPLAY)
+
+from limits import SWITCH_SECONDS
 from session import Session
 from window import Window
 
@@ -66,4 +86,5 @@ class Application(Adw.Application):
         return self.run([])
 
 
+sys.setswitchinterval(SWITCH_SECONDS)
 sys.exit(Application().run_with(sys.argv[1:]))

@@ -7,8 +7,11 @@ subscriptions end with the daemon.
 
 Messages are taken by a filter on the connection and not by `signal_subscribe`, for two reasons. A
 filter sees the descriptors of a signal, in which payloads of more than 1 MiB come. And it sees a
-message when it is read: so what this window has not come to yet lies in one list with a bound, and
-is handed on in batches (`arrived`). The filter runs in GLib's own thread and only appends.
+message when it is read: so what this window has not come to yet lies in one list with a bound
+(`inbox.py`), and is handed on in batches (`arrived`). The filter runs in GLib's own thread and only
+appends; what a message says is read of those alone that are shown.
+
+When the session bus ends, or is not there, it is tried again, each time after a longer while.
 
 Calls are named as in the interface; each takes what to call with its answer: `done(answer,
 refusal)`, of which one is `None`.
@@ -19,20 +22,21 @@ Deliberately absent: GTK, which filters there are, and starting the daemon unask
 import os
 import re
 import secrets
-import threading
 import time
 import uuid
-from collections import deque
 
 from gi.repository import Gio, GLib, GObject
 
 from entry import Message
-from limits import (BATCH_MESSAGES_MAX, BATCH_MS, CALL_TIMEOUT_MS, PAYLOAD_KEPT_BYTES_MAX,
-                    REQUEST_TIMEOUT_MS, WAITING_MAX)
+from inbox import Inbox
+from limits import (BATCH_MS, CALL_TIMEOUT_MS, PAYLOAD_KEPT_BYTES_MAX, PUT_OFF_MAX,
+                    REQUEST_TIMEOUT_MS, RETRY_FIRST_MS, RETRY_LAST_MS)
 from payload import Payload
 
 NAME = INTERFACE = "org.kithbus.Bus1"
 PATH = "/org/kithbus/Bus1"
+#: A `Lag` is two numbers. A `Message` is always longer.
+LAG_BYTES = 8
 DBUS = ("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus")
 
 
@@ -41,7 +45,9 @@ class Refusal:
 
     def __init__(self, error):
         self.name = Gio.DBusError.get_remote_error(error) or ""
-        self.text = re.sub(r"^GDBus\.Error:[\w.]+: ", "", error.message)
+        text = re.sub(r"^GDBus\.Error:[\w.]+: ", "", error.message)
+        # What a terminal shows between backticks stands between quotes in a window.
+        self.text = re.sub("`([^`]*)`", "“\\1”", text)
         self.code = self.name.rpartition(".")[2]
         #: If not, the daemon is away, or went away before it answered.
         self.is_daemons = self.name.startswith("org.kithbus.Error.")
@@ -52,24 +58,28 @@ class Bus(GObject.Object):
 
     __gsignals__ = {
         "changed": (GObject.SignalFlags.RUN_FIRST, None, ()),
-        #: A list of (subscription, `Message` or the number of those that were dropped).
+        #: A list of (subscription, `Message` or the number of those that were dropped); where
+        #: there was no room in this window the subscription is 0.
         "arrived": (GObject.SignalFlags.RUN_FIRST, None, (object,)),
     }
 
     def __init__(self):
         super().__init__()
-        self.has_session = self.is_there = self.can_start = False
+        self.has_session = self.had_session = self.is_there = self.can_start = False
         self.version = self.session_problem = ""
         self._connection = None
         self._owner = None
         self._watch = 0
-        self._inbox = deque()  # messages, and numbers of those that are missing between them
-        self._lock = threading.Lock()
-        self._lost_count = 0
+        self._inbox = Inbox()
         self._is_drawing = False
+        self._let_go = self._put_off = 0
+        self._retry, self._retry_ms = 0, RETRY_FIRST_MS
 
     def open(self):
         """Connects to the session bus, where that has not been done or has ended."""
+        if self._retry:
+            GLib.source_remove(self._retry)
+            self._retry = 0
         try:
             address = Gio.dbus_address_get_for_bus_sync(Gio.BusType.SESSION, None)
             flags = (Gio.DBusConnectionFlags.AUTHENTICATION_CLIENT
@@ -77,14 +87,25 @@ class Bus(GObject.Object):
             self._connection = Gio.DBusConnection.new_for_address_sync(address, flags, None, None)
         except GLib.Error as error:
             self.session_problem = error.message
+            self._open_later()
             self.emit("changed")
             return
-        self.has_session = True
+        self.has_session = self.had_session = True
+        self._retry_ms = RETRY_FIRST_MS
         self._connection.connect("closed", self._on_closed)
         self._connection.add_filter(self._on_read)
         self._watch = Gio.bus_watch_name_on_connection(
             self._connection, NAME, Gio.BusNameWatcherFlags.NONE, self._on_appeared,
             self._on_vanished)
+
+    def _open_later(self):
+        def on_time():
+            self._retry = 0
+            self.open()
+            return GLib.SOURCE_REMOVE
+
+        self._retry = GLib.timeout_add(self._retry_ms, on_time)
+        self._retry_ms = min(2 * self._retry_ms, RETRY_LAST_MS)
 
     # The calls.
 
@@ -152,6 +173,7 @@ class Bus(GObject.Object):
         Gio.bus_unwatch_name(self._watch)
         self.has_session = False
         self.session_problem = "The session bus has ended."
+        self._open_later()
         self._on_vanished()
 
     def _on_appeared(self, _connection, _name, owner):
@@ -180,37 +202,29 @@ class Bus(GObject.Object):
 
     def _on_read(self, _connection, message, is_incoming, *_):
         """In GLib's thread: takes what is the daemon's, and lets everything else pass."""
-        is_ours = (is_incoming and message.get_message_type() == Gio.DBusMessageType.SIGNAL
-                   and message.get_interface() == INTERFACE
+        is_ours = (is_incoming and message.get_interface() == INTERFACE
                    and message.get_sender() == self._owner)
         if not is_ours:
             return message
-        with self._lock:
-            if len(self._inbox) < WAITING_MAX:
-                self._note_lost()
-                self._inbox.append(message)
-            else:
-                self._lost_count += 1
-                _close_all(message.get_unix_fd_list())
+        # Each call costs, and in a flood there are ten thousand a second of each.
+        size = message.get_body().get_size()
+        for gone, gone_size in self._inbox.put(message, size):
+            self._inbox.count_gone(1 if gone_size > LAG_BYTES else _missing(gone))
         if not self._is_drawing:
             self._is_drawing = True
             GLib.timeout_add(BATCH_MS, self._on_batch)
         return None
 
-    def _note_lost(self):
-        """Puts the number of those that had no room where they would have stood."""
-        if self._lost_count:
-            self._inbox.append(self._lost_count)
-            self._lost_count = 0
-
     def _on_batch(self):
+        let_go = self._inbox.let_go
+        if let_go != self._let_go and self._put_off < PUT_OFF_MAX:
+            self._let_go, self._put_off = let_go, self._put_off + 1
+            return GLib.SOURCE_CONTINUE
         self._is_drawing = False
-        events = []
-        while self._inbox and len(events) < BATCH_MESSAGES_MAX:
-            message = self._inbox.popleft()
-            if isinstance(message, int):
-                events.append((0, message))
-                continue
+        self._let_go = self._put_off = 0
+        let_go, messages = self._inbox.take()
+        events = [(0, let_go)] if let_go else []
+        for message in messages:
             body, descriptors = message.get_body(), message.get_unix_fd_list()
             if message.get_member() == "Message":
                 number = body.get_child_value(0).get_uint32()
@@ -219,15 +233,14 @@ class Bus(GObject.Object):
                 events.append(body.unpack())
             else:
                 _close_all(descriptors)
-        if not self._inbox:
-            with self._lock:
-                self._note_lost()
         if events:
             self.emit("arrived", events)
-        if self._inbox and not self._is_drawing:
-            self._is_drawing = True
-            GLib.timeout_add(BATCH_MS, self._on_batch)
         return GLib.SOURCE_REMOVE
+
+
+def _missing(signal):
+    """How many messages are not seen if this short signal is let go."""
+    return signal.get_body().unpack()[1] if signal.get_member() == "Lag" else 0
 
 
 def read_message(fields, descriptors):

@@ -17,7 +17,7 @@ from gi.repository import Adw, GLib, GObject, Gtk, Pango
 from entry import SCOPES
 from limits import FOLDED_ROWS_MAX, UNFOLDED_ROWS_MAX
 from parts import Answering, button, icon_and_text, label, named
-from payload import breakable, folded, harmless, size
+from payload import breakable, fold_words, folded, harmless, isolated, size
 from layouts import WrapLayout
 
 SCOPE_LOOK = {
@@ -40,7 +40,7 @@ def markup(lines, is_dark):
     """Lines of pieces in the colours of their kinds."""
     palette = PALETTES[is_dark]
     return "\n".join("".join(
-        f'<span foreground="{palette[kind]}">{GLib.markup_escape_text(text)}</span>'
+        f'<span foreground="{palette[kind]}">{GLib.markup_escape_text(isolated(text))}</span>'
         for kind, text in breakable(line)) for line in lines)
 
 
@@ -56,14 +56,10 @@ class Body(Gtk.Box):
         self.append(self._text)
 
     def show_payload(self, payload, is_unfolded):
-        lines = payload.lines
-        shown, hidden = folded(lines, FOLDED_ROWS_MAX)
-        # One row more is no reason for a button that takes as much room.
-        is_long = hidden > 1
-        what = f"Show {hidden:,} more lines"
-        if is_unfolded or not is_long:
-            shown, hidden = folded(lines, UNFOLDED_ROWS_MAX)
-            what = f"Show less; {hidden:,} more lines are not shown" if hidden else "Show less"
+        what = fold_words(payload, is_unfolded)
+        is_long = what is not None
+        rows_max = UNFOLDED_ROWS_MAX if is_unfolded or not is_long else FOLDED_ROWS_MAX
+        shown, _ = folded(payload.lines, rows_max)
         self._text.set_markup(markup(shown, Adw.StyleManager.get_default().get_dark()))
         if is_long and self._fold is None:
             self._fold = button(None, what, self._on_fold, "fold")
@@ -71,7 +67,7 @@ class Body(Gtk.Box):
             self.append(self._fold)
         if self._fold is not None:
             self._fold.set_visible(is_long)
-            self._fold.set_label(what)
+            self._fold.set_label(what or "")
 
     def _on_fold(self, *_):
         self.emit("unfold")
@@ -116,7 +112,7 @@ class Card(Gtk.Box):
         self._entry = entry
         if entry is None:
             return
-        topic = harmless(entry.topic)
+        topic = isolated(harmless(entry.topic))
         self._show_scope(entry.scope)
         self._topic.set_text(topic)
         self._topic.set_tooltip_text(topic)
@@ -176,11 +172,11 @@ def facts(entry):
     if entry.is_mine:
         yield "avatar-default-symbolic", "this window", "Sent from here"
     else:
-        sender = harmless(entry.sender)
+        sender = isolated(harmless(entry.sender))
         meaning = "A program on this machine" if sender == "local" else sender
         yield "avatar-default-symbolic", sender, meaning
     if entry.outcome is not None or entry.reply_to:
-        what = "asks for a reply" if entry.is_asked or entry.outcome else "request, looked on"
+        what = "asks for a reply" if entry.is_asked or entry.outcome else "request; you only watch"
         hint = ("Who sent it waits for an answer" if entry.is_asked or entry.outcome else
                 "Its filter looks on. Let the filter take part to answer from here")
         yield "kith-request-symbolic", what, hint
@@ -196,7 +192,7 @@ def facts(entry):
     if entry.payload.size >= 1024 and entry.payload.is_json:
         yield "drive-harddisk-symbolic", size(entry.payload.size), "The payload's size"
     for name, value in entry.headers.items():
-        text = harmless(f"{name}: {value}")
+        text = f"{isolated(harmless(name))}: {isolated(harmless(value))}"
         yield "user-bookmarks-symbolic", text, "A header"
 
 

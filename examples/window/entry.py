@@ -85,6 +85,15 @@ class Note:
 
 
 def lag(pattern, count, at):
-    """So many messages are missing here."""
-    what = "1 message" if count == 1 else f"{count:,} messages"
-    return Note("lag", f"Missed {what} here", at, pattern)
+    """So many messages are missing here: the daemon had no room for them."""
+    return Note("lag", f"Missed {messages(count)} here", at, pattern)
+
+
+def let_go(count, at):
+    """So many were let go here: they came faster than this window shows them."""
+    return Note("dropped", f"Let go of {messages(count)} here: too fast to be shown", at)
+
+
+def messages(count):
+    """A number of them, for people."""
+    return "1 message" if count == 1 else f"{count:,} messages"

@@ -10,7 +10,7 @@ Deliberately absent: a check of patterns of our own. The daemon knows what a pat
 from gi.repository import Gdk, Gtk, Pango
 
 from parts import button, label, named
-from payload import harmless
+from payload import harmless, isolated
 from layouts import WrapLayout
 
 SCOPE_ICONS = {"self": "go-home-symbolic", "friends": "system-users-symbolic",
@@ -55,7 +55,7 @@ class FilterBar(Gtk.Box):
         self._field.set_sensitive(self._session.bus.is_there)
 
     def _chip(self, one):
-        pattern = harmless(one.pattern)
+        pattern = isolated(harmless(one.pattern))
         chip = Gtk.Box(css_classes=["chip"])
         scope = one.pattern.rpartition("/")[2].partition(".")[0]
         icon = Gtk.Image(icon_name="mail-reply-sender-symbolic" if one.takes_part else

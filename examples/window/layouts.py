@@ -1,4 +1,4 @@
-"""Two layouts that GTK does not have, or has too slowly for a list.
+"""Three layouts that GTK does not have, or has too slowly for a list.
 
 `WrapLayout` puts widgets one after another, and into the next line where they don't fit. GTK's
 `FlowBox` aligns its children in columns, which tears chips of different widths apart.
@@ -6,6 +6,8 @@
 `ColumnLayout` gives its children the width that there is, up to a largest, in the middle. That is
 what libadwaita's `Clamp` does, which also asks its child how wide it has to be for a height: a
 label finds that by laying itself out some fifty times, and a list has two hundred rows.
+
+`FittingLayout` shows the longest of several ways to say the same that there is room for.
 
 Deliberately absent: right-to-left lines, baselines, and lines of children whose height depends on
 their width.
@@ -61,6 +63,27 @@ class WrapLayout(Gtk.LayoutManager):
         lines += [line] if line else []
         vertical = Gtk.Orientation.VERTICAL
         return [(one, max(child.measure(vertical, -1)[1] for child, _ in one)) for one in lines]
+
+
+class FittingLayout(Gtk.LayoutManager):
+    """Of several children, each shorter than the one before, the first that there is room for."""
+
+    def do_measure(self, widget, orientation, _for_size):
+        sizes = [child.measure(orientation, -1)[1] for child in _shown(widget)] or [0]
+        if orientation == Gtk.Orientation.HORIZONTAL:
+            return sizes[-1], sizes[0], -1, -1
+        return max(sizes), max(sizes), -1, -1
+
+    def do_allocate(self, widget, width, height, _baseline):
+        children = list(_shown(widget))
+        natural = [child.measure(Gtk.Orientation.HORIZONTAL, -1)[1] for child in children]
+        fits = [at for at, size in enumerate(natural) if size <= width] or [len(children) - 1]
+        for at, child in enumerate(children):
+            child.set_child_visible(at == fits[0])
+            if at == fits[0]:
+                size = max(min(natural[at], width), child.measure(
+                    Gtk.Orientation.HORIZONTAL, -1)[0])
+                child.size_allocate(_rectangle((width - size) // 2, 0, size, height), -1)
 
 
 class ColumnLayout(Gtk.LayoutManager):

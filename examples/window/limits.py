@@ -17,15 +17,29 @@ KEPT_BYTES_MAX = 64 << 20
 #: Bytes that are kept of one payload. Nobody reads more of it in a window.
 PAYLOAD_KEPT_BYTES_MAX = 64 << 10
 
-#: Messages that wait while the timeline is paused or a batch is drawn. The oldest go first.
+#: Messages that wait while the timeline is paused. The oldest go first.
 WAITING_MAX = 10_000
+
+#: Messages that have come and have not been looked at. All of them are one batch: as many as are
+#: read in a third of a second, so that what is newest is never behind more than that, and more
+#: than a program sends in one go that a person is to follow. GLib takes some 8 KiB for each.
+INBOX_MESSAGES_MAX = 1_000
+
+#: Bytes of those: eight of the largest that come without a descriptor.
+INBOX_BYTES_MAX = 8 << 20
 
 #: Milliseconds between two batches: thirty a second look like at once, and leave the rest of the
 #: time to drawing, whatever the number of messages.
 BATCH_MS = 33
 
-#: Messages of one batch: what Python reads in less than half of that time. Others wait their turn.
-BATCH_MESSAGES_MAX = 500
+#: How often a batch is put off while messages have to be let go: three seconds, or until none comes
+#: any more. Drawing keeps GLib's thread from reading, and a flood that is read is over sooner than
+#: one that is drawn.
+PUT_OFF_MAX = 90
+
+#: Seconds for which Python lets one thread run while another waits. Reading a message takes the
+#: filter a few turns; with Python's own 0.005 a batch that is being made would keep it waiting.
+SWITCH_SECONDS = 0.000_2
 
 #: Rows of a payload until somebody unfolds it; and then.
 FOLDED_ROWS_MAX = 6
@@ -49,6 +63,11 @@ NESTING_MAX = 96
 
 #: How long a request waits for its reply.
 REQUEST_TIMEOUT_MS = 10_000
+
+#: How soon the session bus is tried again after it has ended, and at most how much later each time
+#: twice as long: soon enough after logging in again, and nothing that a battery feels.
+RETRY_FIRST_MS = 1_000
+RETRY_LAST_MS = 30_000
 
 #: How long a call waits for the daemon. It answers at once or is stuck.
 CALL_TIMEOUT_MS = 20_000

@@ -14,13 +14,17 @@ the programs that speak it.
 
 import re
 
-from limits import (HEX_BYTES_MAX, LINE_CHARS_MAX, PAYLOAD_KEPT_BYTES_MAX, RUN_CHARS_MAX,
-                    SHOWN_LINE_CHARS_MAX)
+from limits import (FOLDED_ROWS_MAX, HEX_BYTES_MAX, LINE_CHARS_MAX, PAYLOAD_KEPT_BYTES_MAX,
+                    RUN_CHARS_MAX, SHOWN_LINE_CHARS_MAX, UNFOLDED_ROWS_MAX)
 
 TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"?|-?\d[\d.eE+-]*|true|false|null|[\[\]{}:,]|[^\s]')
 
 #: About as many characters as fit into one row of a card.
 ROW_CHARS = 96
+
+#: Letters that are written from right to left.
+LEFTWARDS = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff"
+                       "\U0001e800-\U0001efff]")
 
 #: As in the command line's `harmless`: what has no shape of its own, or changes that of others.
 HARMFUL = re.compile(
@@ -37,6 +41,15 @@ def harmless(text):
 def _escape(found):
     units = found.group().encode("utf-16-be", "surrogatepass")
     return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
+
+
+def isolated(text):
+    """`text`, with what is written from right to left in it kept from turning round what stands
+    beside it: the quotes of a string, and the line that it is in. A line begins at the left."""
+    if not LEFTWARDS.search(text):
+        return text
+    before, inside, after = re.fullmatch('("?)(.*?)("?)', text, re.DOTALL).groups()
+    return f"{before}\u200e\u2068{inside}\u2069\u200e{after}"
 
 
 def size(count):
@@ -62,6 +75,14 @@ class Payload:
     def is_cut(self):
         """Whether there is more of it than is kept."""
         return len(self.data) < self.size
+
+    @property
+    def line_count(self):
+        """How many lines it has, for people: of one that is cut, as many as it probably has."""
+        if not self.is_cut:
+            return f"{len(self.lines):,}"
+        probably = round((len(self.lines) - 1) * self.size / max(len(self.data), 1))
+        return f"about {round(probably, 2 - len(str(probably))):,}"
 
     @property
     def text(self):
@@ -154,6 +175,25 @@ def folded(lines, rows_max):
             shown.append(_cut(line, (rows_max - rows) * ROW_CHARS, " …"))
         rows += needed
     return shown, max(rows - rows_max, 0)
+
+
+def fold_words(payload, is_unfolded):
+    """What the button says that unfolds a payload, and folds it again; `None` where there is
+    nothing to unfold. One row more is no reason for a button that takes as much room."""
+    lines = payload.lines
+    few, hidden = folded(lines, FOLDED_ROWS_MAX)
+    if hidden <= 1:
+        return None
+    many, rest = folded(lines, UNFOLDED_ROWS_MAX)
+    if is_unfolded:
+        return f"Show less; {len(many):,} of {payload.line_count} lines are shown" if rest else (
+            "Show less")
+    more = len(many) - len(few)
+    if more == 0:
+        return "Show more"
+    if rest:
+        return f"Show {more:,} more of {payload.line_count} lines"
+    return f"Show {more:,} more {'line' if more == 1 else 'lines'}"
 
 
 def breakable(line):

@@ -20,7 +20,8 @@ from dataclasses import dataclass
 from gi.repository import GObject
 
 from bus import Bus, new_message_id
-from entry import Message, Note, Outcome, lag
+from entry import Message, Note, Outcome, lag, let_go
+from limits import REQUEST_TIMEOUT_MS
 from payload import Payload
 from timeline import Timeline
 from writing import on_one_line
@@ -190,7 +191,8 @@ class Session(GObject.Object):
                 self._subscribe(
                     one, lambda problem, one=one: problem and self._drop(one, problem))
         if self._was_there and not bus.is_there:
-            self.note("gone", "The daemon went away: what is published now is not shown here")
+            who = "The daemon went away" if bus.has_session else "The session bus ended"
+            self.note("gone", f"{who}: what is published now is not shown here")
             for one in self.filters:
                 one.is_live = False
             self.emit("filters-changed")
@@ -205,15 +207,16 @@ class Session(GObject.Object):
                     what.patterns.add(one.pattern)
                     what.is_asked = one.takes_part and what.reply_to is not None
                     self.timeline.add(what)
-            elif one is not None or number == 0:
-                self.timeline.add(lag(one.pattern if one else "", what, now_ms()))
+            elif number == 0:
+                self.timeline.add(let_go(what, now_ms()))
+            elif one is not None:
+                self.timeline.add(lag(one.pattern, what, now_ms()))
         self.emit("entries-changed")
 
 
 def refusal_of_request(refusal):
-    """Why there is no reply, beginning with the sentence that one looks for."""
-    known = {"NoResponders": "Nobody subscribes to this", "Timeout": "No reply came in time",
+    """Why there is no reply, in the sentence that one looks for. The card names the topic."""
+    known = {"NoResponders": "Nobody subscribes to this",
+             "Timeout": f"No reply came within {REQUEST_TIMEOUT_MS // 1000} s",
              "Busy": "Everybody who could answer is busy"}
-    if refusal.code not in known:
-        return refusal.text
-    return f"{known[refusal.code]} ({refusal.text})"
+    return known.get(refusal.code, refusal.text)

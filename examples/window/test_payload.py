@@ -7,7 +7,7 @@ import json
 import unittest
 
 from limits import PAYLOAD_KEPT_BYTES_MAX
-from payload import Payload, breakable, folded, harmless, size
+from payload import Payload, breakable, fold_words, folded, harmless, isolated, size
 from writing import EMPTY, on_one_line, payload_problem, topic_problem
 
 
@@ -54,6 +54,23 @@ class Reading(unittest.TestCase):
         long = [[("mark", '"'), ("string", "x" * 1000)], [("word", "end")]]
         self.assertEqual(folded(long, 6), ([[("mark", '"'), ("string", "x" * 575),
                                              ("note", " …")]], 6))
+
+    def test_what_can_be_unfolded_is_said_in_lines(self):
+        def words(lines, is_unfolded=False):
+            return fold_words(Payload("ms", json.dumps(["x" * 90] * lines).encode()), is_unfolded)
+
+        self.assertIsNone(words(4))
+        self.assertEqual((words(7), words(7, True)), ("Show 3 more lines", "Show less"))
+        self.assertEqual(words(500), "Show 394 more of 502 lines")
+        self.assertEqual(words(500, True), "Show less; 400 of 502 lines are shown")
+        many = Payload("ms", json.dumps(list(range(20_000))).encode())
+        self.assertEqual(fold_words(many, False), "Show 394 more of about 22,000 lines")
+        self.assertEqual(fold_words(Payload("ms", b'"%s"' % (b"x" * 1500)), False), "Show more")
+
+    def test_what_is_written_leftwards_turns_nothing_else_round(self):
+        self.assertEqual(isolated("abc"), "abc")
+        self.assertEqual(isolated("\u05d0.b"), "\u200e\u2068\u05d0.b\u2069\u200e")
+        self.assertEqual(isolated('"\u05d0"'), '"\u200e\u2068\u05d0\u2069\u200e"')
 
     def test_words_can_be_broken_across_pieces(self):
         line = [("mark", "[" * 20), ("string", '"' + "x" * 10 + " end")]
@@ -111,8 +128,8 @@ class Writing(unittest.TestCase):
     def test_topics(self):
         for topic in ("a", "chess.move", "größe.a/b"):
             self.assertIsNone(topic_problem(topic), topic)
-        for topic, word in (("", "Say"), ("a b", "spaces"), ("a.*", "filters"), ("a.", "dot"),
-                            (".a", "dot"), ("a..b", "dot"), ("x" * 256, "255")):
+        for topic, word in (("", "Say"), ("a b", "spaces"), ("a.*", "filters"), ("a.", "after"),
+                            (".a", "before"), ("a..b", "between the two dots"), ("x" * 256, "255")):
             self.assertIn(word, topic_problem(topic), topic)
 
 

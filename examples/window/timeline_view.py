@@ -14,7 +14,7 @@ from entry import Message
 from layouts import ColumnLayout
 from limits import BATCH_MS
 from parts import label, named
-from payload import harmless
+from payload import harmless, isolated
 from session import now_ms
 
 NOTE_ICONS = {"lag": "dialog-warning-symbolic", "dropped": "dialog-warning-symbolic",
@@ -52,7 +52,7 @@ class Line(Gtk.Box):
         self.set_css_classes(["note", note.kind])
         self._icon.set_from_icon_name(NOTE_ICONS[note.kind])
         self._text.set_text(harmless(note.text))
-        self._about.set_text(harmless(note.pattern))
+        self._about.set_text(isolated(harmless(note.pattern)))
         self._about.set_visible(bool(note.pattern))
         named(self, note.text)
 

@@ -15,9 +15,10 @@ from gi.repository import Adw, Gio, GLib, GObject, Gtk, Pango
 
 from composer import Composer
 from filters import FilterBar
-from layouts import column
+from layouts import FittingLayout, column
 from limits import ENTRIES_MAX
 from parts import label, named
+from payload import isolated
 from timeline_view import TimelineView
 
 NOTHING_YET = ("Nothing yet",
@@ -57,8 +58,15 @@ class Window(Adw.ApplicationWindow):
     # What is where.
 
     def _header(self):
-        self._title = Adw.WindowTitle(title="Kith")
-        header = Adw.HeaderBar(title_widget=self._title)
+        self._state = label("subtitle")
+        self._state_icon = Gtk.Image(css_classes=["subtitle"])
+        state = Gtk.Box(layout_manager=FittingLayout(), halign=Gtk.Align.CENTER)
+        state.append(self._state)
+        state.append(self._state_icon)
+        title = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, valign=Gtk.Align.CENTER)
+        title.append(Gtk.Label(label="Kith", css_classes=["title"]))
+        title.append(state)
+        header = Adw.HeaderBar(title_widget=title)
         self._write = toggle("document-edit-symbolic", "Write a message (Ctrl+N)")
         self._write.set_active(True)
         self._write.connect("toggled", self._on_write)
@@ -143,17 +151,25 @@ class Window(Adw.ApplicationWindow):
 
     def _show_state(self):
         bus = self._session.bus
-        self._pages.set_visible_child_name("bus" if bus.has_session else "no-session")
+        # What was seen stays to be seen when the session bus has ended.
+        self._pages.set_visible_child_name("bus" if bus.had_session else "no-session")
         for part in (self._write, self._pause, self._find):
-            part.set_sensitive(bus.has_session)
+            part.set_sensitive(bus.had_session)
         self._no_session.set_description(
-            "The desktop's programs talk over it, and this one talks to nothing else.\n"
+            "The desktop's programs talk over it, and this one talks to nothing else. "
+            "It is tried again from time to time.\n"
             f"{GLib.markup_escape_text(bus.session_problem)}")
-        self._title.set_subtitle(f"connected · daemon {bus.version}" if bus.is_there
-                                 else "not connected")
-        self._banner.set_visible(bus.has_session and not bus.is_there)
-        self._banner_text.set_text("The daemon is not running")
-        self._start.set_visible(bus.can_start)
+        state = f"connected · daemon {bus.version}" if bus.is_there else "not connected"
+        self._state.set_text(state)
+        self._state_icon.set_from_icon_name(
+            "emblem-ok-symbolic" if bus.is_there else "network-offline-symbolic")
+        self._state_icon.set_tooltip_text(state)
+        named(self._state_icon, state)
+        self._banner.set_visible(bus.had_session and not bus.is_there)
+        self._banner_text.set_text("The daemon is not running" if bus.has_session else
+                                   "The session bus has ended. Waiting for it to come back")
+        self._start.set_label("Start" if bus.has_session else "Try again")
+        self._start.set_visible(bus.can_start or not bus.has_session)
         self._composer.set_connected(bus.is_there)
         self._show_counts()
 
@@ -208,13 +224,16 @@ class Window(Adw.ApplicationWindow):
             if problem is not None:
                 composer.tell(problem, True)
 
-        composer.published(f"Asked on {topic}" if way == "request" else f"Published on {topic}")
+        composer.published(f"{'Asked' if way == 'request' else 'Published'} on {isolated(topic)}")
         if way == "request":
             self._session.request(topic, text, on_answer)
         else:
             self._session.publish(topic, text, way == "keep", on_answer)
 
     def _on_start(self, *_):
+        if not self._session.bus.has_session:
+            self._session.bus.open()
+            return
         self._start.set_sensitive(False)
 
         def on_answer(_, refusal):

@@ -78,8 +78,12 @@ def topic_problem(topic):
         return "A topic has no spaces: its parts are joined by dots"
     if "*" in topic or ">" in topic:
         return "* and > are for filters: a message has one topic"
-    if "" in topic.split("."):
-        return "Not finished: a dot stands between two parts"
+    if topic.startswith("."):
+        return "Something is missing before the first dot"
+    if ".." in topic:
+        return "Something is missing between the two dots"
+    if topic.endswith("."):
+        return "Not finished: something is missing after the last dot"
     if len(topic.encode()) > 255:
         return "A topic has at most 255 bytes"
     return None
