@@ -29,8 +29,8 @@ from gi.repository import Gio, GLib, GObject
 
 from entry import Message
 from inbox import Inbox
-from limits import (BATCH_MS, CALL_TIMEOUT_MS, PAYLOAD_KEPT_BYTES_MAX, PUT_OFF_MAX,
-                    REQUEST_TIMEOUT_MS, RETRY_FIRST_MS, RETRY_LAST_MS)
+from limits import (BATCH_MS, CALL_TIMEOUT_MS, FLOOD_BATCH_MAX, PAYLOAD_KEPT_BYTES_MAX,
+                    PUT_OFF_MAX, REQUEST_TIMEOUT_MS, RETRY_FIRST_MS, RETRY_LAST_MS)
 from payload import Payload
 
 NAME = INTERFACE = "org.kithbus.Bus1"
@@ -217,12 +217,16 @@ class Bus(GObject.Object):
 
     def _on_batch(self):
         let_go = self._inbox.let_go
-        if let_go != self._let_go and self._put_off < PUT_OFF_MAX:
+        is_flooded = let_go != self._let_go
+        if is_flooded and self._put_off < PUT_OFF_MAX:
             self._let_go, self._put_off = let_go, self._put_off + 1
             return GLib.SOURCE_CONTINUE
         self._is_drawing = False
         self._let_go = self._put_off = 0
         let_go, messages = self._inbox.take()
+        if is_flooded:
+            let_go += sum(_missing(message) for message in messages[:-FLOOD_BATCH_MAX])
+            messages = messages[-FLOOD_BATCH_MAX:]
         events = [(0, let_go)] if let_go else []
         for message in messages:
             body, descriptors = message.get_body(), message.get_unix_fd_list()
@@ -239,8 +243,11 @@ class Bus(GObject.Object):
 
 
 def _missing(signal):
-    """How many messages are not seen if this short signal is let go."""
-    return signal.get_body().unpack()[1] if signal.get_member() == "Lag" else 0
+    """How many messages are not seen if this signal is let go. GLib closes what is in it."""
+    member = signal.get_member()
+    if member == "Lag":
+        return signal.get_body().unpack()[1]
+    return 1 if member == "Message" else 0
 
 
 def read_message(fields, descriptors):

@@ -32,10 +32,13 @@ INBOX_BYTES_MAX = 8 << 20
 #: time to drawing, whatever the number of messages.
 BATCH_MS = 33
 
-#: How often a batch is put off while messages have to be let go: three seconds, or until none comes
-#: any more. Drawing keeps GLib's thread from reading, and a flood that is read is over sooner than
-#: one that is drawn.
-PUT_OFF_MAX = 90
+#: How often a batch is put off while messages have to be let go: about two seconds, or until that
+#: ends. Drawing keeps GLib's thread from reading, and a flood that is read is over sooner than one
+#: that is drawn.
+PUT_OFF_MAX = 60
+
+#: Messages of a batch in the midst of a flood. A few screens: the next ones push them away.
+FLOOD_BATCH_MAX = 50
 
 #: Seconds for which Python lets one thread run while another waits. Reading a message takes the
 #: filter a few turns; with Python's own 0.005 a batch that is being made would keep it waiting.
