@@ -174,9 +174,9 @@ pub(crate) const DBUS_CALLS_FILES_MAX: usize = 16;
 pub(crate) const DBUS_CALLS_FILES_TOTAL_MAX: usize = 128;
 /// Calls taken up in one turn of a program, before what the broker says is looked at.
 pub(crate) const DBUS_CALLS_PER_TURN_MAX: usize = 64;
-/// Messages of the session bus, read or made, after which other threads go first: some 20 µs, as
-/// long as a program's share of a round of the broker. A publish and its signal are as many.
-pub(crate) const DBUS_MESSAGES_PER_PAUSE_MIN: u32 = 2;
+/// Messages of the session bus, read or made, after which other threads go first: some 10 µs, half
+/// of a program's share of a round of the broker.
+pub(crate) const DBUS_MESSAGES_PER_PAUSE_MIN: u32 = 1;
 /// The same where somebody waits for what these are part of: a few such shares.
 pub(crate) const DBUS_MESSAGES_PER_BREATH_MAX: u32 = 8;
 /// What one read of what the broker says may bring.
