@@ -5,18 +5,17 @@
 //! topic needs no daemon to be told. The daemon's own options are the daemon's
 //! (`kith_busd::arguments`).
 
+mod asking;
 mod install;
+mod looking;
 pub(crate) mod values;
 
+pub(crate) use asking::{ReplyArguments, RequestArguments};
 pub(crate) use install::{InstallArguments, Places, UninstallArguments};
+pub(crate) use looking::{BenchArguments, StatusArguments, TapArguments, TopArguments};
 
 use crate::exit_code;
-use crate::limits::{
-    BENCH_PAYLOAD_BYTES_MAX, BENCH_PAYLOAD_BYTES_MIN, BENCH_SUBSCRIBERS_MAX, JOBS_MAX,
-    SNAPSHOTS_MAX,
-};
-use crate::top::state::FIRST_COLUMN;
-use crate::top::table::Column;
+use crate::limits::JOBS_MAX;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use kith_wire::{MessageId, Pattern, Priority, Protocol, Topic};
 use std::path::PathBuf;
@@ -63,20 +62,20 @@ pub(crate) enum Command {
     #[command(after_help = SUBSCRIBE_EXAMPLES)]
     Sub(SubscribeArguments),
     /// Ask, and print the reply
-    #[command(after_help = REQUEST_EXAMPLES)]
+    #[command(after_help = asking::REQUEST_EXAMPLES)]
     Req(RequestArguments),
     /// Answer requests
-    #[command(after_help = REPLY_EXAMPLES)]
+    #[command(after_help = asking::REPLY_EXAMPLES)]
     Reply(ReplyArguments),
     /// Watch every message that passes, with its scope, sender, size and delay
     Tap(TapArguments),
     /// Show the daemon, its counters and its clients
     Status(StatusArguments),
     /// Measure what a running daemon gives to programs, and that nothing is lost on the way
-    #[command(after_help = BENCH_EXAMPLES)]
+    #[command(after_help = looking::BENCH_EXAMPLES)]
     Bench(BenchArguments),
     /// Watch the bus at work: rates, queues, and who does what
-    #[command(after_help = TOP_NOTES)]
+    #[command(after_help = looking::TOP_NOTES)]
     Top(TopArguments),
     /// Run the daemon
     #[command(after_help = DAEMON_EXIT_CODES)]
@@ -230,111 +229,6 @@ pub(crate) struct JobsArguments {
 }
 
 #[derive(Args, Debug)]
-pub(crate) struct RequestArguments {
-    /// What to ask, such as clock.now
-    #[arg(value_parser = values::topic)]
-    pub(crate) topic: Topic<'static>,
-    #[command(flatten)]
-    pub(crate) payload: PayloadArguments,
-    /// Wait so long for the reply
-    #[arg(long, value_name = "DURATION", value_parser = values::patience, default_value = "5s")]
-    pub(crate) timeout: Duration,
-    #[command(flatten)]
-    pub(crate) extras: ExtraArguments,
-    /// Print the whole reply as a JSON object
-    #[arg(long, conflicts_with = "raw")]
-    pub(crate) json: bool,
-    /// Print the reply's payload as it is, on a terminal too
-    #[arg(long)]
-    pub(crate) raw: bool,
-}
-
-#[derive(Args, Debug)]
-#[command(group = clap::ArgGroup::new("answer").args(["payload", "file", "exec"]).required(true))]
-pub(crate) struct ReplyArguments {
-    /// Which requests to answer, such as self.clock.now
-    #[arg(value_parser = values::pattern)]
-    pub(crate) pattern: Pattern<'static>,
-    #[command(flatten)]
-    pub(crate) payload: PayloadArguments,
-    /// Run this command with `sh -c` for each request, and reply with what it prints; it finds the
-    /// request's payload on its standard input, the rest in KITH_TOPIC and so on
-    #[arg(long, value_name = "COMMAND")]
-    pub(crate) exec: Option<String>,
-    #[command(flatten)]
-    pub(crate) jobs: JobsArguments,
-    #[command(flatten)]
-    pub(crate) until: UntilArguments,
-    /// Share the requests with all other subscriptions of this group: each goes to one of them
-    #[arg(long, value_name = "NAME", value_parser = values::group)]
-    pub(crate) group: Option<String>,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct TapArguments {
-    /// What to watch
-    #[arg(value_name = "PATTERN", value_parser = values::pattern, default_value = "*/*.>")]
-    pub(crate) patterns: Vec<Pattern<'static>>,
-    /// Print one JSON object a line, with `received_at` and `bytes`
-    #[arg(long)]
-    pub(crate) json: bool,
-    #[command(flatten)]
-    pub(crate) until: UntilArguments,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct StatusArguments {
-    /// Print what the daemon answers as one JSON object
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct BenchArguments {
-    /// Measure each thing for so many seconds
-    #[arg(long, value_name = "SECONDS", value_parser = values::seconds, default_value = "1")]
-    pub(crate) secs: Duration,
-    /// Payloads of so many bytes, quotation marks included
-    #[arg(long, value_name = "BYTES", value_delimiter = ',', default_value = "128,4096,65536",
-        value_parser = clap::value_parser!(u32).range(
-            i64::from(BENCH_PAYLOAD_BYTES_MIN)..=i64::from(BENCH_PAYLOAD_BYTES_MAX)))]
-    pub(crate) payload: Vec<u32>,
-    /// Subscribers of the fan-out
-    #[arg(long, value_name = "N", default_value_t = 10,
-        value_parser = clap::value_parser!(u16).range(1..=i64::from(BENCH_SUBSCRIBERS_MAX)))]
-    pub(crate) fan: u16,
-    /// The same as --secs 0.2 --payload 128
-    #[arg(long, conflicts_with_all = ["secs", "payload"])]
-    pub(crate) quick: bool,
-    /// Print one JSON object
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct TopArguments {
-    /// Look so often, from 100ms to 1h; + and - change it
-    #[arg(long, value_name = "DURATION", value_parser = values::interval, default_value = "1s")]
-    pub(crate) interval: Duration,
-    /// Sort the clients by this column
-    #[arg(long, value_name = "COLUMN", value_enum, default_value_t = FIRST_COLUMN)]
-    pub(crate) sort: Column,
-    /// Sort the other way round
-    #[arg(long)]
-    pub(crate) reverse: bool,
-    /// Show only clients with this in their name, their process or its number
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) filter: Option<String>,
-    /// Print a snapshot as one JSON object, with rates over one interval, and end
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// Print so many snapshots, one a line
-    #[arg(long, value_name = "N", default_value_t = 1, requires = "json",
-        value_parser = clap::value_parser!(u32).range(1..=i64::from(SNAPSHOTS_MAX)))]
-    pub(crate) count: u32,
-}
-
-#[derive(Args, Debug)]
 pub(crate) struct DemoArguments {
     /// Print one JSON object for each step
     #[arg(long)]
@@ -372,49 +266,6 @@ Examples:
   kith sub --json '*.presence.>' | jq .payload
   kith sub self.lamp.state --retained --count 1 --raw
   kith sub self.photo.new --exec 'convert - -resize 50% \"small-$KITH_MSG_ID.png\"'";
-
-const REQUEST_EXAMPLES: &str = "\
-Without PAYLOAD and --file the payload is null. On a terminal the reply's payload is shown so that
-it can do no harm; otherwise, and with --raw, it is printed as it is.
-
-Exit codes: 68 if nobody subscribes to TOPIC, 69 if no daemon listens, 75 if no reply came in time.
-
-Examples:
-  kith req bus.stats
-  kith req --timeout 30s shop.order '{\"cups\":2}'";
-
-const REPLY_EXAMPLES: &str = "\
-What a command prints has to be a JSON value; with --text it is sent as a JSON string, with
---protocol as bytes. A command that fails, or prints something else, leaves its request without
-a reply, says so on standard error, and lets `kith reply` end with 1.
-
-Examples:
-  kith reply self.clock.now --text --exec date
-  kith reply 'self.shop.>' --group shop --exec ./shop.py";
-
-const BENCH_EXAMPLES: &str = "\
-It publishes below kith-bench., where nobody else listens, and through the client library: what it
-measures is what your programs would get. One publisher sends to one subscriber and to N of them, no
-faster than they read; the fan-out uses the first payload. A round trip is measured one at a time.
-
-Every message has to arrive, once and in its turn, or to be reported as missed. If one is missing
-without a word or comes twice, it ends with 1.
-
-Examples:
-  kith bench
-  kith bench --quick
-  kith bench --secs 5 --payload 16,1024,1048576 --fan 100 --json";
-
-const TOP_NOTES: &str = "\
-Keys: ? shows all of them. q quits, / filters, < and > sort by another column, r the other way
-round, space pauses, + and - change the interval, enter shows or hides the chosen client.
-
-Rates leave out what `kith top` asks itself. If the daemon goes, what was seen last stays, and
-`kith top` waits for it to come back.
-
-Examples:
-  kith top --sort queued
-  kith top --json --interval 10s | jq '.rates, (.clients[] | select(.lagging) | .name)'";
 
 const DAEMON_EXIT_CODES: &str = "\
 Exit codes: 0 stopped as asked, 64 wrong command line, 69 another daemon runs, 71 the system
