@@ -37,6 +37,7 @@ struct Ready {
 struct Client {
     client: u64,
     name: Option<String>,
+    pid: Option<u32>,
     framing: Option<String>,
     subscriptions: u64,
     queued_messages: u64,
@@ -109,10 +110,11 @@ fn counters(stats: &Stats, paint: Paint) -> String {
 
 /// A table as wide as what is in it. Names, which are the clients' own, are the last to be trusted.
 fn rows(clients: &[Client], paint: Paint) -> String {
-    let heading = ["ID", "NAME", "FRAMING", "SUBS", "QUEUED", "PUBLISHED", "DELIVERED", "DROPPED"];
+    let heading =
+        ["ID", "NAME", "PROCESS", "FRAMING", "SUBS", "QUEUED", "PUBLISHED", "DELIVERED", "DROPPED"];
     let mut table = vec![heading.map(str::to_owned)];
     table.extend(clients.iter().map(cells));
-    let widths: [usize; 8] = std::array::from_fn(|column| {
+    let widths: [usize; 9] = std::array::from_fn(|column| {
         let cells = table.iter().filter_map(|row| row.get(column));
         cells.map(|cell| columns::width(cell)).max().unwrap_or_default()
     });
@@ -120,7 +122,7 @@ fn rows(clients: &[Client], paint: Paint) -> String {
     let marks = std::iter::once(false).chain(clients.iter().map(|client| client.lagging));
     for (n_row, (row, is_lagging)) in table.iter().zip(marks).enumerate() {
         let padded = row.iter().zip(widths).enumerate().map(|(column, (cell, width))| {
-            let is_text = column == 1 || column == 2;
+            let is_text = column == 1 || column == 3;
             if is_text { columns::left(cell, width) } else { columns::right(cell, width) }
         });
         let line = padded.collect::<Vec<_>>().join("  ");
@@ -136,7 +138,7 @@ fn rows(clients: &[Client], paint: Paint) -> String {
     text
 }
 
-fn cells(client: &Client) -> [String; 8] {
+fn cells(client: &Client) -> [String; 9] {
     let queued = match client.queued_messages {
         0 => "0".to_owned(),
         n => format!("{} ({})", quantity::count(n), quantity::bytes(client.queued_bytes)),
@@ -146,6 +148,7 @@ fn cells(client: &Client) -> [String; 8] {
     [
         client.client.to_string(),
         columns::cut(&name, 32),
+        client.pid.map_or_else(|| "-".to_owned(), |pid| pid.to_string()),
         columns::cut(&framing, 12),
         quantity::count(client.subscriptions),
         queued,
@@ -173,7 +176,8 @@ mod tests {
     #[test]
     fn the_tables_are_aligned() {
         let clients = r#"[
-            {"client":3,"name":"kith sub","framing":"binary","delivered":1000,"new":1},
+            {"client":3,"name":"kith sub","pid":77,"framing":"binary","delivered":1000,
+             "new":1},
             {"client":4,"name":null,"framing":null},
             {"client":12,"name":null,"framing":"json","subscriptions":1,"lagging":true,
              "queued_messages":5,"queued_bytes":2048,"dropped":4588}]"#;
@@ -190,10 +194,10 @@ Kith 0.1.0, process 7, up 1 min 1 s
   refused                0    cut off        0
   not let in             0    memory waiting 0 B
 
-  ID  NAME      FRAMING  SUBS     QUEUED  PUBLISHED  DELIVERED  DROPPED
-   3  kith sub  binary      0          0          0      1,000        0
-   4  -         -           0          0          0          0        0
-  12  -         json        1  5 (2 KiB)          0          0    4,588  lagging
+  ID  NAME      PROCESS  FRAMING  SUBS     QUEUED  PUBLISHED  DELIVERED  DROPPED
+   3  kith sub       77  binary      0          0          0      1,000        0
+   4  -               -  -           0          0          0          0        0
+  12  -               -  json        1  5 (2 KiB)          0          0    4,588  lagging
 ";
         assert_eq!(shown(clients), expected);
     }
