@@ -120,7 +120,7 @@ pub(super) async fn serve(
         }
     }
     session.forget(&name).await;
-    // Those of a program that may not come in, or that has come back under no name.
+    // What a program that may not come in has called since.
     let failure = Failure::new(Code::NotAllowed, "this program is not let in");
     while let Ok(note) = notes.try_recv() {
         if let Note::Call(call) = note {
