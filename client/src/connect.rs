@@ -9,7 +9,7 @@ use crate::mailbox::Mailbox;
 use crate::publish::new_uuid;
 use crate::session::Session;
 use crate::task::{Shared, Task};
-use crate::{ConnectError, Loss, socket_path};
+use crate::{ConnectError, Loss, Token, socket_path};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -36,6 +36,7 @@ pub struct Builder {
     name: Option<String>,
     reconnect: Reconnect,
     descriptors: bool,
+    token: Option<Token>,
 }
 
 impl Builder {
@@ -65,6 +66,13 @@ impl Builder {
         self
     }
 
+    /// Shows a token: that of a service, which the daemon gave it, or the key of whoever
+    /// administers the daemon. A service's token works once, so it goes with [`Reconnect::Never`].
+    pub fn token(mut self, token: Token) -> Self {
+        self.token = Some(token);
+        self
+    }
+
     /// Connects, and waits for the daemon's answer. It has to be called in a tokio runtime with I/O
     /// and time enabled, which then drives the connection.
     ///
@@ -72,7 +80,7 @@ impl Builder {
     /// Says whether no path is known, nobody listens there, the daemon refuses, it speaks another
     /// version, or the socket fails.
     pub async fn connect(self) -> Result<Client, ConnectError> {
-        let Self { path, name, reconnect, descriptors } = self;
+        let Self { path, name, reconnect, descriptors, token } = self;
         if let Some(name) = &name {
             kith_wire::check_name(name)?;
         }
@@ -84,7 +92,7 @@ impl Builder {
         let shared = Arc::new(Shared { mailbox: Mailbox::new(), payload_bytes_max });
         let (errors, unread) = broadcast::channel(ERRORS_MAX);
         let (first, connected) = oneshot::channel();
-        let session = Session::new(name, new_uuid()).taking_descriptors(descriptors);
+        let session = Session::new(name, new_uuid()).taking_descriptors(descriptors).showing(token);
         let task = Task::new(path, reconnect, session, Arc::clone(&shared), errors.clone(), first);
         let client = Client::new(Inner::new(shared, errors, unread));
         tokio::spawn(task.run(stream));

@@ -168,7 +168,7 @@ pub use inbox::Incoming;
 pub use kith_sealed::{SealedError, SealedMemory};
 pub use kith_wire::{
     Code, Headers, HeadersError, MessageId, MessageIdError, PatternError, Priority, ProtocolError,
-    Refusal, Scope, TextError, TopicError, compact_json,
+    Refusal, Scope, TextError, Token, TokenError, TopicError, compact_json,
 };
 pub use message::Message;
 pub use path::{socket_path, socket_path_from};

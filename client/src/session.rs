@@ -36,7 +36,7 @@ use crate::message::{Envelope, Payload};
 use crate::{BackgroundError, Incoming, Loss, Message, Published, SubscribeError};
 use kith_sealed::SealedMemory;
 use kith_wire::binary::{MAGIC, encode};
-use kith_wire::{Code, MessageId, Operation, Request, RequestNumber};
+use kith_wire::{Code, MessageId, Operation, Request, RequestNumber, Token};
 use outgoing::Outgoing;
 use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroU32;
@@ -142,6 +142,7 @@ pub(crate) struct Session<W, S> {
     payload_bytes_max: usize,
     /// Whether to ask for descriptors.
     takes_descriptors: bool,
+    token: Option<Token>,
     /// Whether they were granted on this connection.
     may_hand_over: bool,
     /// What came in descriptors, and whose frames have not come yet.
@@ -245,6 +246,7 @@ impl<W, S: Clone> Session<W, S> {
             operations: 0,
             payload_bytes_max: 0,
             takes_descriptors: false,
+            token: None,
             may_hand_over: false,
             handed: VecDeque::new(),
             opened: false,
@@ -257,6 +259,11 @@ impl<W, S: Clone> Session<W, S> {
     /// One that asks for payloads in descriptors.
     pub(crate) fn taking_descriptors(self, takes_descriptors: bool) -> Self {
         Self { takes_descriptors, ..self }
+    }
+
+    /// One that shows a token when it greets.
+    pub(crate) fn showing(self, token: Option<Token>) -> Self {
+        Self { token, ..self }
     }
 
     /// Whether to read with descriptors.
@@ -280,6 +287,7 @@ impl<W, S: Clone> Session<W, S> {
             name: self.name.clone(),
             client: Some(self.client),
             descriptors: self.takes_descriptors,
+            token: self.token.clone(),
         };
         let mut greeting = MAGIC.to_vec();
         encode::request(&mut greeting, &Request { number: Some(number), operation });

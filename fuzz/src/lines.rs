@@ -4,7 +4,7 @@
 //! reader: what is read back has to be what was meant.
 
 use data_encoding::BASE64;
-use kith_wire::{Destination, Operation, Options, Priority, Publication, Request};
+use kith_wire::{Destination, Operation, Options, Priority, Publication, Request, Token};
 use std::fmt::Write;
 
 /// A line that is being written.
@@ -15,11 +15,12 @@ pub(crate) fn line(request: &Request<'_>) -> String {
     let mut line = Line(String::new());
     match &request.operation {
         Operation::Bye => line.text("op", "bye"),
-        Operation::Hello { name, client, .. } => {
+        Operation::Hello { name, client, token, .. } => {
             line.text("op", "hello");
             line.text_if("name", name.as_deref());
             let client = client.map(|id| uuid::Uuid::from_bytes(id).hyphenated().to_string());
             line.text_if("client", client.as_deref());
+            line.text_if("token", token.as_ref().map(Token::reveal));
         }
         Operation::Ping => line.text("op", "ping"),
         Operation::Publish(publication) => line.publication("pub", publication),

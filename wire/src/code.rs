@@ -95,6 +95,12 @@ codes! {
     TooManyErrors = 29, "too-many-errors";
     /// What waits for this connection, or of it, is as much as there is memory for.
     QuotaMemory = 30, "quota-memory";
+    /// The token is unknown, or was used before.
+    BadToken = 31, "bad-token";
+    /// It takes a grant that this connection has not.
+    NotGranted = 32, "not-granted";
+    /// The service publishes more in a second than it may.
+    QuotaRate = 33, "quota-rate";
 }
 
 impl Code {

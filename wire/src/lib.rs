@@ -27,6 +27,7 @@ mod protocol;
 mod refusal;
 mod scope;
 mod text;
+mod token;
 mod topic;
 
 pub use code::Code;
@@ -43,4 +44,5 @@ pub use protocol::{Protocol, ProtocolError};
 pub use refusal::Refusal;
 pub use scope::Scope;
 pub use text::{TextError, check_destination, check_group, check_name};
+pub use token::{Token, TokenError};
 pub use topic::{Topic, TopicError, is_reserved};

@@ -10,6 +10,8 @@ pub const PATTERN_BYTES_MAX: usize = 300;
 pub const PROTOCOL_BYTES_MAX: usize = 32;
 /// Names of groups and clients are shown in tables to people.
 pub const NAME_BYTES_MAX: usize = 64;
+/// Twice the 128 bits that make one hard to guess, in hexadecimal digits.
+pub const TOKEN_BYTES_MAX: usize = 64;
 /// A person's identity and a device, or a room: longer than any of them.
 pub const DESTINATION_BYTES_MAX: usize = 255;
 /// Keys and values together: headers are for routing and tracing, not a second payload.

@@ -4,7 +4,7 @@
 //! topic granted) is left to it. Payloads are
 //! borrowed from the bytes that were read, but for base64.
 
-use crate::{Headers, MessageId, Pattern, Protocol, Topic};
+use crate::{Headers, MessageId, Pattern, Protocol, Token, Topic};
 use std::borrow::Cow;
 use std::num::NonZeroU32;
 
@@ -34,6 +34,8 @@ pub enum Operation<'a> {
         /// Whether it takes large payloads as descriptors, and may send them so. Binary frames
         /// only.
         descriptors: bool,
+        /// What shows that it is more than any program.
+        token: Option<Token>,
     },
     /// Is the daemon there?
     Ping,

@@ -12,7 +12,9 @@ use super::options::Given;
 use crate::limits::{DBUS_PAYLOAD_BYTES_MAX, DBUS_SUBSCRIPTION_MAX};
 use kith_sealed::SealedMemory;
 use kith_wire::limits::{REQUEST_TIMEOUT_MS_DEFAULT, REQUEST_TIMEOUT_MS_MAX, SEALED_BYTES_MIN};
-use kith_wire::{Code, Pattern, Protocol, Publication, Refusal, Topic, check_group, check_name};
+use kith_wire::{
+    Code, Pattern, Protocol, Publication, Refusal, Token, Topic, check_group, check_name,
+};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::num::NonZeroU32;
@@ -26,7 +28,7 @@ const OF_PUBLISH: &[&str] =
 const OF_REQUEST: &[&str] =
     &["protocol", "msg_id", "expire_after_ms", "priority", "headers", "timeout_ms", "whole"];
 const OF_SUBSCRIBE: &[&str] = &["group", "retained", "monitor", "subscription"];
-const OF_HELLO: &[&str] = &["name", "client"];
+const OF_HELLO: &[&str] = &["name", "client", "token"];
 
 /// What a program asks.
 #[derive(Debug)]
@@ -36,6 +38,7 @@ pub(super) enum Call<'a> {
     Hello {
         name: Option<String>,
         client: Option<[u8; 16]>,
+        token: Option<Token>,
     },
     Ping,
     Publish(Publication<'a>),
@@ -264,7 +267,9 @@ fn hello(body: &Body) -> Result<Call<'_>, Failure> {
     if let Some(error) = name.as_deref().and_then(|name| check_name(name).err()) {
         return Err(Failure::new(Code::BadField, error.to_string()));
     }
-    Ok(Call::Hello { name, client: given.uuid("client")? })
+    let token = given.text("token")?.map(Token::new).transpose();
+    let token = token.map_err(|error| Failure::new(Code::BadField, error.to_string()))?;
+    Ok(Call::Hello { name, client: given.uuid("client")?, token })
 }
 
 fn timeout(given: &Given<'_>) -> Result<u32, Failure> {

@@ -51,7 +51,7 @@ impl Link {
             arrived: VecDeque::new(),
         };
         link.push(binary::MAGIC.to_vec(), None);
-        let hello = Operation::Hello { name: None, client: None, descriptors: true };
+        let hello = Operation::Hello { name: None, client: None, descriptors: true, token: None };
         link.ask(&Request { number: Some(RequestNumber::MIN), operation: hello }, None);
         link
     }

@@ -108,7 +108,9 @@ impl Waiting {
             Call::Publish(publication) => Operation::Publish(publication),
             Call::SetWill(publication) => Operation::Will(publication),
             Call::ClearWill => Operation::Unwill,
-            Call::Hello { name, client } => Operation::Hello { name, client, descriptors: false },
+            Call::Hello { name, client, token } => {
+                Operation::Hello { name, client, descriptors: false, token }
+            }
             Call::Ping => Operation::Ping,
             Call::Bye => Operation::Bye,
         };

@@ -37,7 +37,10 @@ impl Broker {
                 return self.request(now, id, number, publication, timeout_ms);
             }
             Operation::Subscribe(asked) => return self.subscribe(now, id, &asked),
-            Operation::Hello { name, client, descriptors } => {
+            Operation::Hello { name, client, descriptors, token } => {
+                if token.is_some() {
+                    return Err(Refusal::fatal(Code::BadToken, "no such token"));
+                }
                 return self.hello(id, number, name, client, descriptors);
             }
             Operation::Unsubscribe(subscription) => self.unsubscribe(now, id, subscription)?,

@@ -9,7 +9,7 @@ pub(super) fn line(request: &Request<'_>) -> Vec<u8> {
     let mut payload = None;
     let op = match &request.operation {
         Operation::Bye => "bye",
-        Operation::Hello { name, client, .. } => {
+        Operation::Hello { name, client, token, .. } => {
             if let Some(name) = name {
                 fields.insert("name".to_owned(), json!(name));
             }
@@ -17,6 +17,9 @@ pub(super) fn line(request: &Request<'_>) -> Vec<u8> {
                 let hex: String = client.iter().map(|byte| format!("{byte:02x}")).collect();
                 let parts = [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]];
                 fields.insert("client".to_owned(), json!(parts.join("-")));
+            }
+            if let Some(token) = token {
+                fields.insert("token".to_owned(), json!(token.reveal()));
             }
             "hello"
         }

@@ -185,7 +185,12 @@ impl Saying {
         let (answer, operation) = match self {
             Self::Hello(client) => (
                 0,
-                Operation::Hello { name: None, client: Some([*client; 16]), descriptors: false },
+                Operation::Hello {
+                    name: None,
+                    client: Some([*client; 16]),
+                    descriptors: false,
+                    token: None,
+                },
             ),
             Self::Sub { number, pattern, group, retained } => {
                 let group = group.map(|first| if first { "g" } else { "h" });

@@ -89,7 +89,12 @@ pub(super) fn request(kind: u8, detail: u8) -> Request<'static> {
         12 => Operation::Unsubscribe(number.unwrap_or(RequestNumber::MIN)),
         13 => {
             let client = Some([detail & 1; 16]);
-            Operation::Hello { name: Some("any".to_owned()), client, descriptors: false }
+            Operation::Hello {
+                name: Some("any".to_owned()),
+                client,
+                descriptors: false,
+                token: None,
+            }
         }
         14 => Operation::Ping,
         _ if detail < 64 => Operation::Bye,

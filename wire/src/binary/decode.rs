@@ -3,14 +3,14 @@
 use super::frame::{Frame, Kind};
 use super::options::{AllOptions, Tag, read, topic};
 use super::{
-    A_AT, B_AT, FLAG_DESCRIPTORS, FLAG_OPTIONS, FLAG_SEALED, FLAGS_AT, HEADER_BYTES, KIND_AT,
-    NUMBER_AT, SEALED_SIZE_BYTES,
+    A_AT, B_AT, FLAG_DESCRIPTORS, FLAG_OPTIONS, FLAG_SEALED, FLAG_TOKEN, FLAGS_AT, HEADER_BYTES,
+    KIND_AT, NUMBER_AT, SEALED_SIZE_BYTES,
 };
 use crate::limits::REQUEST_TIMEOUT_MS_DEFAULT;
 use crate::refusal::Placed;
 use crate::{
     Code, Operation, Pattern, PatternError, Protocol, ProtocolError, Publication, Refusal, Request,
-    RequestNumber, Subscribe, TextError, check_group, check_name, decode,
+    RequestNumber, Subscribe, TextError, Token, check_group, check_name, decode,
 };
 use std::num::NonZeroU32;
 
@@ -102,7 +102,7 @@ pub(super) fn body_of(frame: Frame<'_>, bytes: usize) -> Result<(), Refusal> {
 }
 
 fn hello(frame: Frame<'_>) -> Result<Operation<'_>, Refusal> {
-    known_flags(frame, FLAG_DESCRIPTORS)?;
+    known_flags(frame, FLAG_DESCRIPTORS | FLAG_TOKEN)?;
     let descriptors = frame.flags & FLAG_DESCRIPTORS != 0;
     if descriptors && frame.number == 0 {
         let text = "who asks for descriptors needs the answer, and a number for it";
@@ -113,8 +113,15 @@ fn hello(frame: Frame<'_>) -> Result<Operation<'_>, Refusal> {
         0 | 16 => usize::from(frame.b),
         _ => return Err(Refusal::new(Code::BadId, "a client id has 16 bytes").at(B_AT)),
     };
-    let (client, _) = cut(client, frame.b, B_AT)?;
-    body_of(frame, name.len() + client_bytes)?;
+    let (client, rest) = cut(client, frame.b, B_AT)?;
+    let before = name.len() + client_bytes;
+    let token = match frame.flags & FLAG_TOKEN {
+        0 => {
+            body_of(frame, before)?;
+            None
+        }
+        _ => Some(token(rest).map_err(|refusal| refusal.after(HEADER_BYTES + before))?),
+    };
     let name = match name {
         [] => None,
         name => {
@@ -123,7 +130,15 @@ fn hello(frame: Frame<'_>) -> Result<Operation<'_>, Refusal> {
             Some(name.to_owned())
         }
     };
-    Ok(Operation::Hello { name, client: client.first_chunk().copied(), descriptors })
+    Ok(Operation::Hello { name, client: client.first_chunk().copied(), descriptors, token })
+}
+
+/// The rest of a greeting.
+fn token(bytes: &[u8]) -> Result<Token, Refusal> {
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        Refusal::new(Code::BadField, "a token is ASCII").at(error.valid_up_to())
+    })?;
+    Ok(Token::new(text)?)
 }
 
 fn subscribe(frame: Frame<'_>) -> Result<Operation<'_>, Refusal> {

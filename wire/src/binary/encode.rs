@@ -7,7 +7,7 @@
 use super::decode::{FLAG_MONITOR, FLAG_RETAINED};
 use super::frame::{Kind, begin, finish, short};
 use super::options::{Tag, put, put_shared, with_length};
-use super::{FLAG_DESCRIPTORS, FLAG_OPTIONS, FLAG_SEALED, FLAGS_AT, HEADER_BYTES};
+use super::{FLAG_DESCRIPTORS, FLAG_OPTIONS, FLAG_SEALED, FLAG_TOKEN, FLAGS_AT, HEADER_BYTES};
 use crate::{
     Destination, Operation, Options, Protocol, Publication, Request, RequestNumber, Subscribe,
 };
@@ -17,14 +17,18 @@ pub fn request(out: &mut Vec<u8>, request: &Request<'_>) {
     let number = request.number.map_or(0, RequestNumber::get);
     match &request.operation {
         Operation::Bye => empty(out, Kind::Bye, number),
-        Operation::Hello { name, client, descriptors } => {
+        Operation::Hello { name, client, descriptors, token } => {
             let (name_bytes, name) = short(name.as_deref().unwrap_or_default());
             let client: &[u8] = client.as_ref().map_or(&[], |id| id);
             let client_bytes = if client.is_empty() { 0 } else { 16 };
-            let flags = if *descriptors { FLAG_DESCRIPTORS } else { 0 };
+            let mut flags = if *descriptors { FLAG_DESCRIPTORS } else { 0 };
+            flags |= if token.is_some() { FLAG_TOKEN } else { 0 };
             let start = begin(out, Kind::Hello, flags, name_bytes, client_bytes, number);
             out.extend_from_slice(name);
             out.extend_from_slice(client);
+            if let Some(token) = token {
+                out.extend_from_slice(token.reveal().as_bytes());
+            }
             finish(out, start);
         }
         Operation::Ping => empty(out, Kind::Ping, number),

@@ -51,6 +51,9 @@ pub const FLAG_SEALED: u8 = 0x02;
 /// Flag of HELLO and WELCOME: large payloads come and go as descriptors.
 pub const FLAG_DESCRIPTORS: u8 = 0x01;
 
+/// Flag of HELLO: the rest of the frame is a token.
+pub const FLAG_TOKEN: u8 = 0x02;
+
 /// Bytes of the size that stands in the payload's place.
 pub const SEALED_SIZE_BYTES: usize = 8;
 

@@ -11,7 +11,8 @@ use crate::refusal::Placed;
 use crate::text::shown;
 use crate::{
     Code, Destination, Headers, MessageId, Operation, Options, Pattern, Priority, Protocol,
-    Publication, Refusal, Request, Subscribe, TextError, Topic, check_group, check_name, decode,
+    Publication, Refusal, Request, Subscribe, TextError, Token, Topic, check_group, check_name,
+    decode,
 };
 use data_encoding::BASE64;
 use serde::Deserialize;
@@ -77,7 +78,7 @@ fn operation<'a>(
 ) -> Result<Operation<'a>, Refusal> {
     match fields.op.as_ref() {
         "hello" => {
-            fields.only(&["name", "client"])?;
+            fields.only(&["name", "client", "token"])?;
             hello(line, &fields)
         }
         "sub" => {
@@ -129,8 +130,15 @@ fn hello<'a>(line: &str, fields: &Line<'a>) -> Result<Operation<'a>, Refusal> {
             refusal.after(offset_in(line, text))
         })?),
     };
+    let token = match &fields.token {
+        None => None,
+        Some(text) => {
+            let token = Token::new(text.0.as_ref()).map_err(Refusal::from);
+            Some(token.map_err(|refusal| refusal.after(offset_in(line, text)))?)
+        }
+    };
     let name = fields.name.as_deref().map(str::to_owned);
-    Ok(Operation::Hello { name, client, descriptors: false })
+    Ok(Operation::Hello { name, client, descriptors: false, token })
 }
 
 fn subscribe<'a>(line: &'a str, fields: Line<'a>) -> Result<Operation<'a>, Refusal> {

@@ -49,6 +49,7 @@ macro_rules! line {
 line! {
     #[serde(borrow)] name: Text<'a>,
     #[serde(borrow)] client: Text<'a>,
+    #[serde(borrow)] token: Text<'a>,
     #[serde(borrow)] pattern: Text<'a>,
     #[serde(borrow)] group: Text<'a>,
     retained: bool,

@@ -239,6 +239,7 @@ proptest! {
                 name: name.filter(|name| !name.is_empty()),
                 client: None,
                 descriptors: false,
+                token: None,
             },
             Operation::Subscribe(asked),
             Operation::Publish(publication.clone()),

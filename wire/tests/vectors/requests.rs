@@ -4,10 +4,11 @@
 
 use kith_wire::{
     Destination, Headers, MessageId, Operation, Options, Pattern, Priority, Protocol, Publication,
-    Request, Subscribe, Topic,
+    Request, Subscribe, Token, Topic,
 };
 use std::num::NonZeroU32;
 
+const TOKEN: &str = "5ea1ed!";
 const CLIENT: [u8; 16] = [
     0x91, 0x91, 0x08, 0xF7, 0x52, 0xD1, 0x43, 0x20, 0x9B, 0xAC, 0xF8, 0x47, 0xDB, 0x41, 0x48, 0xA8,
 ];
@@ -37,6 +38,7 @@ fn plain(name: &str) -> Option<(u32, Operation<'static>)> {
         name: name.map(str::to_owned),
         client,
         descriptors: name_of == "hello-descriptors",
+        token: name_of.starts_with("hello-token").then(|| Token::new(TOKEN).unwrap()),
     };
     let sub = |number, pattern, group: Option<&'static str>, retained| {
         Operation::Subscribe(Subscribe {
@@ -52,6 +54,8 @@ fn plain(name: &str) -> Option<(u32, Operation<'static>)> {
         "hello" => (1, hello(Some("chess"), Some(CLIENT))),
         "hello-bare" | "hello-descriptors" => (1, hello(None, None)),
         "hello-name" | "hello-name-escaped" => (0, hello(Some("Zoë"), None)),
+        "hello-token" => (1, hello(None, None)),
+        "hello-token-all" => (2, hello(Some("chess"), Some(CLIENT))),
         "hello-client" => (u32::MAX, hello(None, Some(CLIENT))),
         "sub" => (2, sub(2, "self.test.>", None, false)),
         "sub-group-retained" => (3, sub(3, "bt/friends.chess.*", Some("workers"), true)),

@@ -5,7 +5,7 @@
 
 use kith_wire::{
     Delivery, Destination, Event, Headers, MessageId, Operation, Options, Pattern, Priority,
-    Protocol, Publication, Request, RequestNumber, SENDER_LOCAL, Scope, Subscribe, Topic,
+    Protocol, Publication, Request, RequestNumber, SENDER_LOCAL, Scope, Subscribe, Token, Topic,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -228,14 +228,16 @@ pub(crate) fn request() -> BoxedStrategy<Request<'static>> {
             .boxed()
     };
     let name = visible(12, "");
+    let token = "[!-~]{1,64}".prop_map(|text| Token::new(text).unwrap());
     let hello = (option::of(number()), option::of(name), option::of(any::<[u8; 16]>()))
-        .prop_flat_map(|(number, name, client)| {
+        .prop_flat_map(move |(number, name, client)| {
+            let token = option::of(token.clone());
             // Who asks for descriptors has a number.
             let descriptors =
                 if number.is_some() { any::<bool>().boxed() } else { Just(false).boxed() };
-            descriptors.prop_map(move |descriptors| Request {
+            (descriptors, token).prop_map(move |(descriptors, token)| Request {
                 number,
-                operation: Operation::Hello { name: name.clone(), client, descriptors },
+                operation: Operation::Hello { name: name.clone(), client, descriptors, token },
             })
         });
     let sealed = (publication(false), any::<u64>()).prop_map(|(publication, payload_bytes)| {

@@ -45,7 +45,12 @@ fn bus_client_tells_who_comes_and_goes() {
     bus.say(
         alice,
         0,
-        Operation::Hello { name: Some("al\"ice".to_owned()), client: None, descriptors: false },
+        Operation::Hello {
+            name: Some("al\"ice".to_owned()),
+            client: None,
+            descriptors: false,
+            token: None,
+        },
     );
     bus.cut(alice);
     let went = payloads(&mut bus, watcher);
@@ -69,7 +74,12 @@ fn bus_lag_names_who_lost_what() {
         bus.say(
             alice,
             0,
-            Operation::Hello { name: Some("alice".to_owned()), client: None, descriptors: false },
+            Operation::Hello {
+                name: Some("alice".to_owned()),
+                client: None,
+                descriptors: false,
+                token: None,
+            },
         );
         bus.subscribed(alice, 4, "*/self.a.*");
         for _ in 0..5 {
@@ -150,7 +160,12 @@ fn bus_stats_and_bus_clients_answer_a_request() {
         bus.say(
             bob,
             0,
-            Operation::Hello { name: Some("bob".to_owned()), client: None, descriptors: false },
+            Operation::Hello {
+                name: Some("bob".to_owned()),
+                client: None,
+                descriptors: false,
+                token: None,
+            },
         );
         bus.subscribed(bob, 1, "self.a");
         bus.publish(alice, "a", "1");

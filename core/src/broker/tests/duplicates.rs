@@ -12,7 +12,12 @@ fn hello(bus: &mut Bus, who: Who, client: u8) {
     bus.say(
         who,
         0,
-        Operation::Hello { name: None, client: Some([client; 16]), descriptors: false },
+        Operation::Hello {
+            name: None,
+            client: Some([client; 16]),
+            descriptors: false,
+            token: None,
+        },
     );
 }
 

@@ -52,7 +52,7 @@ fn a_page_fits_one_payload_and_the_pages_together_are_everybody() {
     for _ in 0..100 {
         let who = bus.binary();
         let name = Some("\"".repeat(64));
-        bus.say(who, 0, Operation::Hello { name, client: None, descriptors: false });
+        bus.say(who, 0, Operation::Hello { name, client: None, descriptors: false, token: None });
     }
     let (mut seen, mut asked) = (Vec::new(), "null".to_owned());
     loop {

@@ -76,7 +76,12 @@ fn answers_come_in_the_order_of_operations_and_overtake_messages() {
         bus.say(
             alice,
             3,
-            Operation::Hello { name: Some("alice".to_owned()), client: None, descriptors: false },
+            Operation::Hello {
+                name: Some("alice".to_owned()),
+                client: None,
+                descriptors: false,
+                token: None,
+            },
         );
         bus.unsub(alice, 4, 99);
         bus.ask(alice, 5, "nobody.home", 100);
@@ -109,7 +114,11 @@ fn without_a_number_only_what_fails_is_answered() {
         bus.say(alice, 0, publish(publication("a", "1")));
         bus.say(alice, 0, Operation::Will(publication("a", "1")));
         bus.say(alice, 0, Operation::Unwill);
-        bus.say(alice, 0, Operation::Hello { name: None, client: None, descriptors: false });
+        bus.say(
+            alice,
+            0,
+            Operation::Hello { name: None, client: None, descriptors: false, token: None },
+        );
         bus.say(alice, 0, publish(publication("people.x", "1")));
         assert_eq!(bus.hears(alice), ["err - reserved-topic"]);
     }
@@ -123,7 +132,12 @@ fn the_client_is_welcomed_with_what_it_needs_to_know() {
         bus.say(
             alice,
             1,
-            Operation::Hello { name: Some("a name".to_owned()), client: None, descriptors: false },
+            Operation::Hello {
+                name: Some("a name".to_owned()),
+                client: None,
+                descriptors: false,
+                token: None,
+            },
         );
         match &bus.hear(alice)[..] {
             [crate::tests::Heard::Welcome { number: 1, version, payload_bytes_max }] => {
@@ -137,7 +151,7 @@ fn the_client_is_welcomed_with_what_it_needs_to_know() {
         bus.say(
             alice,
             0,
-            Operation::Hello { name: None, client: Some([1; 16]), descriptors: false },
+            Operation::Hello { name: None, client: Some([1; 16]), descriptors: false, token: None },
         );
         assert_eq!(bus.broker.name(bus.id(alice)), Some("a name"));
     }

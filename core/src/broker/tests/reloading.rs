@@ -15,7 +15,7 @@ fn text_of(bytes: usize) -> String {
 
 /// What a client is told that a payload may have.
 fn told(bus: &mut Bus, who: Who) -> u64 {
-    bus.say(who, 1, Operation::Hello { name: None, client: None, descriptors: false });
+    bus.say(who, 1, Operation::Hello { name: None, client: None, descriptors: false, token: None });
     let heard = bus.hear(who);
     match &heard[..] {
         [Heard::Welcome { payload_bytes_max, .. }] => *payload_bytes_max,

@@ -62,7 +62,7 @@ fn operation(publication: Publication<'static>, payload_bytes: usize) -> Operati
 /// A client that takes descriptors.
 fn join(bus: &mut Bus) -> Who {
     let who = bus.binary();
-    bus.say(who, 9, Operation::Hello { name: None, client: None, descriptors: true });
+    bus.say(who, 9, Operation::Hello { name: None, client: None, descriptors: true, token: None });
     assert_eq!(bus.hears(who), ["welcome 9"]);
     assert!(bus.broker.takes_descriptors(bus.id(who)));
     who
@@ -314,7 +314,7 @@ fn descriptors_ahead_of_their_frames_are_bounded_too() {
 fn with_no_descriptors_to_give_nobody_is_granted_any() {
     let mut bus = Bus::new(Limits { descriptors_total_max: 0, ..Limits::default() });
     let who = bus.binary();
-    bus.say(who, 9, Operation::Hello { name: None, client: None, descriptors: true });
+    bus.say(who, 9, Operation::Hello { name: None, client: None, descriptors: true, token: None });
     assert_eq!(bus.hears(who), ["welcome 9"]);
     assert!(!bus.broker.takes_descriptors(bus.id(who)));
 }
@@ -365,7 +365,7 @@ fn a_run_around_one_is_cut_by_it() {
 fn who_asks_for_descriptors_has_to_want_the_answer() {
     let mut bus = Bus::new(Limits::default());
     let who = bus.binary();
-    let hello = Operation::Hello { name: None, client: None, descriptors: true };
+    let hello = Operation::Hello { name: None, client: None, descriptors: true, token: None };
     let number = None::<RequestNumber>;
     let mut bytes = Vec::new();
     kith_wire::binary::encode::request(&mut bytes, &Request { number, operation: hello });

@@ -118,7 +118,8 @@ fn a_will_that_was_published_before_is_not_delivered_again() {
     let bob = bus.json();
     bus.subscribed(bob, 1, "self.gone");
     let last = || with("gone", "1", |options| options.message_id = Some(own_id(1)));
-    let hello = || Operation::Hello { name: None, client: Some([5; 16]), descriptors: false };
+    let hello =
+        || Operation::Hello { name: None, client: Some([5; 16]), descriptors: false, token: None };
     let alice = bus.json();
     bus.say(alice, 0, hello());
     bus.say(alice, 0, Operation::Will(last()));

@@ -67,6 +67,7 @@ fn sensible(framing: Framing) -> Vec<u8> {
             name: Some("name".to_owned()),
             client: Some([7; 16]),
             descriptors: false,
+            token: None,
         },
         crate::tests::subscribe(1, "self.fine", None, true),
         crate::tests::subscribe(2, "*/*.>", Some("group"), false),

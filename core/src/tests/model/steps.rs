@@ -213,7 +213,7 @@ impl Saying {
             Self::Hello(answer, name, client) => {
                 let name = name.map(|name| format!("client {name}"));
                 let client = client.map(|client| [client; 16]);
-                (*answer, Operation::Hello { name, client, descriptors: false })
+                (*answer, Operation::Hello { name, client, descriptors: false, token: None })
             }
             Self::Sub(asked) => {
                 let subscribe = Subscribe {
