@@ -1,0 +1,4 @@
+//! All payloads at once, by the table of their fields.
+
+mod malformed;
+mod round;
