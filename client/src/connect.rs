@@ -5,6 +5,7 @@
 
 use crate::client::{Client, Inner};
 use crate::limits::ERRORS_MAX;
+use crate::link::Link;
 use crate::mailbox::Mailbox;
 use crate::publish::new_uuid;
 use crate::session::Session;
@@ -13,6 +14,7 @@ use crate::{ConnectError, Loss, Token, socket_path};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::UnixStream;
 use tokio::sync::{broadcast, oneshot};
 
@@ -30,7 +32,7 @@ pub enum Reconnect {
 
 /// How to connect; made by [`Client::builder`].
 #[derive(Clone, Debug, Default)]
-#[must_use = "a connection is made by `Builder::connect`"]
+#[must_use = "a connection is made by `Builder::connect` or `Builder::over`"]
 pub struct Builder {
     path: Option<PathBuf>,
     name: Option<String>,
@@ -80,14 +82,34 @@ impl Builder {
     /// Says whether no path is known, nobody listens there, the daemon refuses, it speaks another
     /// version, or the socket fails.
     pub async fn connect(self) -> Result<Client, ConnectError> {
-        let Self { path, name, reconnect, descriptors, token } = self;
-        if let Some(name) = &name {
-            kith_wire::check_name(name)?;
-        }
-        let path = path.map_or_else(socket_path, Ok)?;
+        self.check()?;
+        let path = self.path.clone().map_or_else(socket_path, Ok)?;
         let stream = UnixStream::connect(&path).await;
         let stream = stream.map_err(|error| ConnectError::from_io(path.clone(), error))?;
+        self.greet(path, Link::Socket(stream)).await
+    }
 
+    /// Speaks with the daemon over this stream instead of its socket, such as a pipe inside the
+    /// process. When the stream ends, so does everything; and descriptors are for sockets. In all
+    /// else as [`Builder::connect`].
+    ///
+    /// # Errors
+    /// If the daemon refuses, it speaks another version, or the stream ends.
+    pub async fn over<S>(self, stream: S) -> Result<Client, ConnectError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        self.check()?;
+        let alone = Self { reconnect: Reconnect::Never, descriptors: false, ..self };
+        alone.greet(PathBuf::new(), Link::Other(Box::new(stream))).await
+    }
+
+    fn check(&self) -> Result<(), ConnectError> {
+        Ok(self.name.as_deref().map_or(Ok(()), kith_wire::check_name)?)
+    }
+
+    async fn greet(self, path: PathBuf, link: Link) -> Result<Client, ConnectError> {
+        let Self { path: _, name, reconnect, descriptors, token } = self;
         let payload_bytes_max = AtomicUsize::new(0);
         let shared = Arc::new(Shared { mailbox: Mailbox::new(), payload_bytes_max });
         let (errors, unread) = broadcast::channel(ERRORS_MAX);
@@ -95,7 +117,7 @@ impl Builder {
         let session = Session::new(name, new_uuid()).taking_descriptors(descriptors).showing(token);
         let task = Task::new(path, reconnect, session, Arc::clone(&shared), errors.clone(), first);
         let client = Client::new(Inner::new(shared, errors, unread));
-        tokio::spawn(task.run(stream));
+        tokio::spawn(task.run(link));
         match connected.await.unwrap_or(Err(Loss::Closed)) {
             Ok(()) => Ok(client),
             Err(loss) => Err(ConnectError::from_loss(loss)),

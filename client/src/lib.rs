@@ -149,6 +149,7 @@ mod feed;
 pub mod fuzzing;
 mod inbox;
 pub mod limits;
+mod link;
 mod mailbox;
 mod message;
 mod path;

@@ -1,31 +1,32 @@
 //! The task that owns the socket: it reads, writes, waits and connects, and decides little.
 //!
 //! One such task serves a [`Client`](crate::Client) and all its clones. It hands commands and bytes
-//! to the [`Session`], performs what comes out, and awaits in one place at a time: for the socket,
-//! the mailbox or the clock, whichever comes first. A large read is followed by a pause in which
-//! the tasks that receive can run.
+//! to the [`Session`], performs what comes out, and awaits in one place at a time: for the clock,
+//! the socket or the mailbox, whichever comes first. They are looked at in an order that no chance
+//! decides, so that on one thread with a paused clock the same inputs have the same outcome. A large
+//! read is followed by a pause in which the tasks that receive can run.
 //!
 //! Deliberately absent: a heartbeat. A Unix socket tells at once when its other end is gone; a
 //! daemon that hangs shows in the requests that it doesn't answer.
 
 use crate::backoff::Backoff;
-use crate::descriptors::{self, Taking};
+use crate::descriptors::Taking;
 use crate::feed::Feed;
 use crate::limits::{CLOSE_MS, GREETING_MS, READ_BYTES, READ_YIELD_BYTES};
+use crate::link::{Either, Link, either};
 use crate::mailbox::{Mailbox, Waiter};
 use crate::publish::new_uuid;
 use crate::session::{Command, Output, Session};
 use crate::{BackgroundError, Loss, Reconnect};
-use kith_sealed::{SealedMemory, is_too_many};
+use kith_sealed::is_too_many;
 use kith_wire::binary::frame::whole_bytes;
+use std::future::pending;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
-use tokio::net::unix::{ReadHalf, WriteHalf};
 use tokio::sync::{broadcast, oneshot};
 use tokio::time::{Instant, sleep_until};
 
@@ -40,6 +41,7 @@ pub(crate) struct Shared {
 /// The task, before it runs.
 #[derive(Debug)]
 pub(crate) struct Task {
+    /// Where to connect again.
     path: PathBuf,
     reconnect: Reconnect,
     session: Session<Waiter, Arc<Feed>>,
@@ -76,14 +78,14 @@ impl Task {
     }
 
     /// Serves until the connection is closed, abandoned, or lost for good.
-    pub(crate) async fn run(mut self, stream: UnixStream) {
+    pub(crate) async fn run(mut self, link: Link) {
         let mut backoff = Backoff::new();
-        let mut stream = Some(stream);
+        let mut link = Some(link);
         loop {
-            let loss = match stream.take() {
-                Some(stream) => {
+            let loss = match link.take() {
+                Some(link) => {
                     let begin = Instant::now();
-                    let loss = self.converse(stream).await;
+                    let loss = self.converse(link).await;
                     backoff.lasted(begin.elapsed());
                     self.session.loss(loss)
                 }
@@ -102,7 +104,7 @@ impl Task {
                 return self.end(&Loss::Closed);
             }
             // A daemon that is not there yet is what the next wait is for.
-            stream = UnixStream::connect(&self.path).await.ok();
+            link = UnixStream::connect(&self.path).await.ok().map(Link::Socket);
         }
     }
 
@@ -118,6 +120,7 @@ impl Task {
                 return Err(Loss::Closed);
             }
             tokio::select! {
+                biased;
                 () = self.shared.mailbox.asked() => {}
                 () = sleep_until(until) => return Ok(()),
             }
@@ -125,14 +128,16 @@ impl Task {
     }
 
     /// Serves one connection until it ends, and says why the socket did.
-    async fn converse(&mut self, mut stream: UnixStream) -> Loss {
-        let (mut reader, mut writer) = stream.split();
+    async fn converse(&mut self, mut link: Link) -> Loss {
+        let (mut reader, mut writer) = link.halves();
         let mut taking = self.session.takes_descriptors().then(Taking::new);
         let mut buffer = Vec::with_capacity(READ_BYTES);
         let mut wakeup = std::pin::pin!(sleep_until(Instant::now()));
         let greeting_until = after(GREETING_MS);
         // Set when writing has failed: there may still be something to read, such as the reason.
         let mut deaf_until = None;
+        // Then it is writing's turn.
+        let mut has_read = true;
         self.is_greeted = false;
         self.session.connected();
         loop {
@@ -142,7 +147,7 @@ impl Task {
             let has_output = !is_written && deaf_until.is_none();
             if self.is_left_alone() && is_written {
                 // The daemon reads on to here; then it closes.
-                let _ = writer.shutdown().await;
+                writer.shutdown().await;
             }
             if self.leaving_until.is_some() && !self.is_greeted {
                 return Loss::Closed;
@@ -157,14 +162,22 @@ impl Task {
                 wakeup.as_mut().reset(timeout);
             }
             let sealed = self.session.unwritten_sealed();
-            let happened = tokio::select! {
-                read = read(&mut reader, &mut taking, &mut buffer) => Happened::Read(read),
-                written = write(&mut writer, self.session.unwritten(), &sealed), if has_output => {
-                    Happened::Written(written)
-                }
-                () = self.shared.mailbox.asked() => Happened::Asked,
-                () = wakeup.as_mut(), if timeout.is_some() => Happened::Time,
+            let unwritten = self.session.unwritten();
+            let reading = reader.read(&mut taking, &mut buffer);
+            let writing = async {
+                if has_output { writer.write(unwritten, &sealed).await } else { pending().await }
             };
+            let happened = tokio::select! {
+                biased;
+                () = wakeup.as_mut(), if timeout.is_some() => Happened::Time,
+                done = either(reading, writing, has_read) => match done {
+                    Either::First(read) => Happened::Read(read),
+                    Either::Second(written) => Happened::Written(written),
+                },
+                // Last: what was asked is taken after whatever happened.
+                () = self.shared.mailbox.asked() => Happened::Asked,
+            };
+            has_read = matches!(happened, Happened::Read(_));
             let now = Instant::now();
             match happened {
                 Happened::Asked => {}
@@ -271,28 +284,6 @@ impl Drop for Task {
     /// Also where the runtime goes away under a client that goes on living.
     fn drop(&mut self) {
         self.end(&Loss::Closed);
-    }
-}
-
-async fn read(
-    reader: &mut ReadHalf<'_>,
-    taking: &mut Option<Taking>,
-    buffer: &mut Vec<u8>,
-) -> io::Result<usize> {
-    match taking {
-        None => reader.read_buf(buffer).await,
-        Some(taking) => taking.read(reader.as_ref(), buffer).await,
-    }
-}
-
-async fn write(
-    writer: &mut WriteHalf<'_>,
-    bytes: &[u8],
-    sealed: &[Arc<SealedMemory>],
-) -> io::Result<usize> {
-    match sealed {
-        [] => writer.write(bytes).await,
-        sealed => descriptors::write(writer.as_ref(), bytes, sealed).await,
     }
 }
 

@@ -6,7 +6,7 @@ use kith_wire::{Delivery, Event, Operation, Protocol, Publication, RequestNumber
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use tempfile::TempDir;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 
 pub(crate) const PAYLOAD_BYTES_MAX: usize = 16 << 20;
@@ -19,8 +19,8 @@ pub(crate) struct Daemon {
 }
 
 /// The daemon's end of one connection.
-pub(crate) struct Peer {
-    stream: UnixStream,
+pub(crate) struct Peer<S = UnixStream> {
+    stream: S,
     buffer: Vec<u8>,
     /// From its greeting.
     pub(crate) client: [u8; 16],
@@ -72,7 +72,7 @@ impl Daemon {
     /// The next connection, with nothing said.
     pub(crate) async fn accept_silently(&self) -> Peer {
         let (stream, _) = self.listener.accept().await.unwrap();
-        Peer { stream, buffer: Vec::new(), client: [0; 16] }
+        Peer::on(stream)
     }
 
     /// Stops listening; the directory with the socket's file stays.
@@ -81,7 +81,12 @@ impl Daemon {
     }
 }
 
-impl Peer {
+impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
+    /// This end of a connection, with nothing said.
+    pub(crate) fn on(stream: S) -> Self {
+        Self { stream, buffer: Vec::new(), client: [0; 16] }
+    }
+
     pub(crate) async fn welcome(&mut self, payload_bytes_max: usize) {
         while self.buffer.len() < MAGIC.len() {
             assert_ne!(self.stream.read_buf(&mut self.buffer).await.unwrap(), 0);

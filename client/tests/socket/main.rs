@@ -14,6 +14,8 @@ mod daemon;
 #[cfg(test)]
 mod losing;
 #[cfg(test)]
+mod over;
+#[cfg(test)]
 mod publishing;
 #[cfg(test)]
 mod requesting;
