@@ -15,7 +15,7 @@ use crate::task::Shared;
 use crate::{
     BackgroundError, CloseError, ConnectError, Loss, Message, PingError, PostError, Publish,
     PublishError, Published, ReplyError, Request, RequestError, Subscribe, SubscribeError,
-    Subscription, WillError,
+    Subscription, TryPostError, WillError,
 };
 use kith_wire::{Code, Operation, binary};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -134,6 +134,23 @@ impl Client {
         };
         let posted = self.inner.shared.mailbox.post(message.bytes_about(), write).await;
         posted.map_err(PostError::Disconnected)
+    }
+
+    /// Publishes a message if it can be taken for sending right now; else as [`Client::post`].
+    ///
+    /// # Errors
+    /// [`TryPostError::Full`] while 4 MiB are on their way, and as [`Client::post`].
+    pub fn try_post(&self, message: Publish<'_>) -> Result<(), TryPostError> {
+        let operation = Operation::Publish(message.publication(self.payload_bytes_max())?);
+        let write = |frames: &mut Vec<u8>| {
+            let request = kith_wire::Request { number: None, operation };
+            binary::encode::request(frames, &request);
+        };
+        match self.inner.shared.mailbox.try_post(message.bytes_about(), write) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(TryPostError::Full),
+            Err(loss) => Err(TryPostError::Disconnected(loss)),
+        }
     }
 
     /// What goes wrong with things that nobody waits for. The first caller also gets what has gone

@@ -211,6 +211,21 @@ pub enum PostError {
     Disconnected(#[source] Loss),
 }
 
+/// Why a message was not taken for sending at once.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TryPostError {
+    /// It can't be sent as it is.
+    #[error(transparent)]
+    Invalid(#[from] InvalidMessage),
+    /// As much as may be is on its way already.
+    #[error("too much is on its way to the daemon already")]
+    Full,
+    /// The connection is gone for good.
+    #[error("there is no connection any more")]
+    Disconnected(#[source] Loss),
+}
+
 /// Why a reply was not published.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

@@ -162,7 +162,7 @@ pub use client::Client;
 pub use connect::{Builder, Reconnect};
 pub use error::{
     BackgroundError, CloseError, ConnectError, InvalidMessage, Loss, PingError, PostError,
-    PublishError, ReplyError, RequestError, SubscribeError, WillError,
+    PublishError, ReplyError, RequestError, SubscribeError, TryPostError, WillError,
 };
 pub use errors::Errors;
 pub use inbox::Incoming;

@@ -12,7 +12,9 @@ use crate::feed::Feed;
 use crate::limits::{ASIDE_OPERATIONS_MAX, OPERATION_BYTES, OUTGOING_BYTES_MAX};
 use crate::session::{Command, Done, Failure};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{
+    Notify, OwnedSemaphorePermit, Semaphore, SemaphorePermit, TryAcquireError, oneshot,
+};
 
 /// Whoever waits for an answer, and the part of the budget that waits with it.
 #[derive(Debug)]
@@ -104,8 +106,28 @@ impl Mailbox {
         bytes: usize,
         write: impl FnOnce(&mut Vec<u8>),
     ) -> Result<(), Loss> {
-        let bytes = permits(bytes);
-        let budget = self.budget.acquire_many(bytes).await.map_err(|_| self.reason())?;
+        let budget = self.budget.acquire_many(permits(bytes)).await.map_err(|_| self.reason())?;
+        self.append(budget, write)
+    }
+
+    /// Appends it if there is room now; whether there was.
+    pub(crate) fn try_post(
+        &self,
+        bytes: usize,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<bool, Loss> {
+        match self.budget.try_acquire_many(permits(bytes)) {
+            Ok(budget) => self.append(budget, write).map(|()| true),
+            Err(TryAcquireError::NoPermits) => Ok(false),
+            Err(TryAcquireError::Closed) => Err(self.reason()),
+        }
+    }
+
+    fn append(
+        &self,
+        budget: SemaphorePermit<'_>,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<(), Loss> {
         let mut waiting = self.open()?;
         if !matches!(waiting.commands.last(), Some(Command::Posts { .. })) {
             let frames = Vec::with_capacity(4096);
@@ -116,7 +138,7 @@ impl Mailbox {
             let is_first = is_first && *count == 0;
             write(frames);
             *count += 1;
-            *charge += bytes as usize;
+            *charge += budget.num_permits();
             budget.forget();
             drop(waiting);
             if is_first {

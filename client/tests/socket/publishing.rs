@@ -3,6 +3,7 @@
 use super::daemon::{Daemon, delivery, id, ok};
 use kith_client::{
     BackgroundError, Code, InvalidMessage, Message, PostError, Publish, PublishError, ReplyError,
+    TryPostError,
 };
 use kith_wire::Topic;
 use std::time::Duration;
@@ -76,6 +77,8 @@ async fn posting_waits_when_too_much_is_on_its_way() {
         }
         posted += 1;
     }
+    let full = client.try_post(Publish::bytes("a", "bt", &payload));
+    assert_eq!(full, Err(TryPostError::Full));
     // What is counted, and what the kernel holds.
     let held = posted * payload.len();
     assert!((4 << 20) - payload.len() <= held && held < 6 << 20, "{held}");
@@ -89,6 +92,7 @@ async fn posting_waits_when_too_much_is_on_its_way() {
         assert!(["ping", "pub b"].contains(&heard.what.as_str()), "{heard:?}");
     });
     post.unwrap();
+    client.try_post(Publish::json("c", "1")).unwrap();
 }
 
 #[tokio::test(start_paused = true)]
