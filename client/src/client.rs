@@ -140,7 +140,7 @@ impl Client {
     ///
     /// # Errors
     /// [`TryPostError::Full`] while 4 MiB are on their way, and as [`Client::post`].
-    pub fn try_post(&self, message: Publish<'_>) -> Result<(), TryPostError> {
+    pub fn try_post(&self, message: &Publish<'_>) -> Result<(), TryPostError> {
         let operation = Operation::Publish(message.publication(self.payload_bytes_max())?);
         let write = |frames: &mut Vec<u8>| {
             let request = kith_wire::Request { number: None, operation };

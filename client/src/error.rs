@@ -170,6 +170,12 @@ pub enum InvalidMessage {
         /// How large the daemon lets one be.
         bytes_max: usize,
     },
+    /// A value that has no JSON; for whoever writes payloads before they come here.
+    #[error("the value can't be written as JSON: {text}")]
+    Unwritable {
+        /// Why not.
+        text: String,
+    },
     /// The memory of a sealed payload can't be read.
     #[error("the payload can't be read: {text}")]
     Unreadable {

@@ -142,8 +142,9 @@ impl<'a> Publish<'a> {
         self
     }
 
-    /// The id that it was given.
-    pub(crate) fn given_id(&self) -> Option<MessageId> {
+    /// The id that it was given, if it was.
+    #[must_use]
+    pub fn given_id(&self) -> Option<MessageId> {
         self.id
     }
 

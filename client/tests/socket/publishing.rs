@@ -77,7 +77,7 @@ async fn posting_waits_when_too_much_is_on_its_way() {
         }
         posted += 1;
     }
-    let full = client.try_post(Publish::bytes("a", "bt", &payload));
+    let full = client.try_post(&Publish::bytes("a", "bt", &payload));
     assert_eq!(full, Err(TryPostError::Full));
     // What is counted, and what the kernel holds.
     let held = posted * payload.len();
@@ -92,7 +92,7 @@ async fn posting_waits_when_too_much_is_on_its_way() {
         assert!(["ping", "pub b"].contains(&heard.what.as_str()), "{heard:?}");
     });
     post.unwrap();
-    client.try_post(Publish::json("c", "1")).unwrap();
+    client.try_post(&Publish::json("c", "1")).unwrap();
 }
 
 #[tokio::test(start_paused = true)]

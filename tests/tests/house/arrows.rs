@@ -52,6 +52,11 @@ const ALLOWED: &[Allowed] = &[
         external: None,
     },
     Allowed { folder: "client", arrows: &["kith-sealed", "kith-wire"], external: None },
+    Allowed {
+        folder: "plugins-api",
+        arrows: &["kith-client", "kith-contract", "kith-core", "kith-wire"],
+        external: None,
+    },
     Allowed { folder: "cli", arrows: &["kith-busd", "kith-client", "kith-wire"], external: None },
     Allowed { folder: "examples", arrows: &["kith-client", "kith-wire"], external: None },
 ];
