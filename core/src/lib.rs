@@ -52,8 +52,12 @@ mod session;
 #[cfg(test)]
 mod tests;
 
-pub use broker::{Broker, ClientId, Framing, Inbound, Output, Staged, Stats, Totals, Usage};
+pub use broker::{
+    ASKED, Allowed, Broker, ClientId, Framing, Inbound, Notice, Output, Staged, Stats, Totals,
+    Usage,
+};
 pub use clock::Now;
+pub use kith_contract::Rights;
 pub use limits::Limits;
 pub use sealed::{Handed, SealedPayload};
 pub use session::{Fed, Session};

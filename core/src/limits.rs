@@ -125,6 +125,11 @@ pub(crate) const WEIGHT_TOKENS_MAX: usize = 8;
 pub(crate) const TRIMMED_SUBSCRIPTIONS_MIN: usize = 1 << 10;
 /// A run is cut at this size, so that a subscriber's frame stays small.
 pub(crate) const RUN_BYTES_MAX: usize = 256 << 10;
+/// Tokens of services that are remembered after they were used, so that whoever shows one again is
+/// told what is wrong: as many as services have started in the last hours of a bad day.
+pub(crate) const USED_TOKENS_MAX: usize = 256;
+/// What the shell is told and asked at once; it takes all of it in its next turn.
+pub(crate) const NOTICES_MAX: usize = 4096;
 /// Notices of lag of one client that are announced one by one at a time; of more of them `bus.lag`
 /// tells the sum, or one client with very many subscriptions could have the bus talk of nothing
 /// else.

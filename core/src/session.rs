@@ -242,10 +242,12 @@ impl Session {
         }
         match binary::decode::request(frame, payload_bytes_max) {
             Ok(Request { number: None, operation: Operation::Publish(publication) })
-                if frame.flags == 0 && is_plain(&publication) =>
+                if frame.flags == 0
+                    && is_plain(&publication)
+                    && let count_max = self.run_messages_max(broker, now, &publication)
+                    && count_max > 0 =>
             {
                 let Publication { topic, protocol, .. } = &publication;
-                let count_max = broker.run_messages_max(topic, protocol);
                 let (run_bytes, count) = measure_run(bytes, frame, payload_bytes_max, count_max);
                 let entries = bytes.get(..run_bytes).unwrap_or_default();
                 if count == 1 && broker.is_large() {
@@ -259,6 +261,16 @@ impl Session {
             Err(refusal) => self.refuse(broker, RequestNumber::new(frame.number), &refusal),
         }
         Some(frame.bytes.len())
+    }
+
+    /// How many messages like this one may be published at once; none, if it may not be.
+    fn run_messages_max(
+        &self,
+        broker: &mut Broker,
+        now: Now,
+        publication: &Publication<'_>,
+    ) -> u32 {
+        broker.run_messages_max(now, self.client, &publication.topic, &publication.protocol)
     }
 
     /// Takes a frame whose payload is in a descriptor, which is the next one that came.

@@ -13,6 +13,9 @@ impl<'a> Protocol<'a> {
     /// Opaque bytes whose topic is their content hash.
     pub const BT: Protocol<'static> = Protocol(Cow::Borrowed("bt"));
 
+    /// CBOR, as the contract between the daemon and its services has it.
+    pub const KITH: Protocol<'static> = Protocol(Cow::Borrowed("kith"));
+
     /// Checks `name` and takes it as a protocol.
     ///
     /// # Errors

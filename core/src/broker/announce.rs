@@ -11,7 +11,7 @@ use crate::clock::Now;
 use crate::limits::{CLIENTS_PER_WORK, LAGS_ANNOUNCED_MAX};
 use crate::outbox::Lag;
 use crate::parcels::Single;
-use kith_wire::{Options, Protocol, Publication, Scope, Topic, limits::PAYLOAD_BYTES_DEFAULT};
+use kith_wire::{Options, Protocol, Publication, Topic, limits::PAYLOAD_BYTES_DEFAULT};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -100,8 +100,7 @@ impl Broker {
             "pid": pid,
             "started_at": now.unix_ms,
         });
-        let payload = payload.to_string();
-        let Some(publication) = publication("bus.ready", payload) else { return };
+        let Some(publication) = publication("bus.ready", payload.to_string()) else { return };
         let message_id = self.identifiers.message_ids(now.unix_ms, 1);
         let ready = delivery(now, message_id, &publication);
         self.retained.set(Kept::new(&ready), None);
@@ -116,7 +115,7 @@ impl Broker {
         reason: Option<&str>,
     ) -> Option<String> {
         let client = self.client(id)?;
-        if !self.index.has(Scope::Own, "ms", "bus.client") {
+        if !self.wants("bus.client") {
             return None;
         }
         let mut payload = json!({
@@ -136,7 +135,7 @@ impl Broker {
         // Announcing may put further notices into streams. It ends, because each notice takes room.
         while !self.queues.notices.is_empty() {
             let notices = std::mem::take(&mut self.queues.notices);
-            if self.index.has(Scope::Own, "ms", "bus.lag") {
+            if self.wants("bus.lag") {
                 self.announce_some(now, notices);
             }
         }
@@ -162,7 +161,7 @@ impl Broker {
 
     pub(super) fn announce_stats(&mut self, now: Now) {
         self.stats_due_ms = None;
-        if self.index.has(Scope::Own, "ms", "bus.stats") {
+        if self.wants("bus.stats") {
             let payload = self.stats_json(now);
             self.announce(now, "bus.stats", payload);
             self.arm_stats(now);
@@ -171,7 +170,7 @@ impl Broker {
 
     /// Sets the time of the next `bus.stats`, if somebody has subscribed to it.
     pub(super) fn arm_stats(&mut self, now: Now) {
-        if self.stats_due_ms.is_none() && self.index.has(Scope::Own, "ms", "bus.stats") {
+        if self.stats_due_ms.is_none() && self.wants("bus.stats") {
             let interval_ms = self.queues.limits.stats_interval_ms.max(1);
             self.stats_due_ms = Some(now.monotonic_ms.saturating_add(interval_ms));
         }
@@ -226,13 +225,16 @@ impl Broker {
         let Some(publication) = publication("bus.lag", payload.to_string()) else { return };
         let message_id = self.identifiers.message_ids(now.unix_ms, 1);
         self.deliver_alone(Single::about_lag(delivery(now, message_id, &publication)));
+        self.announce_cbor(now, message_id, &publication, |one| Single::about_lag(one));
     }
 
     /// Delivers a message of the daemon's own.
     pub(super) fn announce(&mut self, now: Now, topic: &str, payload: String) {
         let Some(publication) = publication(topic, payload) else { return };
         let message_id = self.identifiers.message_ids(now.unix_ms, 1);
-        self.deliver_single(now, delivery(now, message_id, &publication));
+        self.deliver_alone(Single::new(delivery(now, message_id, &publication)));
+        self.announce_cbor(now, message_id, &publication, |one| Single::new(one));
+        self.announce_lags(now);
     }
 }
 

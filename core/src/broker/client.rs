@@ -1,5 +1,6 @@
 //! What the broker knows of one connection, and how much it uses.
 
+use super::standing::Standing;
 use super::will::Will;
 use crate::index::SubscriptionKey;
 use crate::outbox::Outbox;
@@ -70,6 +71,8 @@ pub(crate) struct Client {
     pub(crate) takes_descriptors: bool,
     /// Descriptors that are ahead of their frames.
     pub(crate) unclaimed_descriptors: usize,
+    /// What it may do.
+    pub(crate) standing: Standing,
     /// Nothing more is taken from it; it is closed once its queue is empty.
     pub(crate) closing: bool,
     /// It said goodbye, and is closed for that.
@@ -104,6 +107,7 @@ impl Client {
             unfinished_bytes: 0,
             takes_descriptors: false,
             unclaimed_descriptors: 0,
+            standing: Standing::default(),
             closing: false,
             said_goodbye: false,
             cut_off: None,
@@ -133,6 +137,7 @@ impl Client {
             delivered: self.delivered,
             delivered_bytes: self.delivered_bytes,
             dropped: self.dropped,
+            refused: self.standing.refused,
         }
     }
 }
@@ -158,4 +163,6 @@ pub struct Usage {
     pub delivered_bytes: u64,
     /// Messages dropped because its queue was full.
     pub dropped: u64,
+    /// What it was refused because it was not granted.
+    pub refused: u64,
 }

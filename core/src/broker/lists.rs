@@ -178,6 +178,8 @@ fn client_row(client: &Client) -> Value {
         "name": client.name,
         "pid": client.pid,
         "framing": client.framing_name(),
+        "service": client.standing.service.as_ref().map(|service| service.rights.name()),
+        "confined": client.standing.confined.as_deref(),
         "subscriptions": usage.subscriptions,
         "requests_waiting": usage.requests,
         "queued_messages": usage.queued_messages,
@@ -187,6 +189,7 @@ fn client_row(client: &Client) -> Value {
         "delivered": usage.delivered,
         "delivered_bytes": usage.delivered_bytes,
         "dropped": usage.dropped,
+        "refused": usage.refused,
         "lagging": client.outbox.is_lagging(),
     })
 }

@@ -12,10 +12,14 @@
 //! - `publish.rs`: from a publication to those who want it; `sealed.rs`: one in a descriptor;
 //! - `requests.rs`, `request.rs`: request and reply;
 //! - `retained.rs`, `remembered.rs`, `will.rs`: kept values, repeated publishes, wills;
+//! - `standing.rs`: what a connection may do; `contract.rs`: reserved topics;
+//! - `asked.rs`: what the shell is told and asked, about services;
 //! - `announce.rs`: the topics of the daemon itself; `lists.rs`: its lists, page by page.
 
 mod announce;
+mod asked;
 mod client;
+mod contract;
 mod lists;
 mod operations;
 mod publish;
@@ -24,14 +28,17 @@ mod request;
 mod requests;
 mod retained;
 mod sealed;
+mod standing;
 mod will;
 
 pub use announce::{Stats, Totals};
+pub use asked::{ASKED, Notice};
 pub(crate) use client::Client;
 pub use client::{ClientId, Framing, Usage};
 pub use publish::Inbound;
 pub use sealed::Staged;
 pub(crate) use sealed::{claimed, no_descriptor};
+pub use standing::Allowed;
 pub(crate) use will::Will;
 
 use crate::clock::Now;
@@ -43,7 +50,8 @@ use kith_wire::{Code, Event, Refusal, RequestNumber, Scope};
 use remembered::{Publisher, Remembered};
 use requests::Requests;
 use retained::Retained;
-use std::collections::BTreeMap;
+use standing::Tokens;
+use std::collections::{BTreeMap, VecDeque};
 
 /// The broker. See the crate's documentation for the loop around it.
 #[derive(Debug)]
@@ -55,6 +63,13 @@ pub struct Broker {
     retained: Retained,
     requests: Requests,
     remembered: Remembered,
+    tokens: Tokens,
+    /// What the shell has to be told.
+    notices: VecDeque<Notice>,
+    /// Whether it has not been told yet that there is something.
+    has_notice: bool,
+    /// Whether the shell is asked what only it knows.
+    asks_shell: bool,
     next_serial: u64,
     /// The places of all clients, in the order in which they came.
     order: BTreeMap<u64, u32>,
@@ -72,6 +87,8 @@ pub struct Broker {
 pub enum Output {
     /// Send what [`Broker::stage`] gives; then, if [`Broker::is_closing`] and all is sent, close.
     Flush(ClientId),
+    /// There is something in [`Broker::poll_notice`].
+    Notice,
     /// For the log: this client's queue is full, and messages for it are being dropped.
     Overflown(ClientId),
 }
@@ -104,6 +121,10 @@ impl Broker {
             retained: Retained::default(),
             requests: Requests::default(),
             remembered: Remembered::default(),
+            tokens: Tokens::default(),
+            notices: VecDeque::new(),
+            has_notice: false,
+            asks_shell: false,
             next_serial: 0,
             order: BTreeMap::new(),
             stats_due_ms: None,
@@ -189,6 +210,10 @@ impl Broker {
         }
         self.queues.give_back(id);
         let Some(client) = self.queues.clients.try_remove(id.place as usize) else { return };
+        if let Some(service) = client.standing.service {
+            let (service, cut_off) = (service.rights.name().to_owned(), client.cut_off);
+            self.tell(Notice::Left { service, client: id, cut_off });
+        }
         self.order.remove(&id.serial);
         self.retained.disown(id);
         if let Some(event) = event {
@@ -271,6 +296,9 @@ impl Broker {
     pub fn poll_output(&mut self) -> Option<Output> {
         if let Some(id) = self.queues.overflown.pop() {
             return Some(Output::Overflown(id));
+        }
+        if std::mem::take(&mut self.has_notice) {
+            return Some(Output::Notice);
         }
         self.queues.next_flush().map(Output::Flush)
     }
@@ -356,6 +384,9 @@ impl Broker {
             (Some(_), None) => None,
         };
         let Refusal { code, text, fatal, .. } = refusal;
+        if let Some(client) = self.queues.get(id) {
+            client.standing.count(*code);
+        }
         if *fatal {
             self.close(id);
             self.queues.totals.cut_off += 1;

@@ -38,13 +38,13 @@ impl Broker {
             }
             Operation::Subscribe(asked) => return self.subscribe(now, id, &asked),
             Operation::Hello { name, client, descriptors, token } => {
-                if token.is_some() {
-                    return Err(Refusal::fatal(Code::BadToken, "no such token"));
+                if let Some(token) = token {
+                    self.show_token(id, &token)?;
                 }
                 return self.hello(id, number, name, client, descriptors);
             }
             Operation::Unsubscribe(subscription) => self.unsubscribe(now, id, subscription)?,
-            Operation::Will(publication) => self.will(id, publication)?,
+            Operation::Will(publication) => self.will(now, id, publication)?,
             Operation::Unwill => {
                 self.queues.set_will(id, None);
             }
@@ -81,7 +81,8 @@ impl Broker {
         descriptors: bool,
     ) -> Result<(), Refusal> {
         let Some(client) = self.queues.get(id) else { return Ok(()) };
-        if name.is_some() {
+        // A service's name is the daemon's to set.
+        if name.is_some() && client.standing.service.is_none() {
             client.name = name;
         }
         if identity.is_some() && client.identity != identity {
@@ -108,6 +109,7 @@ impl Broker {
 
     fn subscribe(&mut self, now: Now, id: ClientId, asked: &Subscribe<'_>) -> Result<(), Refusal> {
         let number = asked.number.get();
+        self.check_subscribe(id, &asked.pattern)?;
         let (own_max, total_max) =
             (self.queues.limits.subscriptions_max, self.queues.limits.subscriptions_total_max);
         let Some(client) = self.queues.get(id) else { return Ok(()) };
@@ -156,6 +158,7 @@ impl Broker {
             self.queues.deliver_single(target, &mut single);
             single.recycle(&mut self.queues.buffers);
         }
+        self.deliver_kept_cbor(target, &asked.pattern);
         self.announce_lags(now);
     }
 
@@ -180,11 +183,17 @@ impl Broker {
         Ok(())
     }
 
-    fn will(&mut self, id: ClientId, publication: Publication<'_>) -> Result<(), Refusal> {
+    fn will(
+        &mut self,
+        now: Now,
+        id: ClientId,
+        publication: Publication<'_>,
+    ) -> Result<(), Refusal> {
         self.check_destination(&publication)?;
         if publication.topic.is_reserved() {
             return Err(reserved(publication.topic.as_str()));
         }
+        self.check_publish(now, id, publication.topic.as_str())?;
         if WILL_BYTES_MAX < publication.payload.len() {
             let text = format!("a will's payload has at most {WILL_BYTES_MAX} bytes");
             return Err(Refusal::new(Code::TooLarge, text));

@@ -12,7 +12,7 @@ use super::will::{Kept, Will};
 use super::{Broker, Matched};
 use crate::buffers::Body;
 use crate::clock::Now;
-use crate::index::{MONITOR, Target};
+use crate::index::{MONITOR, Matches, Target};
 use crate::limits::{COPIED_BYTES_PER_WORK, NODES_PER_WORK, RUN_WORK_MAX};
 use crate::parcels::{Run, Single};
 use crate::sealed::Sealed;
@@ -73,16 +73,25 @@ impl Broker {
         let mut run = Run::new(topic.borrow(), protocol.borrow(), first, now.unix_ms, count, body);
         let payload_bytes = run.payload_bytes(0..count);
         self.count_published(id, count, payload_bytes);
+        self.count_run(id, count);
         self.deliver_run(now, run);
     }
 
     /// How many messages of one topic may be published as a run: as many as there are where they
     /// are delivered all at once, fewer where each is queued for itself.
-    pub(crate) fn run_messages_max(&mut self, topic: &Topic<'_>, protocol: &Protocol<'_>) -> u32 {
+    /// None, where the publisher may not publish there: then each is refused for itself.
+    pub(crate) fn run_messages_max(
+        &mut self,
+        now: Now,
+        id: ClientId,
+        topic: &Topic<'_>,
+        protocol: &Protocol<'_>,
+    ) -> u32 {
+        let left = self.publishes_left(now, id, topic.as_str());
         self.look_up(Scope::Own, protocol.as_str(), topic.as_str());
         let each_work = self.matched.lines + self.matched.matches.grouped.len();
         let most = RUN_WORK_MAX.checked_div(each_work as u64).map_or(u64::MAX, |most| most.max(1));
-        u32::try_from(most).unwrap_or(u32::MAX)
+        u32::try_from(most).unwrap_or(u32::MAX).min(left)
     }
 
     pub(super) fn publish(
@@ -94,7 +103,10 @@ impl Broker {
         sealed: Option<Sealed>,
     ) -> Result<(), Refusal> {
         self.check_destination(publication)?;
-        let reply_token = reply_token(publication)?;
+        let aim = Aim::of(publication)?;
+        if let Aim::Plain = aim {
+            self.check_publish(now, id, publication.topic.as_str())?;
+        }
         let identity = self.client(id).and_then(|client| client.identity);
         let publisher = Publisher::new(id, identity);
         let given = publication.options.message_id;
@@ -104,9 +116,10 @@ impl Broker {
             self.answer_published(id, number, message_id, true);
             return Ok(());
         }
-        let message_id = match reply_token {
-            Some(token) => self.reply(now, token, publication)?,
-            None => self.publish_now(now, Some(id), publication, sealed)?.0,
+        let message_id = match aim {
+            Aim::Reply(token) => self.reply(now, token, publication)?,
+            Aim::Contract => self.publish_contract(now, id, publication)?,
+            Aim::Plain => self.publish_now(now, Some(id), publication, sealed)?.0,
         };
         // Only now: one that was refused can be published again.
         if let Some(message_id) = given {
@@ -220,7 +233,7 @@ impl Broker {
         }
     }
 
-    fn message_id(&mut self, now: Now, options: &Options<'_>) -> MessageId {
+    pub(super) fn message_id(&mut self, now: Now, options: &Options<'_>) -> MessageId {
         match options.message_id {
             Some(id) => id,
             None => self.identifiers.message_ids(now.unix_ms, 1),
@@ -287,6 +300,22 @@ impl Broker {
         reach
     }
 
+    /// The same for those only that name the message's protocol.
+    pub(super) fn deliver_named(&mut self, mut single: Single<'_>) {
+        let delivery = &single.delivery;
+        let (protocol, topic) = (delivery.protocol.as_str(), delivery.topic.as_str());
+        let mut matches = Matches::default();
+        self.index.find_named(delivery.scope, protocol, topic, &mut matches);
+        self.work += matches.len() as u64 + matches.visited / NODES_PER_WORK;
+        for target in &matches.each {
+            self.queues.deliver_single(*target, &mut single);
+        }
+        for members in matches.groups() {
+            self.queues.deliver_single_to_one(members, 0, &mut single);
+        }
+        single.recycle(&mut self.queues.buffers);
+    }
+
     /// Whether lookups wait for memory, so that looking ahead is worth it.
     pub(crate) fn is_large(&self) -> bool {
         self.index.is_large()
@@ -298,7 +327,7 @@ impl Broker {
     }
 
     /// Finds who wants it, unless that was the last thing that was found.
-    fn look_up(&mut self, scope: Scope, protocol: &str, topic: &str) {
+    pub(super) fn look_up(&mut self, scope: Scope, protocol: &str, topic: &str) {
         let Self { index, matched, queues, .. } = self;
         let is_same = matched.scope == Some(scope)
             && matched.version == index.version()
@@ -326,18 +355,28 @@ impl Broker {
     }
 }
 
-/// Which request a publication replies to, if it is on a reply topic.
-fn reply_token(publication: &Publication<'_>) -> Result<Option<u128>, Refusal> {
-    if !publication.topic.is_reserved() {
-        return Ok(None);
+/// What a publication is, by its topic.
+enum Aim {
+    /// One for whoever wants it.
+    Plain,
+    /// The reply to the request with this token.
+    Reply(u128),
+    /// On a reserved topic.
+    Contract,
+}
+
+impl Aim {
+    fn of(publication: &Publication<'_>) -> Result<Self, Refusal> {
+        if !publication.topic.is_reserved() {
+            return Ok(Self::Plain);
+        }
+        let Some(token) = token_of(publication.topic.as_str()) else { return Ok(Self::Contract) };
+        if publication.options.retain {
+            // Nor may it be empty where that is no JSON, which only a kept value may be.
+            return Err(Refusal::new(Code::BadField, "a reply can't be kept"));
+        }
+        Ok(Self::Reply(token))
     }
-    let topic = publication.topic.as_str();
-    let token = token_of(topic).ok_or_else(|| reserved(topic))?;
-    if publication.options.retain {
-        // Nor may it be empty where that is no JSON, which only a kept value may be.
-        return Err(Refusal::new(Code::BadField, "a reply can't be kept"));
-    }
-    Ok(Some(token))
 }
 
 pub(super) fn delivery<'a>(

@@ -4,10 +4,10 @@ use super::client::ClientId;
 use super::operations::reserved;
 use super::publish::delivery;
 use super::requests::{Waiting, reply_topic};
-use super::{Broker, lists};
+use super::{Broker, Notice, lists};
 use crate::clock::Now;
 use crate::parcels::Single;
-use kith_wire::{Code, Delivery, Event, MessageId, Publication, Refusal, RequestNumber, Topic};
+use kith_wire::{Code, Delivery, MessageId, Publication, Refusal, RequestNumber, Topic};
 
 impl Broker {
     pub(super) fn request(
@@ -34,6 +34,7 @@ impl Broker {
         if publication.topic.is_reserved() {
             return self.request_daemon(now, id, number, &publication);
         }
+        self.check_publish(now, id, publication.topic.as_str())?;
         let token = self.identifiers.token();
         // A reply topic is a topic.
         publication.options.reply_to = Topic::new(reply_topic(token)).ok();
@@ -49,7 +50,7 @@ impl Broker {
         }
         self.count_published(id, 1, publication.payload.len() as u64);
         let deadline_ms = now.monotonic_ms.saturating_add(timeout_ms.into());
-        self.requests.insert(token, Waiting { client: id, number }, deadline_ms);
+        self.requests.insert(token, Waiting::Client { client: id, number }, deadline_ms);
         if let Some(client) = self.queues.get(id) {
             client.requests.insert(number.get(), token);
         }
@@ -77,15 +78,25 @@ impl Broker {
 
     /// Ends a request without a reply.
     pub(super) fn end_request(&mut self, waiting: Waiting, refusal: &Refusal) {
-        let Waiting { client, number } = waiting;
-        if let Some(client) = self.queues.get(client) {
-            client.requests.remove(&number.get());
-            self.refuse(waiting.client, Some(number), refusal, None);
+        match waiting {
+            Waiting::Client { client: id, number } => {
+                if let Some(client) = self.queues.get(id) {
+                    client.requests.remove(&number.get());
+                    self.refuse(id, Some(number), refusal, None);
+                }
+            }
+            Waiting::Daemon { service } => self.tell(Notice::Silent(service)),
         }
     }
 
     fn hand_over(&mut self, waiting: Waiting, delivery: Delivery<'_>) {
-        let Waiting { client, number } = waiting;
+        let Waiting::Client { client, number } = waiting else {
+            // Whoever learnt the topic may reply, and only the service was sent it.
+            if let Waiting::Daemon { service } = waiting {
+                self.tell(Notice::Alive(service));
+            }
+            return;
+        };
         let Some(requester) = self.queues.get(client) else { return };
         requester.requests.remove(&number.get());
         let mut single = Single::new(delivery);
@@ -106,6 +117,11 @@ impl Broker {
         number: RequestNumber,
         publication: &Publication<'_>,
     ) -> Result<(), Refusal> {
+        self.check_ask(id, publication.topic.as_str())?;
+        if self.ask(id, number, publication)? {
+            self.count_published(id, 1, publication.payload.len() as u64);
+            return Ok(());
+        }
         let payload = match publication.topic.as_str() {
             "bus.stats" => self.stats_answer(now),
             "bus.clients" => self.clients_page(&lists::asked(publication)?),
@@ -113,17 +129,7 @@ impl Broker {
             other => return Err(reserved(other)),
         };
         self.count_published(id, 1, publication.payload.len() as u64);
-        let message_id = self.identifiers.message_ids(now.unix_ms, 1);
-        let answer = Publication {
-            topic: publication.topic.borrow(),
-            protocol: kith_wire::Protocol::MS,
-            payload: payload.into_bytes().into(),
-            options: kith_wire::Options::default(),
-        };
-        let event = Event::Reply { number, delivery: delivery(now, message_id, &answer) };
-        // Among the answers: whoever looks at a full bus must get to see it.
-        self.queues.answer(id, &event);
-        self.queues.totals.replies += 1;
+        self.answer_json(now, id, number, publication.topic.as_str(), payload);
         Ok(())
     }
 }

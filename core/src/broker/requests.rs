@@ -22,11 +22,13 @@ pub(crate) struct Requests {
     deadlines: BinaryHeap<Reverse<(u64, u128)>>,
 }
 
-/// Who waits, and under which number.
+/// Who waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Waiting {
-    pub(crate) client: ClientId,
-    pub(crate) number: RequestNumber,
+pub(crate) enum Waiting {
+    /// A client, under this number.
+    Client { client: ClientId, number: RequestNumber },
+    /// The daemon, for a sign of life of this service.
+    Daemon { service: ClientId },
 }
 
 impl Requests {

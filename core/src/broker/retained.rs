@@ -100,6 +100,12 @@ impl Retained {
         self.owners.remove(&owner.serial());
     }
 
+    /// The value of a topic.
+    pub(crate) fn get(&self, topic: &str, protocol: &str) -> Option<&Kept> {
+        let key = (topic.to_owned(), protocol.to_owned());
+        self.values.get(&key).map(|value| &value.kept)
+    }
+
     /// The values that a pattern asks for and that have not expired. Counts those that were looked
     /// at.
     pub(crate) fn find<'a>(

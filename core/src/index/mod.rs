@@ -191,8 +191,24 @@ impl Index {
 
     /// Finds who wants a message.
     pub(crate) fn find(&self, scope: Scope, protocol: &str, topic: &str, found: &mut Matches) {
+        self.find_in(self.realms_of(scope, protocol), topic, found);
+    }
+
+    /// Finds who wants a message and names its protocol.
+    pub(crate) fn find_named(
+        &self,
+        scope: Scope,
+        protocol: &str,
+        topic: &str,
+        found: &mut Matches,
+    ) {
+        let named = |realm: &u32| protocol_of(*realm) != NONE;
+        self.find_in(self.realms_of(scope, protocol).filter(named), topic, found);
+    }
+
+    fn find_in(&self, realms: impl Iterator<Item = u32>, topic: &str, found: &mut Matches) {
         found.clear();
-        for realm in self.realms_of(scope, protocol) {
+        for realm in realms {
             let mut each = |head| {
                 for target in self.slots.list(head) {
                     let list = match target.group {

@@ -292,6 +292,7 @@ impl Bus {
                     self.announced.insert(id.serial());
                 }
                 Output::Overflown(id) => self.overflown.push(id.serial()),
+                Output::Notice => {}
             }
         }
     }

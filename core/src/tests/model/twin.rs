@@ -156,6 +156,7 @@ impl Twin {
             match output {
                 Output::Flush(id) => _ = self.announced.insert(id.serial()),
                 Output::Overflown(id) => _ = overflown.insert(id.serial()),
+                Output::Notice => return Err("a notice".to_owned()),
             }
         }
         let untold: Vec<_> = self.places.iter().flatten().map(|place| place.id).collect();
