@@ -16,6 +16,7 @@ mod environment;
 mod fault;
 mod level;
 mod quantity;
+mod services;
 mod settings;
 mod similar;
 
@@ -33,6 +34,7 @@ pub use environment::Environment;
 pub use fault::{Fault, Hint, PathError, Problem};
 pub use level::LogLevel;
 pub use quantity::QuantityError;
+pub use services::{Configured, Services};
 pub use settings::{Dbus, Metrics, Settings};
 
 /// Every key with its meaning, range and default; itself a configuration file that changes nothing.
@@ -53,6 +55,8 @@ pub struct Configuration {
     pub metrics: Metrics,
     /// Whether and where it is on a session bus.
     pub dbus: Dbus,
+    /// The services that it says something of.
+    pub services: Services,
     /// The file that was read, if there was one.
     pub file: Option<PathBuf>,
 }
@@ -154,7 +158,7 @@ impl Configuration {
         settings: Settings,
         file: Option<PathBuf>,
     ) -> Result<Self, ConfigurationError> {
-        let Settings { socket, state, log_level, limits, metrics, dbus } = settings;
+        let Settings { socket, state, log_level, limits, metrics, dbus, services } = settings;
         let variable = environment::set(environment.kith_socket.as_ref()).map(PathBuf::from);
         let socket = arguments.socket.clone().or(variable).or(socket);
         let socket = socket.or_else(|| environment.socket());
@@ -168,7 +172,7 @@ impl Configuration {
             Some(level) => level,
             None => level(environment)?.unwrap_or(log_level),
         };
-        Ok(Self { socket, state, log_level, limits, metrics, dbus, file })
+        Ok(Self { socket, state, log_level, limits, metrics, dbus, services, file })
     }
 }
 

@@ -5,19 +5,24 @@
 //! signal comes; a second signal ends it at once. SIGHUP ends nothing (see `reload.rs`).
 
 use crate::arguments::Arguments;
+use crate::clock::{Clock, Offset};
 use crate::configuration::{Configuration, Environment};
 use crate::dbus::{Door, Facts, Place};
 use crate::door::{accept, take_arrivals};
 use crate::exit_code;
+use crate::grants::Gate;
 use crate::hub::Hub;
+use crate::key;
 use crate::limits::{FILES_RESERVED, SHUTDOWN_GRACE};
 use crate::listen::{self, Accepting, Listening};
 use crate::log;
 use crate::metrics::{self, Serving, Sockets};
-use crate::reload::Service;
+use crate::reload::Upkeep;
+use crate::services::{self, Hosted, Setup};
 use crate::state::StateLock;
 use kith_core::{Broker, Limits};
 use kith_sealed::DESCRIPTORS_PER_CALL_MAX;
+use kith_wire::Token;
 use rustix::fs::Mode;
 use rustix::process::umask;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -85,11 +90,11 @@ fn start(arguments: &Arguments, environment: &Environment) -> Result<(), Failure
         .map_err(|error| Failure::system("can't start the runtime", &error))?;
     let served = LocalSet::new().block_on(&runtime, async {
         let mut signals = Signals::new().map_err(|error| Failure::system("signals", &error))?;
-        let limits = configuration.limits.clone();
-        let mut service = Service::new(arguments, environment, log, configuration)
+        let plan = Plan::new(&configuration, listening, metrics, session_bus)
+            .map_err(|error| Failure::system("the administration key", &error))?;
+        let mut upkeep = Upkeep::new(arguments, environment, log, configuration)
             .map_err(|error| Failure::system("signals", &error))?;
-        let served =
-            serve(&limits, listening, metrics, session_bus, &mut signals, &mut service).await;
+        let served = serve(plan, &mut signals, &mut upkeep).await;
         served.map_err(|error| Failure::system("can't use the socket", &error))
     });
     // Held to the end, so that the next daemon finds everything done; but who calls the name from
@@ -139,40 +144,94 @@ pub(crate) trait Stop {
     async fn next(&mut self) -> &'static str;
 }
 
+/// What the daemon serves, and with what.
+pub(crate) struct Plan {
+    pub(crate) limits: Limits,
+    pub(crate) listening: Listening,
+    pub(crate) metrics: Sockets,
+    pub(crate) session_bus: Option<Place>,
+    pub(crate) gate: Gate,
+    /// What an administrator shows.
+    pub(crate) key: Option<Token>,
+    /// The services that there may be, if there is a place for what is theirs.
+    pub(crate) services: Option<Setup>,
+    /// How much later it is here than the system says, in milliseconds.
+    pub(crate) clock: Offset,
+}
+
+impl Plan {
+    fn new(
+        configuration: &Configuration,
+        listening: Listening,
+        metrics: Sockets,
+        session_bus: Option<Place>,
+    ) -> io::Result<Self> {
+        let state = &configuration.state;
+        let file = configuration.file.as_deref().and_then(Path::parent);
+        let services = Setup {
+            built_in: services::built_in(),
+            configured: configuration.services.clone(),
+            base: file.map(std::path::absolute).transpose()?,
+            state: state.clone(),
+            socket: listening.path().unwrap_or_default(),
+        };
+        Ok(Self {
+            limits: configuration.limits.clone(),
+            listening,
+            metrics,
+            session_bus,
+            gate: Gate::open(Some(state)),
+            key: Some(key::read_or_make(state)?),
+            services: Some(services),
+            clock: Offset::default(),
+        })
+    }
+}
+
 /// Serves until it is told to stop. What is still open then is the door on the session bus, which
 /// serves nobody any more.
 pub(crate) async fn serve(
-    limits: &Limits,
-    listening: Listening,
-    metrics: Sockets,
-    session_bus: Option<Place>,
+    plan: Plan,
     stop: &mut impl Stop,
-    service: &mut Service,
+    upkeep: &mut Upkeep,
 ) -> io::Result<Option<Door>> {
+    let Plan { limits, listening, metrics, session_bus, gate, key, services, clock } = plan;
     let socket = listening.path().unwrap_or_default();
     let from_systemd = listening.is_passed();
     let accepting = listening.start()?;
     let serving = metrics.start()?;
-    let hub = Rc::new(Hub::new(Broker::new(limits.clone(), seed())));
+    let payload_bytes_max = limits.payload_bytes_max;
+    let mut broker = Broker::new(limits, seed());
+    if let Some(key) = key {
+        broker.set_administration_key(key);
+    }
+    let hub = Rc::new(Hub::new(broker, gate, Clock::start(clock)));
     let version = env!("CARGO_PKG_VERSION");
     hub.broker().announce_ready(hub.now(), version, std::process::id());
     tracing::info!(socket = %socket.display(), from_systemd, version, "ready");
     let (intake, arrivals) = mpsc::unbounded_channel();
     let status = format!("Serving {}", socket.display());
-    let facts = Facts { socket, payload_bytes_max: limits.payload_bytes_max };
+    let facts = Facts { socket, payload_bytes_max };
     // From here on: whoever hears of the door may have the configuration read again at once.
     let changes = hub.payload_bytes_max.subscribe();
     let open = |place| Door::open(place, facts.clone(), intake);
     let dbus = session_bus.map(open).transpose()?;
     let from_dbus = take_arrivals(Rc::clone(&hub), arrivals);
-    service.notifier().ready(&status);
+    let services = services.map(|setup| Hosted::start(&hub, setup));
+    upkeep.notifier().ready(&status);
     let reason = tokio::select! {
-        reason = serve_until_stopped(&hub, &accepting, &serving, stop, service) => reason,
+        reason = serve_until_stopped(&hub, &accepting, &serving, stop, upkeep) => reason,
         () = from_dbus, if dbus.is_some() => "the session bus that started the daemon has ended",
         () = tell_of_limits(changes, dbus.as_ref(), facts) => "no more limits",
     };
-    service.notifier().stopping(reason);
+    upkeep.notifier().stopping(reason);
     tracing::info!(reason, connections = hub.connections(), "stopping");
+    if let Some(services) = services {
+        tokio::select! {
+            () = services.end() => {}
+            reason = stop.next() => tracing::warn!(reason, "not waiting for services"),
+        }
+    }
     drop((accepting, serving));
     say_goodbye(&hub, stop).await;
     tracing::info!("stopped");
@@ -194,13 +253,13 @@ async fn serve_until_stopped(
     accepting: &Accepting,
     serving: &Serving,
     stop: &mut impl Stop,
-    service: &mut Service,
+    upkeep: &mut Upkeep,
 ) -> &'static str {
     tokio::select! {
         () = accept(Rc::clone(hub), accepting) => "no more connections",
         () = hub.run_timer() => "no more timers",
         () = metrics::serve(Rc::clone(hub), serving) => "no more metrics",
-        reason = service.run(hub) => reason,
+        reason = upkeep.run(hub) => reason,
         reason = stop.next() => reason,
     }
 }

@@ -4,17 +4,26 @@
 //! the caller's; so a test needs no daemon on the machine and disturbs none. It says nothing unless
 //! the program has set up `tracing`.
 //!
-//! Deliberately absent: configuration, metrics, signals and systemd's sockets, which belong to a
+//! It can run services, and its clock can be set: for the tests of services.
+//!
+//! Deliberately absent: files of configuration, metrics, signals and systemd's sockets, which belong to a
 //! process.
 
-use crate::daemon::{Stop, serve};
+use crate::clock::Offset;
+use crate::configuration::{Problem, Services, Settings};
+use crate::daemon::{Plan, Stop, serve};
+use crate::grants::Gate;
+use crate::key;
 use crate::limits::EMBEDDED_DESCRIPTORS_MAX;
-use crate::listen::{self, Listening};
+use crate::listen;
 use crate::metrics::Sockets;
-use crate::reload::Service;
+use crate::reload::Upkeep;
+use crate::services::{BuiltIn, Make, Setup};
 use kith_core::Limits;
+use kith_plugins_api::Service;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use tokio::sync::oneshot;
 use tokio::task::LocalSet;
@@ -50,9 +59,105 @@ pub enum EmbedError {
     /// The socket can't be made.
     #[error("{0}")]
     Listen(String),
+    /// The configuration is wrong.
+    #[error("the configuration: {0}")]
+    Configuration(String),
     /// The thread or its runtime can't be started.
     #[error("can't start the daemon's thread: {0}")]
     Thread(#[from] io::Error),
+}
+
+/// How a daemon inside a program should be; made by [`Embedded::builder`].
+#[derive(Debug)]
+#[must_use = "a daemon is started by `Builder::start`"]
+pub struct Builder {
+    directory: PathBuf,
+    limits: Limits,
+    built_in: Vec<BuiltIn>,
+    configured: Services,
+    base: Option<PathBuf>,
+    state: Option<PathBuf>,
+    clock: Offset,
+}
+
+impl Builder {
+    /// Runs services, with this directory for what is theirs; it has to exist. Without it there are
+    /// none, and nobody administers.
+    pub fn state(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.state = Some(directory.into());
+        self
+    }
+
+    /// Has a service, made anew for each of its starts, as if it were built in. It runs once it is
+    /// enabled.
+    pub fn service<S: Service>(mut self, make: impl Fn() -> S + Send + Sync + 'static) -> Self {
+        let name = make().manifest().name;
+        let make: Make = Arc::new(move || Box::new(make()));
+        self.built_in.push(BuiltIn { name, feature: None, make: Some(make) });
+        self
+    }
+
+    /// Does what a configuration file says of limits and services; `base` is where relative paths
+    /// in it begin.
+    ///
+    /// # Errors
+    /// Says what is wrong in it.
+    pub fn configuration(mut self, text: &str, base: &Path) -> Result<Self, EmbedError> {
+        let problems = |problems: Vec<Problem>| {
+            let texts: Vec<_> = problems
+                .iter()
+                .map(|problem| format!("{}:{}: {}", problem.line, problem.column, problem.fault))
+                .collect();
+            EmbedError::Configuration(texts.join("; "))
+        };
+        let settings = Settings::parse(text).map_err(problems)?;
+        self.limits = Limits { descriptors_total_max: EMBEDDED_DESCRIPTORS_MAX, ..settings.limits };
+        self.configured = settings.services;
+        self.base = Some(base.to_owned());
+        Ok(self)
+    }
+
+    /// Has the daemon's time of day be as much later as this says.
+    pub fn clock(mut self, offset: Offset) -> Self {
+        self.clock = offset;
+        self
+    }
+
+    /// Starts it.
+    ///
+    /// # Errors
+    /// As [`Embedded::start`], and if the administration key can't be made.
+    pub fn start(self) -> Result<Embedded, EmbedError> {
+        let Self { directory, limits, built_in, configured, base, state, clock } = self;
+        let socket = directory.join("bus.sock");
+        let listening =
+            listen::make(&socket).map_err(|error| EmbedError::Listen(error.to_string()))?;
+        let key = state.as_deref().map(key::read_or_make).transpose()?;
+        let at_socket = socket.clone();
+        let services = state.clone().map(|state| Setup {
+            built_in,
+            configured,
+            base,
+            state,
+            socket: at_socket,
+        });
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (stop, stopped) = oneshot::channel();
+        let thread = std::thread::Builder::new().name("kith-busd".to_owned()).spawn(move || {
+            let plan = Plan {
+                limits,
+                listening,
+                metrics: Sockets::default(),
+                session_bus: None,
+                gate: Gate::open(state.as_deref()),
+                key,
+                services,
+                clock,
+            };
+            run(&runtime, plan, stopped);
+        })?;
+        Ok(Embedded { socket, stop: Some(stop), thread: Some(thread) })
+    }
 }
 
 impl Embedded {
@@ -61,15 +166,21 @@ impl Embedded {
     /// # Errors
     /// If the socket can't be made, or the thread not started.
     pub fn start(directory: &Path) -> Result<Self, EmbedError> {
-        let socket = directory.join("bus.sock");
-        let listening =
-            listen::make(&socket).map_err(|error| EmbedError::Listen(error.to_string()))?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let (stop, stopped) = oneshot::channel();
-        let thread = std::thread::Builder::new()
-            .name("kith-busd".to_owned())
-            .spawn(move || run(&runtime, listening, stopped))?;
-        Ok(Self { socket, stop: Some(stop), thread: Some(thread) })
+        Self::builder(directory).start()
+    }
+
+    /// Says how a daemon should be that has its socket, `bus.sock`, in `directory`.
+    pub fn builder(directory: impl Into<PathBuf>) -> Builder {
+        Builder {
+            directory: directory.into(),
+            // The limit on open files is the program's, so it is left alone.
+            limits: Limits { descriptors_total_max: EMBEDDED_DESCRIPTORS_MAX, ..Limits::default() },
+            built_in: Vec::new(),
+            configured: Services::new(),
+            base: None,
+            state: None,
+            clock: Offset::default(),
+        }
     }
 
     /// Where its socket is.
@@ -90,15 +201,10 @@ impl Drop for Embedded {
     }
 }
 
-fn run(runtime: &tokio::runtime::Runtime, listening: Listening, stopped: oneshot::Receiver<()>) {
+fn run(runtime: &tokio::runtime::Runtime, plan: Plan, stopped: oneshot::Receiver<()>) {
     let mut stop = Dropped(Some(stopped));
-    let metrics = Sockets::default();
-    // The limit on open files is the program's, so it is left alone.
-    let descriptors_total_max = EMBEDDED_DESCRIPTORS_MAX;
-    let limits = Limits { descriptors_total_max, ..Limits::default() };
-    let mut service = Service::default();
-    let serving = serve(&limits, listening, metrics, None, &mut stop, &mut service);
-    let served = LocalSet::new().block_on(runtime, serving);
+    let mut upkeep = Upkeep::default();
+    let served = LocalSet::new().block_on(runtime, serve(plan, &mut stop, &mut upkeep));
     if let Err(error) = served {
         tracing::error!(%error, "the embedded daemon could not use its socket");
     }

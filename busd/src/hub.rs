@@ -9,9 +9,11 @@
 //! part of what the kernel does for it, and a second thread would cost every message a hand-over.
 
 use crate::clock::Clock;
+use crate::configuration::Services;
 use crate::door::Connection;
 use crate::fairness::Fairness;
-use crate::limits::READ_BYTES;
+use crate::grants::Gate;
+use crate::limits::{GRANTS_LOOK_MS_MAX, READ_BYTES};
 use kith_core::{Broker, ClientId, Limits, Now, Output};
 use std::cell::{Cell, RefCell, RefMut};
 use std::collections::HashMap;
@@ -35,21 +37,33 @@ pub(crate) struct Hub {
     /// For doors that tell their programs when a reload has changed it.
     pub(crate) payload_bytes_max: watch::Sender<usize>,
     pub(crate) fairness: Fairness,
+    /// Who may do what.
+    pub(crate) gate: Gate,
+    /// For the host of services, when a reload has changed what the configuration says of them.
+    pub(crate) services: watch::Sender<Services>,
+    /// Told when the broker has something for the host of services, or one was sent something.
+    host: Notify,
+    /// One was sent something since the host looked.
+    stirred: Cell<bool>,
 }
 
 impl Hub {
-    pub(crate) fn new(broker: Broker) -> Self {
+    pub(crate) fn new(broker: Broker, gate: Gate, clock: Clock) -> Self {
         Self {
             payload_bytes_max: watch::Sender::new(broker.limits().payload_bytes_max),
             broker: RefCell::new(broker),
             connections: RefCell::default(),
             read_buffer: RefCell::new(Vec::new()),
-            clock: Clock::start(),
+            clock,
             timer_due_ms: Cell::new(None),
             timer: Notify::new(),
             ended: Notify::new(),
             has_warned_of_cut_off: Cell::new(false),
             fairness: Fairness::default(),
+            gate,
+            services: watch::Sender::new(Services::new()),
+            host: Notify::new(),
+            stirred: Cell::new(false),
         }
     }
 
@@ -120,9 +134,13 @@ impl Hub {
                     // Its own reference, so that nothing is borrowed while it is woken.
                     let connection = self.connections.borrow().get(&client).cloned();
                     if let Some(connection) = connection {
+                        if connection.is_watched() {
+                            self.stir();
+                        }
                         connection.flush(self, now);
                     }
                 }
+                Output::Notice => self.host.notify_one(),
                 Output::Overflown(client) => self.warn_of_overflow(client),
                 _ => {}
             }
@@ -158,6 +176,68 @@ impl Hub {
             tracing::debug!(client, name, pid, code, "cut off");
         } else {
             tracing::warn!(client, name, pid, code, "cut off; further ones at level debug");
+        }
+    }
+
+    /// Takes note that a connection is a service's.
+    pub(crate) fn watch(&self, client: ClientId) {
+        if let Some(connection) = self.connections.borrow().get(&client) {
+            connection.watch();
+        }
+        self.stir();
+    }
+
+    /// Takes note that a service was sent something. The host is told once, until it has looked.
+    pub(crate) fn stir(&self) {
+        if !self.stirred.replace(true) {
+            self.host.notify_one();
+        }
+    }
+
+    /// Whether a service was sent something since the host looked.
+    pub(crate) fn is_stirred(&self) -> bool {
+        self.stirred.get()
+    }
+
+    /// Takes note that the host has looked.
+    pub(crate) fn rest(&self) {
+        self.stirred.set(false);
+    }
+
+    /// Waits until there is something for the host.
+    pub(crate) async fn host_notified(&self) {
+        self.host.notified().await;
+    }
+
+    /// When a monotonic time is.
+    pub(crate) fn instant(&self, monotonic_ms: u64) -> Instant {
+        self.clock.instant(monotonic_ms)
+    }
+
+    /// When a grant ends next, on the monotonic clock.
+    pub(crate) fn grants_due_ms(&self) -> Option<u64> {
+        let now = self.now();
+        let end_ms = self.gate.record().next_end_ms(now.unix_ms)?;
+        // The wall clock may be set meanwhile; then it is looked at again.
+        let left_ms = end_ms.saturating_sub(now.unix_ms).clamp(1, GRANTS_LOOK_MS_MAX);
+        Some(now.monotonic_ms.saturating_add(left_ms))
+    }
+
+    /// Takes back what was granted until now.
+    pub(crate) fn review_grants_if_due(&self) {
+        if self.gate.has_ended_since_looked(self.now().unix_ms) {
+            self.review_grants();
+        }
+    }
+
+    /// Tells the broker once more what programs may do: something was granted or revoked.
+    pub(crate) fn review_grants(&self) {
+        let now_ms = self.now().unix_ms;
+        let connections: Vec<_> = self.connections.borrow().values().cloned().collect();
+        for connection in connections {
+            if let Some(pid) = connection.pid() {
+                self.gate.review(&mut self.broker(), now_ms, connection.client(), pid);
+            }
         }
     }
 

@@ -10,6 +10,8 @@
 //! - `hub`: the broker and its connections; `door`: the connections; `fairness`: whose turn it is;
 //! - `dbus`: the door on the session bus;
 //! - `metrics`: the counters, for monitoring systems;
+//! - `services`: the host of services; `grants`, `peer`, `key`: who may do what; `saved`: what of
+//!   that is kept;
 //! - `notify`: telling systemd how the daemon is; `reload`: reading the configuration again;
 //! - `clock`, `log`, `limits`; `fuzzing` lets `fuzz/` at what takes text from outside.
 //!
@@ -28,15 +30,21 @@ mod embedded;
 mod fairness;
 #[doc(hidden)]
 pub mod fuzzing;
+mod grants;
 mod hub;
+pub mod key;
 mod limits;
 mod listen;
 mod lock_file;
 mod log;
 mod metrics;
 mod notify;
+mod peer;
 mod reload;
+mod saved;
+mod services;
 mod state;
 
+pub use clock::Offset;
 pub use daemon::run;
-pub use embedded::{EmbedError, Embedded};
+pub use embedded::{Builder, EmbedError, Embedded};

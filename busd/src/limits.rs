@@ -201,3 +201,67 @@ pub(crate) const PIPE_BYTES_MAX: usize = 64 << 10;
 pub(crate) const PIPE_KEPT_BYTES_MAX: usize = 1 << 10;
 /// Payloads on the way beside the bytes of a pipe: each is a file descriptor.
 pub(crate) const PIPE_PAYLOADS_MAX: usize = 16;
+/// How long a service may take from its start until it has subscribed to its heartbeat, in
+/// milliseconds: an interpreter starts in a tenth of that on a slow machine.
+pub(crate) const SERVICE_START_MS_MAX: u64 = 10_000;
+/// A failure within so many milliseconds of its start is a quick one: it will not get better.
+pub(crate) const SERVICE_QUICK_MS: u64 = 10_000;
+/// After so many of them in a row a service is not started again.
+pub(crate) const SERVICE_QUICK_FAILURES_MAX: u32 = 3;
+/// How long to wait before a service that has failed starts again: then twice as long each time,
+/// until it costs nothing.
+pub(crate) const SERVICE_RETRY_MS_MIN: u64 = 500;
+pub(crate) const SERVICE_RETRY_MS_MAX: u64 = 60_000;
+/// One that ran for so long has got over what made it fail.
+pub(crate) const SERVICE_STEADY_MS: u64 = 60_000;
+/// How long a service has to end by itself, once the bus has said goodbye to it.
+pub(crate) const SERVICE_ABORT_MS: u64 = 2_000;
+/// How long it has then, once it was told to end.
+pub(crate) const SERVICE_KILL_MS: u64 = 3_000;
+/// A file of the state directory that is read as a whole: a thousand grants have a tenth of that.
+pub(crate) const SAVED_BYTES_MAX: u64 = 1 << 20;
+/// Grants to programs: more than anybody would look through.
+pub(crate) const GRANTS_MAX: usize = 1_000;
+/// How long a grant may hold, unless it holds until it is revoked: a year.
+pub(crate) const GRANT_MS_MAX: u64 = 366 * 24 * 60 * 60 * 1000;
+/// Whom a grant is for: the longest is a path.
+pub(crate) const SUBJECT_BYTES_MAX: usize = 1_024;
+/// Services of one daemon: each has a thread or a process.
+pub(crate) const SERVICES_MAX: usize = 200;
+/// Words of a command: the longest that a person writes, many times over.
+pub(crate) const COMMAND_WORDS_MAX: usize = 64;
+/// Messages that a service may publish in a second.
+pub(crate) const SERVICE_RATE: RangeInclusive<u32> = 1..=10_000_000;
+/// What it may where nothing is said: ten times what a busy transport does, and no more than a
+/// tenth of what the bus does.
+pub(crate) const SERVICE_RATE_DEFAULT: u32 = 50_000;
+/// Lines of a service that are kept for whoever asks: what fits a few screens.
+pub(crate) const LOG_LINES_KEPT_MAX: usize = 500;
+/// Lines of a service that go into the log in a second: a person reads a tenth of that.
+pub(crate) const LOG_LINES_PER_SECOND_MAX: u32 = 100;
+/// Characters of such a line: more is not read.
+pub(crate) const LOG_LINE_CHARS_MAX: usize = 1_000;
+/// What is read of a service's output at once, and of one line.
+pub(crate) const LOG_READ_BYTES: usize = 16 << 10;
+/// How long a service that says so much at once waits before it is listened to again; and how long
+/// the rest of what it said is waited for after its end.
+pub(crate) const LOG_PAUSE: Duration = Duration::from_millis(50);
+/// What services report that the host has not looked at; whoever reports more waits.
+pub(crate) const SERVICE_EVENTS_MAX: usize = 256;
+/// A manifest is a page of text.
+pub(crate) const MANIFEST_BYTES_MAX: u64 = 64 << 10;
+/// How long after something was sent to a service it is asked whether it lives, in milliseconds:
+/// often enough that a hang is found within half a minute, and seldom enough to cost nothing.
+pub(crate) const HEARTBEAT_MS: u64 = 5_000;
+/// How long it may take to answer.
+pub(crate) const HEARTBEAT_TIMEOUT_MS: u64 = 10_000;
+/// So often in a row a service may have no room for that question.
+pub(crate) const SERVICE_UNASKED_MAX: u32 = 3;
+/// How long a service may live on without its connection: as long as a process takes to end.
+pub(crate) const SERVICE_LEAVES_MS_MAX: u64 = 2_000;
+/// How long services may take to end when the daemon does: the two steps in which each is made to,
+/// and a little.
+pub(crate) const SERVICES_STOP_MAX: Duration = Duration::from_millis(6_000);
+/// How long at most until it is looked again whether a grant has ended, in milliseconds: somebody
+/// may set the clock.
+pub(crate) const GRANTS_LOOK_MS_MAX: u64 = 60_000;

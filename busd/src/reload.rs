@@ -30,7 +30,7 @@ use crate::notify::Notifier;
 
 /// What the daemon has to do with whoever runs it, beside being started and stopped.
 #[derive(Default)]
-pub(crate) struct Service {
+pub(crate) struct Upkeep {
     notifier: Notifier,
     reloads: Option<Reloads>,
 }
@@ -47,7 +47,7 @@ struct Reloads {
     running: Configuration,
 }
 
-impl Service {
+impl Upkeep {
     /// What the environment asks for, and reloading; to be called in the runtime.
     ///
     /// # Errors
@@ -117,6 +117,10 @@ impl Reloads {
             hub.set_limits(limits.clone());
             self.running.limits = limits;
         }
+        if self.running.services != read.services {
+            hub.services.send_replace(read.services.clone());
+            self.running.services = read.services;
+        }
         let file = self.running.file.as_ref();
         let file = file.map_or_else(|| "none".to_owned(), |file| file.display().to_string());
         tracing::info!(file, "configuration read again");
@@ -144,7 +148,16 @@ fn fit_again(limits: &mut Limits, descriptors_total_max: usize) {
 /// The keys of which a change has to wait for the next start.
 fn waiting(running: &Configuration, read: &Configuration) -> Vec<&'static str> {
     // Taken apart, so that whoever adds a field has to say here which kind it is.
-    let Configuration { socket, state, metrics, dbus, log_level: _, limits: _, file: _ } = read;
+    let Configuration {
+        socket,
+        state,
+        metrics,
+        dbus,
+        log_level: _,
+        limits: _,
+        services: _,
+        file: _,
+    } = read;
     let keys = [
         ("socket.path", *socket != running.socket),
         ("state.path", *state != running.state),
@@ -160,7 +173,7 @@ fn waiting(running: &Configuration, read: &Configuration) -> Vec<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::configuration::{Dbus, LogLevel, Metrics};
+    use crate::configuration::{Dbus, LogLevel, Metrics, Services};
 
     fn configuration() -> Configuration {
         Configuration {
@@ -170,6 +183,7 @@ mod tests {
             limits: Limits::default(),
             metrics: Metrics::default(),
             dbus: Dbus::default(),
+            services: Services::new(),
             file: None,
         }
     }

@@ -12,7 +12,7 @@ use std::path::Path;
 use super::address::AddressError;
 use super::level::LogLevel;
 use super::quantity::QuantityError;
-use crate::limits::{PROBLEMS_SHOWN_MAX, SNIPPET_CHARS_MAX, SOCKET_PATH_BYTES_MAX};
+use crate::limits::{PROBLEMS_SHOWN_MAX, SERVICES_MAX, SNIPPET_CHARS_MAX, SOCKET_PATH_BYTES_MAX};
 
 /// What is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -99,6 +99,25 @@ pub enum Fault {
         key: String,
         /// Why not.
         source: PathError,
+    },
+    /// No name of a service.
+    #[error(
+        "`{key}`: a service's name has 1 to 32 characters of a-z, 0-9 and -, the first a letter"
+    )]
+    ServiceName {
+        /// With its table, escaped.
+        key: String,
+    },
+    /// More services than one daemon runs.
+    #[error("there are more than {SERVICES_MAX} services")]
+    TooManyServices,
+    /// No command.
+    #[error("`{key}` has to be {expected}")]
+    Command {
+        /// With its table.
+        key: String,
+        /// What it should be, with an example.
+        expected: &'static str,
     },
     /// A queue that could never deliver the largest message.
     #[error(

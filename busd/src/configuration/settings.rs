@@ -21,6 +21,7 @@ use super::address::parse_loopback;
 use super::fault::{Fault, Hint, PathError, Problem};
 use super::level::LogLevel;
 use super::quantity::{format_bytes, format_milliseconds, parse_bytes, parse_milliseconds};
+use super::services::{self, Services};
 use super::similar::nearest;
 use crate::limits;
 
@@ -39,6 +40,8 @@ pub struct Settings {
     pub metrics: Metrics,
     /// `dbus.*`.
     pub dbus: Dbus,
+    /// `services.*`.
+    pub services: Services,
 }
 
 /// Whether and where the daemon is on a session bus.
@@ -129,6 +132,9 @@ pub(super) static KEYS: &[Key] = &[
     key("dbus", "address", Value::DbusAddress),
 ];
 
+/// The table in which each service has its own.
+const SERVICES: &str = "services";
+
 const fn key(table: &'static str, name: &'static str, value: Value) -> Key {
     Key { table, name, value }
 }
@@ -183,6 +189,7 @@ impl Reader {
             let (written, span) = (name.get_ref().as_ref(), name.span());
             let known = KEYS.iter().find(|key| key.table == written);
             match (known, value.get_ref()) {
+                (None, value) if written == SERVICES => self.services(value, span),
                 (Some(known), DeValue::Table(table)) => self.table(known.table, table),
                 (Some(known), other) => {
                     let found = kind(other);
@@ -198,6 +205,18 @@ impl Reader {
                     let (name, hint) = (written.escape_debug().to_string(), key_hint("", written));
                     self.fault(span, Fault::UnknownKey { name, hint });
                 }
+            }
+        }
+    }
+
+    fn services(&mut self, value: &DeValue<'_>, span: Range<usize>) {
+        match value {
+            DeValue::Table(table) => {
+                self.settings.services = services::read(table, &mut self.faults);
+            }
+            other => {
+                let (key, expected) = (SERVICES.to_owned(), "a table, with a table for each below");
+                self.fault(span, Fault::Type { key, expected, found: kind(other) });
             }
         }
     }
@@ -387,7 +406,7 @@ fn wrong_type(key: &Key, value: &DeValue<'_>, expected: &'static str) -> Fault {
 }
 
 /// What a value is, in the words of somebody who does not know TOML by heart.
-fn kind(value: &DeValue<'_>) -> &'static str {
+pub(super) fn kind(value: &DeValue<'_>) -> &'static str {
     match value {
         DeValue::String(_) => "a text",
         DeValue::Integer(_) => "a whole number",
@@ -430,5 +449,6 @@ fn key_hint(table: &str, written: &str) -> Hint {
 fn tables() -> Vec<&'static str> {
     let mut names: Vec<_> = KEYS.iter().map(|key| key.table).collect();
     names.dedup();
+    names.push(SERVICES);
     names
 }

@@ -50,7 +50,7 @@ fn take(hub: &Rc<Hub>, stream: UnixStream) -> Result<(), (UnixStream, Refusal)> 
         Ok(client) => {
             let pid = peer_pid(&stream);
             if let Some(pid) = pid {
-                hub.broker().set_pid(client, pid);
+                hub.gate.admit(&mut hub.broker(), hub.now().unix_ms, client, pid);
             }
             hub.perform();
             let process = hub.fairness.process(pid);

@@ -40,6 +40,8 @@ pub(crate) struct Connection {
     overflown: Cell<bool>,
     /// Nothing is read any more; its task waits for what is left to be sent.
     lingers: Cell<bool>,
+    /// It is a service's, and it is asked whether it lives.
+    watched: Cell<bool>,
     /// Payloads may go to it in descriptors.
     takes_descriptors: Cell<bool>,
     waker: RefCell<Option<Waker>>,
@@ -122,6 +124,7 @@ impl Connection {
             broken: Cell::new(false),
             overflown: Cell::new(false),
             lingers: Cell::new(false),
+            watched: Cell::new(false),
             takes_descriptors: Cell::new(false),
             waker: RefCell::new(None),
         }
@@ -139,6 +142,15 @@ impl Connection {
     /// Whether its queue is full for the first time; from now on it isn't any more.
     pub(crate) fn is_first_overflow(&self) -> bool {
         !self.overflown.replace(true)
+    }
+
+    pub(crate) fn is_watched(&self) -> bool {
+        self.watched.get()
+    }
+
+    /// From now on it is known that it is a service's.
+    pub(crate) fn watch(&self) {
+        self.watched.set(true);
     }
 
     /// Sends what waits, as far as the socket takes it, and not very much at a time. Its own task

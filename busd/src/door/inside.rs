@@ -5,7 +5,7 @@
 //! own door has to know about it, the door knows. Who may come in has been decided there.
 
 use super::connection::serve;
-use super::pipe::End;
+use super::pipe::{End, pair};
 use super::stream::Stream;
 use crate::hub::Hub;
 use crate::limits::DBUS_CLIENTS_PARTS;
@@ -13,6 +13,9 @@ use kith_wire::{Code, Refusal};
 use std::cell::Cell;
 use std::rc::Rc;
 use tokio::sync::{mpsc, oneshot};
+
+/// The word for the door of services in this process, in `bus.clients`.
+const SERVICE: &str = "service";
 
 /// A client that another door brings.
 pub(crate) struct Arrival {
@@ -49,6 +52,13 @@ pub(crate) async fn take_arrivals(hub: Rc<Hub>, mut arrivals: mpsc::UnboundedRec
     }
 }
 
+/// Brings a client from inside the process itself: a service. Returns its end of the pipe.
+pub(crate) fn bring(hub: &Rc<Hub>) -> Result<End, Refusal> {
+    let (near, far) = pair();
+    enter(hub, near, SERVICE, None, &Rc::default())?;
+    Ok(far)
+}
+
 fn enter(
     hub: &Rc<Hub>,
     pipe: End,
@@ -58,7 +68,7 @@ fn enter(
 ) -> Result<(), Refusal> {
     let client = hub.broker().connect_by(hub.now(), Some(door))?;
     if let Some(pid) = pid {
-        hub.broker().set_pid(client, pid);
+        hub.gate.admit(&mut hub.broker(), hub.now().unix_ms, client, pid);
     }
     hub.perform();
     let process = hub.fairness.process(pid);

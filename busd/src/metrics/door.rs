@@ -185,6 +185,8 @@ impl Source {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::{Clock, Offset};
+    use crate::grants::Gate;
     use kith_core::{Broker, Limits};
     use std::time::Duration;
     use tokio::io::{DuplexStream, duplex};
@@ -202,7 +204,8 @@ mod tests {
     /// Sockets have so much room that no answer fills it; here there is none.
     #[tokio::test]
     async fn who_does_not_read_is_left_after_a_while_and_another_gets_all_of_it() {
-        let hub = Rc::new(Hub::new(Broker::new(Limits::default(), 1)));
+        let broker = Broker::new(Limits::default(), 1);
+        let hub = Rc::new(Hub::new(broker, Gate::open(None), Clock::start(Offset::default())));
         let source = Source { hub, started_at_ms: 0, kept: RefCell::default() };
         let (mut deaf, to_deaf) = ask(&source).await;
         let (mut reader, to_reader) = ask(&source).await;

@@ -225,7 +225,7 @@ impl Broker {
         let Some(publication) = publication("bus.lag", payload.to_string()) else { return };
         let message_id = self.identifiers.message_ids(now.unix_ms, 1);
         self.deliver_alone(Single::about_lag(delivery(now, message_id, &publication)));
-        self.announce_cbor(now, message_id, &publication, |one| Single::about_lag(one));
+        self.announce_cbor(now, message_id, &publication, true);
     }
 
     /// Delivers a message of the daemon's own.
@@ -233,7 +233,7 @@ impl Broker {
         let Some(publication) = publication(topic, payload) else { return };
         let message_id = self.identifiers.message_ids(now.unix_ms, 1);
         self.deliver_alone(Single::new(delivery(now, message_id, &publication)));
-        self.announce_cbor(now, message_id, &publication, |one| Single::new(one));
+        self.announce_cbor(now, message_id, &publication, false);
         self.announce_lags(now);
     }
 }

@@ -15,7 +15,7 @@ use crate::clock::Now;
 use crate::limits::NOTICES_MAX;
 use crate::parcels::Single;
 use kith_wire::{
-    Code, Event, Options, Protocol, Publication, Refusal, RequestNumber, Scope, Topic,
+    Code, Event, Options, Pattern, Protocol, Publication, Refusal, RequestNumber, Scope, Topic,
 };
 
 /// The topics on which the shell is asked. Every connection may ask for the lists.
@@ -50,8 +50,34 @@ pub enum Notice {
         service: String,
         /// Its connection.
         client: ClientId,
-        /// Why it was cut off, if it was.
-        cut_off: Option<Code>,
+    },
+    /// A service was cut off for what it said.
+    CutOff {
+        /// Its connection, which may take a while to end.
+        client: ClientId,
+        /// The code.
+        code: Code,
+    },
+    /// A service has subscribed to its heartbeat: it is there.
+    Ready(ClientId),
+    /// A service says how it is.
+    Health {
+        /// Its connection.
+        client: ClientId,
+        /// What it says, in JSON: that of `services.health`.
+        payload: String,
+    },
+    /// A service was refused something; told the first time, and then each time that the count has
+    /// doubled.
+    Refused {
+        /// Its connection.
+        client: ClientId,
+        /// The code.
+        code: Code,
+        /// Why.
+        text: String,
+        /// How often in all.
+        count: u64,
     },
     /// A service has answered its heartbeat.
     Alive(ClientId),
@@ -79,6 +105,14 @@ impl Broker {
     /// What the shell has to be told next. [`crate::Output::Notice`] says that there is something.
     pub fn poll_notice(&mut self) -> Option<Notice> {
         self.notices.pop_front()
+    }
+
+    /// Tells that a service is ready, if this is a subscription to its heartbeat.
+    pub(super) fn tell_ready(&mut self, id: ClientId, pattern: &Pattern<'_>) {
+        let name = pattern.topic().strip_prefix(HEARTBEAT);
+        if name.is_some() && name == self.service(id) {
+            self.tell(Notice::Ready(id));
+        }
     }
 
     pub(super) fn tell(&mut self, notice: Notice) {

@@ -6,10 +6,10 @@
 //!
 //! What the daemon itself publishes is JSON, and has its other form from the same contract.
 
-use super::Broker;
 use super::client::ClientId;
 use super::operations::reserved;
 use super::publish::delivery;
+use super::{Broker, Notice};
 use crate::clock::Now;
 use crate::index::Target;
 use crate::parcels::Single;
@@ -20,6 +20,8 @@ use kith_wire::{
 
 /// What the daemon keeps.
 const READY: &str = "bus.ready";
+/// What it takes note of itself.
+const HEALTH: &str = "services.health";
 
 impl Broker {
     /// Publishes on a reserved topic, for whoever may.
@@ -29,16 +31,19 @@ impl Broker {
         id: ClientId,
         publication: &Publication<'_>,
     ) -> Result<MessageId, Refusal> {
-        let views = self.check_contract(now, id, publication)?;
+        let Views { cbor, json, .. } = self.check_contract(now, id, publication)?;
         let message_id = self.message_id(now, &publication.options);
         self.deliver_alone(Single::new(delivery(now, message_id, publication)));
         let other = if publication.protocol.is_ms() {
-            in_form(publication, Protocol::KITH, views.cbor)
+            in_form(publication, Protocol::KITH, cbor)
         } else {
-            in_form(publication, Protocol::MS, views.json.into_bytes())
+            in_form(publication, Protocol::MS, json.clone().into_bytes())
         };
         self.deliver_named(Single::new(delivery(now, message_id, &other)));
         self.announce_lags(now);
+        if publication.topic.as_str() == HEALTH {
+            self.tell(Notice::Health { client: id, payload: json });
+        }
         Ok(message_id)
     }
 
@@ -87,12 +92,14 @@ impl Broker {
         now: Now,
         message_id: MessageId,
         publication: &Publication<'_>,
-        single: impl for<'a> FnOnce(Delivery<'a>) -> Single<'a>,
+        is_about_lag: bool,
     ) {
         if self.index.has(Scope::Own, Protocol::KITH.as_str(), publication.topic.as_str())
             && let Some(cbor) = cbor_of(publication)
         {
-            self.deliver_named(single(delivery(now, message_id, &cbor)));
+            let delivery = delivery(now, message_id, &cbor);
+            let make = if is_about_lag { Single::about_lag } else { Single::new };
+            self.deliver_named(make(delivery));
         }
     }
 

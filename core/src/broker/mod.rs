@@ -211,8 +211,8 @@ impl Broker {
         self.queues.give_back(id);
         let Some(client) = self.queues.clients.try_remove(id.place as usize) else { return };
         if let Some(service) = client.standing.service {
-            let (service, cut_off) = (service.rights.name().to_owned(), client.cut_off);
-            self.tell(Notice::Left { service, client: id, cut_off });
+            let service = service.rights.name().to_owned();
+            self.tell(Notice::Left { service, client: id });
         }
         self.order.remove(&id.serial);
         self.retained.disown(id);
@@ -384,14 +384,19 @@ impl Broker {
             (Some(_), None) => None,
         };
         let Refusal { code, text, fatal, .. } = refusal;
-        if let Some(client) = self.queues.get(id) {
-            client.standing.count(*code);
+        if let Some(client) = self.queues.get(id)
+            && let Some(count) = client.standing.count(*code)
+        {
+            self.tell(Notice::Refused { client: id, code: *code, text: text.clone(), count });
         }
         if *fatal {
             self.close(id);
             self.queues.totals.cut_off += 1;
             if let Some(client) = self.queues.get(id) {
                 client.cut_off = Some(*code);
+                if client.standing.service.is_some() {
+                    self.tell(Notice::CutOff { client: id, code: *code });
+                }
             }
         }
         let event = Event::Err { number, code: Some(*code), text, at, fatal: *fatal };
@@ -416,6 +421,15 @@ impl Broker {
                  of the memory that is free (`waiting_bytes_total_max`)"
             );
             self.refuse(id, None, &Refusal::fatal(Code::QuotaMemory, text), None);
+        }
+    }
+
+    /// Says goodbye to a client, and has it closed once all is sent.
+    pub fn dismiss(&mut self, id: ClientId, code: Code, text: &str) {
+        if !self.is_closing(id) {
+            self.queues.set_will(id, None);
+            self.close(id);
+            self.queues.answer(id, &Event::Bye { code: Some(code), text });
         }
     }
 

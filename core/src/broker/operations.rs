@@ -143,6 +143,7 @@ impl Broker {
             client.subscriptions_weight += weight;
         });
         self.answer_ok(id, Some(asked.number));
+        self.tell_ready(id, &asked.pattern);
         if asked.retained && asked.pattern.scope().matches(Scope::Own) {
             self.deliver_retained(now, id, asked);
         }

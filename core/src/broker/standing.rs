@@ -273,12 +273,14 @@ impl Broker {
 }
 
 impl Standing {
-    /// Takes note of a refusal.
-    pub(crate) fn count(&mut self, code: Code) {
+    /// Takes note of a refusal. How many there were, if that should be told.
+    pub(crate) fn count(&mut self, code: Code) -> Option<u64> {
         let is_denial = matches!(code, Code::NotGranted | Code::QuotaRate | Code::ReservedTopic);
-        if is_denial || self.service.is_some() && code == Code::BadPayload {
-            self.refused += 1;
+        if !is_denial && (self.service.is_none() || code != Code::BadPayload) {
+            return None;
         }
+        self.refused += 1;
+        (self.service.is_some() && self.refused.is_power_of_two()).then_some(self.refused)
     }
 
     /// Whether it is kept from what is reserved.
