@@ -71,7 +71,8 @@ fn checked<'a>(kind: &Kind, value: Value<'a>, way: Way) -> Result<Value<'a>, Tro
         }
         (Kind::Word(words), Value::Text(text)) => {
             let is = format!("is `{}`", shown(&text));
-            ranged(words.contains(&text.as_ref()), Value::Text(text), &|| is.clone())
+            let is_one = words.iter().any(|word| word.name == text);
+            ranged(is_one, Value::Text(text), &|| is.clone())
         }
         (Kind::List { of, max }, Value::List(values)) => {
             let length = values.len();
@@ -142,7 +143,8 @@ fn map<'a>(fields: &[Field], given: Given<'a>, way: Way) -> Result<Value<'a>, Tr
                 checked(&field.kind, value, way).map_err(|trouble| trouble.within(field.name))?
             }
             (_, None) => {
-                let missing = Fault::Missing { should: field.kind.to_string() };
+                let or_null = if field.presence == Presence::Nullable { ", or null" } else { "" };
+                let missing = Fault::Missing { should: format!("{}{or_null}", field.kind) };
                 return Err(Trouble::from(missing).within(field.name));
             }
         };
@@ -162,7 +164,7 @@ fn figures<'a>(kind: &Kind, given: Given<'a>, way: Way) -> Result<Value<'a>, Tro
     for (name, value) in given {
         let is_plain = !name.is_empty() && !name.contains(char::is_control);
         if !is_plain || FIGURE_NAME_BYTES_MAX < name.len() {
-            let is = "is a name that is empty, too long, or has control characters".to_owned();
+            let is = "has a name that is empty, too long, or has control characters".to_owned();
             return Err(Trouble::from(range(is)).within(&name));
         }
         let value = checked(&figure, value, way).map_err(|trouble| trouble.within(&name))?;

@@ -34,7 +34,7 @@ pub enum Kind {
         max: usize,
     },
     /// One of these words.
-    Word(&'static [&'static str]),
+    Word(&'static [Word]),
     /// A list.
     List {
         /// What stands in it.
@@ -62,10 +62,9 @@ impl Kind {
 
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use crate::limits::{FIGURE_NAME_BYTES_MAX, FIGURES_MAX, NAME_CHARS_MAX, NUMBER_MAX};
+        use crate::limits::{FIGURE_NAME_BYTES_MAX, FIGURES_MAX, NAME_CHARS_MAX};
         match self {
             Self::Flag => f.write_str("true or false"),
-            Self::Number { min: 0, max: NUMBER_MAX } => f.write_str("a whole number"),
             Self::Number { min, max } => write!(f, "a whole number from {min} to {max}"),
             Self::Text { bytes_max } => {
                 write!(f, "a text of at most {bytes_max} bytes without control characters")
@@ -73,13 +72,13 @@ impl fmt::Display for Kind {
             Self::Name => {
                 write!(f, "a name: 1 to {NAME_CHARS_MAX} of a-z, 0-9 and `-`, a letter first")
             }
-            Self::Id => f.write_str("a message id, as text (UUID version 7)"),
+            Self::Id => f.write_str("a message id: a UUID of version 7 as text, in lower case"),
             Self::Bytes { min, max } if min == max => write!(f, "{min} bytes"),
             Self::Bytes { min, max } => write!(f, "{min} to {max} bytes"),
             Self::Word(words) => {
                 f.write_str("one of")?;
                 for (at, word) in words.iter().enumerate() {
-                    write!(f, "{} `{word}`", if at == 0 { "" } else { "," })?;
+                    write!(f, "{} `{}`", if at == 0 { "" } else { "," }, word.name)?;
                 }
                 Ok(())
             }
@@ -91,6 +90,27 @@ impl fmt::Display for Kind {
                  {FIGURE_NAME_BYTES_MAX} bytes"
             ),
         }
+    }
+}
+
+/// A word that a field can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Word {
+    pub(crate) name: &'static str,
+    pub(crate) about: &'static [&'static str],
+}
+
+impl Word {
+    /// The word.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// What it says.
+    #[must_use]
+    pub fn about(&self) -> String {
+        joined(self.about)
     }
 }
 

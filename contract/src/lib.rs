@@ -34,7 +34,7 @@ mod tests;
 
 pub use check::PROTOCOL;
 pub use error::{Fault, PayloadError};
-pub use kind::{Field, Kind, Presence};
+pub use kind::{Field, Kind, Presence, Word};
 pub use payload::Payload;
 pub use payloads::{Key, bus, delivery, directory, envelope, services, transports};
 pub use rights::{Denial, Rights, RightsError, RightsFault};

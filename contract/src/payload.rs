@@ -108,7 +108,9 @@ macro_rules! words {
         impl $words {
             /// All of them.
             pub const ALL: &'static [Self] = &[$(Self::$word),+];
-            pub(crate) const KIND: $crate::kind::Kind = $crate::kind::Kind::Word(&[$($text),+]);
+            pub(crate) const KIND: $crate::kind::Kind = $crate::kind::Kind::Word(&[
+                $($crate::kind::Word { name: $text, about: &[$($word_about),+] }),+
+            ]);
 
             /// The word in CBOR and JSON.
             #[must_use]

@@ -2,3 +2,4 @@
 
 mod malformed;
 mod round;
+mod vectors;

@@ -38,7 +38,7 @@ pub(super) fn values(kind: Kind) -> BoxedStrategy<Value<'static>> {
             .prop_map(|bytes| Value::Bytes(bytes.into()))
             .boxed(),
         Kind::Word(words) => {
-            proptest::sample::select(words).prop_map(|word| Value::Text(word.into())).boxed()
+            proptest::sample::select(words).prop_map(|word| Value::Text(word.name.into())).boxed()
         }
         Kind::List { of, max } => vec(values(*of), 0..=max).prop_map(Value::List).boxed(),
         Kind::Map(fields) => maps(fields).boxed(),
