@@ -2,8 +2,8 @@
 //!
 //! `wire`, `contract` and `core` must be able to run under a seed with a virtual clock, so they get
 //! an explicit list of external crates: none that does I/O, tells time, draws random numbers or
-//! starts threads can slip in. The other crates are held to their arrows only; `docs/dependencies.md` gives a
-//! reason for each of their dependencies.
+//! starts threads can slip in. The other crates are held to their arrows only;
+//! `docs/dependencies.md` gives a reason for each of their dependencies.
 //!
 //! What is allowed is written down here and nowhere else. A new arrow is a design decision: it
 //! goes into `ARCHITECTURE.md` and then into [`ALLOWED`].

@@ -10,6 +10,7 @@
 //! (`[workspace.lints]`), not here.
 
 mod arrows;
+mod contract;
 mod dependencies;
 mod essay;
 mod leftovers;

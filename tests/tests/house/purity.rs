@@ -2,8 +2,8 @@
 //!
 //! What `wire`, `contract` and `core` decide has to come out the same each time for the same
 //! inputs, so that a simulator's seed replays it. The list of crates that they may use
-//! (`arrows.rs`) keeps most of the world out; this rule watches the one crate that can't be left out, `std`, and what would
-//! make hash order or another thread decide.
+//! (`arrows.rs`) keeps most of the world out; this rule watches the one crate that can't be left
+//! out, `std`, and what would make hash order or another thread decide.
 
 use super::rust::{RustFile, imports, is_word, line_at, words};
 use super::tree::Tree;

@@ -195,7 +195,7 @@ fn manifests(workspace: &Table, list: &str) -> anyhow::Result<Vec<Manifest>> {
         .collect()
 }
 
-fn root() -> &'static Path {
+pub(super) fn root() -> &'static Path {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.parent().unwrap_or(here)
 }
