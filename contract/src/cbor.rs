@@ -2,8 +2,9 @@
 //! section 4.2.1. One value has one form: what is read and written again is the same bytes.
 //!
 //! What is *checked* has to be in that form. What is *read for use* may also have longer heads and
-//! keys in another order; indefinite lengths are refused in both. Containers are read to a depth,
-//! and values up to a number, so that no bytes make us use more than their own size and a bit.
+//! keys in another order, and anything at all in fields that the reader does not know. Containers
+//! are read to a depth, and values up to a number, so that no bytes make us use more than their own
+//! size and a bit.
 
 use crate::error::{Fault, Trouble};
 use crate::limits::{DEPTH_MAX, VALUES_MAX};
@@ -73,9 +74,12 @@ impl<'a> Reader<'a> {
             Type::Array => self.list(depth)?,
             Type::Map => self.map(depth)?,
             Type::BytesIndef | Type::StringIndef | Type::ArrayIndef | Type::MapIndef => {
-                return Err(Fault::NotDeterministic(DEFINITE).into());
+                if self.is_strict {
+                    return Err(Fault::NotDeterministic(DEFINITE).into());
+                }
+                self.skipped("of a length that is not given in advance")?
             }
-            Type::F16 | Type::F32 | Type::F64 => self.skipped("a fraction")?,
+            Type::F16 | Type::F32 | Type::F64 => self.skipped("a floating-point number")?,
             Type::Undefined => self.skipped("undefined")?,
             Type::Tag => self.skipped("a tag")?,
             Type::Simple | Type::Break | Type::Unknown(_) => {
@@ -105,8 +109,8 @@ impl<'a> Reader<'a> {
         for _ in 0..length {
             let kind = self.decoder.datatype().map_err(|error| self.broken(&error))?;
             if kind != Type::String {
-                let should = "a map with texts as keys".to_owned();
-                return Err(Fault::Kind { should, is: format!("one with {kind}") }.into());
+                self.decoder.set_position(start);
+                return self.skipped("a map whose keys are no texts");
             }
             let key = self.text()?;
             let before = fields.last().map(|(before, _)| before.as_ref());

@@ -83,7 +83,7 @@ impl fmt::Display for Kind {
                 Ok(())
             }
             Self::List { of, max } => write!(f, "a list of at most {max}, each {of}"),
-            Self::Map(_) => f.write_str("a map"),
+            Self::Map(_) => f.write_str("a map with texts as keys"),
             Self::Figures => write!(
                 f,
                 "a map of at most {FIGURES_MAX} whole numbers, names of at most \

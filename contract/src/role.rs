@@ -66,7 +66,7 @@ impl std::fmt::Display for Role {
 pub enum Publisher {
     /// The daemon alone; it is never granted.
     Daemon,
-    /// Every client on this machine.
+    /// Every client on this machine, but for sandboxed programs.
     Anyone,
     /// Every service, of itself.
     EachService,

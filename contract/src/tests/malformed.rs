@@ -88,8 +88,14 @@ fn readers_go_past_what_later_versions_add() {
     cbor.extend_from_slice(b"\x67service\x78\x07weather\x65state\x62ok\x64more");
     cbor.extend_from_slice(&[0x81; 40]);
     cbor.extend_from_slice(b"\xc1\xf9\x3c\x00");
-    assert_eq!(HEALTH.read(PROTOCOL, &cbor), Ok(plain));
+    assert_eq!(HEALTH.read(PROTOCOL, &cbor), Ok(plain.clone()));
     assert!(entry("services.health").unwrap().check(PROTOCOL, &cbor).is_err());
+
+    // A list of no given length, in which there is a map with a number as its key.
+    let later = b"\xa3\x64more\x9f\xa1\x01\x02\xff\x65state\x62ok\x67service\x67weather";
+    assert_eq!(HEALTH.read(PROTOCOL, later), Ok(plain));
+    let number = b"\xa3\x64more\xa1\x01\x02\x65state\x62ok\x67service\x67weather";
+    assert!(HEALTH.read(PROTOCOL, number).is_ok());
 
     for wrong in ["{\"state\":\"ok\"}", "{\"service\":\"weather\",\"state\":1}"] {
         assert!(HEALTH.read("ms", wrong.as_bytes()).is_err());
