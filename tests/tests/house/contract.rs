@@ -9,7 +9,11 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use anyhow::Context;
+use kith_contract::limits::{
+    FIGURE_NAME_BYTES_MAX, FIGURES_MAX, NAME_CHARS_MAX, NUMBER_MAX, VALUES_MAX,
+};
 use kith_contract::{Entry, Field, Kind, Presence, Publisher, Role, entries, entry};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::tree::{read, root};
@@ -18,9 +22,6 @@ use super::{Violation, keep};
 const DOCUMENT: &str = "docs/contract.md";
 const VECTORS: &str = "contract/vectors/payloads.json";
 const MARK: &str = "<!-- From here on this page is made from the code: see tests/tests/house/";
-
-/// The largest number of the contract, and how the page says it.
-const NUMBER_MAX: i64 = kith_contract::limits::NUMBER_MAX;
 
 /// The page from the mark on.
 fn page(examples: &BTreeMap<String, String>) -> anyhow::Result<String> {
@@ -175,6 +176,32 @@ fn the_documented_contract_is_the_contract() -> anyhow::Result<()> {
         std::fs::write(root().join(DOCUMENT), format!("{before}{page}"))?;
     }
     keep("docs/contract.md in step", found);
+    Ok(())
+}
+
+#[test]
+fn what_is_written_by_hand_holds_too() -> anyhow::Result<()> {
+    let document = read(DOCUMENT)?;
+    let by_hand = document.split(MARK).next().unwrap_or_default();
+    for words in [
+        format!("0 to 2^53 - 1 ({NUMBER_MAX})"),
+        format!("1 to {NAME_CHARS_MAX} of"),
+        format!("at most {FIGURES_MAX} whole numbers"),
+        format!("names of 1 to {FIGURE_NAME_BYTES_MAX} bytes"),
+        format!("at most {},{:03} values", VALUES_MAX / 1000, VALUES_MAX % 1000),
+    ] {
+        assert!(by_hand.contains(&words), "{DOCUMENT} does not say: {words}");
+    }
+    let lines = by_hand.lines().filter(|line| line.starts_with("{\"op\":\"pub\""));
+    let lines: Vec<Value> = lines.map(serde_json::from_str).collect::<Result<_, _>>()?;
+    let [json, cbor] = lines.as_slice() else { anyhow::bail!("two examples, not {lines:?}") };
+    let entry = json["topic"].as_str().and_then(entry).context("the topic of an example")?;
+    let views = entry.check("ms", json["payload"].to_string().as_bytes())?;
+    let base64 = data_encoding::BASE64.encode(&views.cbor);
+    assert_eq!(
+        cbor["payload_b64"], base64,
+        "{DOCUMENT}: the two examples are the same in two forms"
+    );
     Ok(())
 }
 
