@@ -62,6 +62,8 @@ mod inbox;
 pub mod limits;
 mod manifest;
 mod service;
+#[cfg(feature = "testkit")]
+pub mod testkit;
 mod typed;
 
 pub use async_trait::async_trait;

@@ -18,3 +18,16 @@ pub const READY_IN_A_ROW_MAX: u32 = 64;
 pub const SLEEP_STEP_MS_MAX: u64 = 60_000;
 /// How long one service's goodbye may take, when it has ended: the daemon is on the same machine.
 pub const GOODBYE_MS: u64 = 2_000;
+/// How long a service may take to answer a heartbeat in a test: as long as in the daemon.
+#[cfg(feature = "testkit")]
+pub const HEARTBEAT_MS: u64 = 10_000;
+/// How long a test may take by its own clock: a service that does something every second goes
+/// through a day in a second or two, and nothing should wait for longer.
+#[cfg(feature = "testkit")]
+pub const TEST_MS_MAX: u64 = 24 * 60 * 60 * 1000;
+/// Messages that may wait for a client in a test: few enough that a test can easily exceed them.
+#[cfg(feature = "testkit")]
+pub const TEST_QUEUE_MESSAGES_MAX: usize = 1_000;
+/// Bytes in a pipe of a test: about what a socket holds for one side.
+#[cfg(feature = "testkit")]
+pub const TEST_PIPE_BYTES: usize = 64 << 10;

@@ -15,6 +15,8 @@ pub trait Reserved<T: Payload>: Copy {
     fn topic(&self) -> String;
     /// The payload for protocol `kith`.
     fn written(&self, value: &T) -> Vec<u8>;
+    /// The payload for protocol `ms`.
+    fn json(&self, value: &T) -> String;
     /// The pattern of a subscription to it.
     fn pattern(&self) -> String {
         format!("{PROTOCOL}/self.{}", self.topic())
@@ -35,6 +37,10 @@ impl<T: Payload> Reserved<T> for Topic<T> {
         self.cbor(value)
     }
 
+    fn json(&self, value: &T) -> String {
+        Topic::json(self, value)
+    }
+
     fn read(&self, protocol: &str, payload: &[u8]) -> Result<T, PayloadError> {
         Self::read(self, protocol, payload)
     }
@@ -47,6 +53,10 @@ impl<T: Payload> Reserved<T> for (TopicOf<T>, &str) {
 
     fn written(&self, value: &T) -> Vec<u8> {
         self.0.cbor(value)
+    }
+
+    fn json(&self, value: &T) -> String {
+        self.0.json(value)
     }
 
     fn read(&self, protocol: &str, payload: &[u8]) -> Result<T, PayloadError> {
