@@ -1,8 +1,8 @@
 //! What a connection runs on: the daemon's socket, or any other stream of bytes.
 //!
-//! The socket keeps its own halves, since descriptors come and go on it and since it is the hot path:
-//! which of the two it is costs a comparison for each read. Any other stream (a pipe inside the
-//! process, a test's) is boxed: one call through a table beside a copy of what it carries.
+//! The socket keeps its own halves, since descriptors come and go on it and since it is the hot
+//! path: which of the two it is costs a comparison for each read. Any other stream (a pipe inside
+//! the process, a test's) is boxed: one call through a table beside a copy of what it carries.
 //!
 //! Deliberately absent: connecting again on another stream. Whoever made the stream knows where
 //! the next one would come from.

@@ -3,8 +3,8 @@
 //! One such task serves a [`Client`](crate::Client) and all its clones. It hands commands and bytes
 //! to the [`Session`], performs what comes out, and awaits in one place at a time: for the clock,
 //! the socket or the mailbox, whichever comes first. They are looked at in an order that no chance
-//! decides, so that on one thread with a paused clock the same inputs have the same outcome. A large
-//! read is followed by a pause in which the tasks that receive can run.
+//! decides, so that on one thread with a paused clock the same inputs have the same outcome. A
+//! large read is followed by a pause in which the tasks that receive can run.
 //!
 //! Deliberately absent: a heartbeat. A Unix socket tells at once when its other end is gone; a
 //! daemon that hangs shows in the requests that it doesn't answer.
@@ -23,12 +23,13 @@ use kith_wire::binary::frame::whole_bytes;
 use std::future::pending;
 use std::io;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::net::UnixStream;
 use tokio::sync::{broadcast, oneshot};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 /// What the task shares with those who ask.
 #[derive(Debug)]
@@ -153,14 +154,8 @@ impl Task {
                 return Loss::Closed;
             }
             let greeting_until = (!self.is_greeted).then_some(greeting_until);
-            let session_until = self.session.poll_timeout().map(Instant::from_std);
             let deadline = earliest([greeting_until, self.leaving_until, deaf_until]);
-            let timeout = earliest([deadline, session_until]);
-            if let Some(timeout) = timeout
-                && timeout != wakeup.deadline()
-            {
-                wakeup.as_mut().reset(timeout);
-            }
+            let timeout = self.set(wakeup.as_mut(), deadline);
             let sealed = self.session.unwritten_sealed();
             let unwritten = self.session.unwritten();
             let reading = reader.read(&mut taking, &mut buffer);
@@ -183,8 +178,8 @@ impl Task {
                 Happened::Asked => {}
                 Happened::Read(Ok(0)) => return Loss::HungUp,
                 Happened::Read(Ok(bytes)) => {
-                    let arrived = taking.as_mut().map(Taking::arrived);
-                    arrived.into_iter().flatten().for_each(|one| self.session.hand_over(one));
+                    let arrived = taking.iter_mut().flat_map(Taking::arrived);
+                    arrived.for_each(|one| self.session.hand_over(one));
                     if let Err(loss) = self.receive(now, &mut buffer) {
                         return loss;
                     }
@@ -203,6 +198,18 @@ impl Task {
                 Happened::Written(Err(_)) => deaf_until = Some(after(CLOSE_MS)),
             }
         }
+    }
+
+    /// Has it wake at the deadline, or earlier if the session has something to do. When that is.
+    fn set(&self, wakeup: Pin<&mut Sleep>, deadline: Option<Instant>) -> Option<Instant> {
+        let session_until = self.session.poll_timeout().map(Instant::from_std);
+        let timeout = earliest([deadline, session_until]);
+        if let Some(timeout) = timeout
+            && timeout != wakeup.deadline()
+        {
+            wakeup.reset(timeout);
+        }
+        timeout
     }
 
     /// Hands everything that was asked to the session. A goodbye is said after everything else.

@@ -7,8 +7,8 @@
 //!
 //! Publishing comes in three kinds. [`Bus::publish`] waits until the daemon has passed the message
 //! on. [`Bus::post`] only waits for room, and is what a service uses that moves a lot.
-//! [`Bus::try_publish`] doesn't wait at all. What is refused of the latter two is logged and counted
-//! ([`Bus::counts`]).
+//! [`Bus::try_publish`] doesn't wait at all. What is refused of the latter two is logged and
+//! counted ([`Bus::counts`]).
 //!
 //! Deliberately absent: connecting again. When the bus ends, the service ends, and whoever started
 //! it starts it again; so a service has one life, and no state that outlived its bus.

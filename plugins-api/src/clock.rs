@@ -44,7 +44,7 @@ impl Moment {
 impl Add<Duration> for Moment {
     type Output = Self;
 
-    /// So much later. Part of a millisecond counts as one: what waits for it doesn't wake too early.
+    /// So much later. Part of a millisecond counts as one: who waits for it doesn't wake too soon.
     fn add(self, duration: Duration) -> Self {
         let ms = u64::try_from(duration.as_micros().div_ceil(1000)).unwrap_or(u64::MAX);
         Self(self.0.saturating_add(ms))

@@ -1,7 +1,7 @@
 //! How a service ends, and why it can't begin.
 //!
-//! [`ServiceError`] takes any error with `?`, since most errors mean the same thing: start me again,
-//! after a while. What no new start would mend is said with [`ServiceError::fatal`].
+//! [`ServiceError`] takes any error with `?`, since most errors mean the same thing: start me
+//! again, after a while. What no new start would mend is said with [`ServiceError::fatal`].
 
 use kith_client::{ConnectError, SubscribeError};
 use std::error::Error;

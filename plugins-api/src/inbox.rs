@@ -32,8 +32,8 @@ impl Inbox {
         }
     }
 
-    /// The next message of which the payload is JSON that reads as a `T`, with what was read. Others
-    /// are logged, counted, and passed over.
+    /// The next message of which the payload is JSON that reads as a `T`, with what was read.
+    /// Others are logged, counted, and passed over.
     pub async fn next_json<T: DeserializeOwned>(&mut self) -> Option<(T, Message)> {
         loop {
             let message = self.next().await?;

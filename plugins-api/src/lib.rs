@@ -1,8 +1,8 @@
 //! What a service of the Kith bus is written with.
 //!
 //! A service is a plugin that talks with the world through the bus alone. It says in its
-//! [`Manifest`] what it wants to do, the daemon grants that and nothing more, and starts, watches and
-//! stops it. The same [`Service`] runs inside the daemon, or as a process of its own with one line
+//! [`Manifest`] what it wants to do, the daemon grants that and nothing more, and starts, watches
+//! and stops it. The same [`Service`] runs inside the daemon, or as a process of its own with one line
 //! of `main.rs`; and any program in any language that speaks the bus's socket can be one too.
 //!
 //! ```
@@ -61,6 +61,7 @@ mod heartbeat;
 mod inbox;
 pub mod limits;
 mod manifest;
+pub mod process;
 mod service;
 #[cfg(feature = "testkit")]
 pub mod testkit;

@@ -18,6 +18,9 @@ pub const READY_IN_A_ROW_MAX: u32 = 64;
 pub const SLEEP_STEP_MS_MAX: u64 = 60_000;
 /// How long one service's goodbye may take, when it has ended: the daemon is on the same machine.
 pub const GOODBYE_MS: u64 = 2_000;
+/// How long threads of a service that has ended may go on: they have no bus any more, and the
+/// daemon waits for the process.
+pub const LEFTOVERS_MS: u64 = 500;
 /// How long a service may take to answer a heartbeat in a test: as long as in the daemon.
 #[cfg(feature = "testkit")]
 pub const HEARTBEAT_MS: u64 = 10_000;

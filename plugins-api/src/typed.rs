@@ -38,7 +38,7 @@ impl<T: Payload> Reserved<T> for Topic<T> {
     }
 
     fn json(&self, value: &T) -> String {
-        Topic::json(self, value)
+        Self::json(self, value)
     }
 
     fn read(&self, protocol: &str, payload: &[u8]) -> Result<T, PayloadError> {

@@ -1,7 +1,7 @@
 //! What is wrong with a manifest, where it stands, and how it is shown.
 //!
-//! Each problem begins with `FILE:LINE:COLUMN`, which editors jump to, and shows the line with marks
-//! below it. Nothing of the file reaches a terminal as a control character.
+//! Each problem begins with `FILE:LINE:COLUMN`, which editors jump to, and shows the line with
+//! marks below it. Nothing of the file reaches a terminal as a control character.
 
 use crate::limits::SHOWN_BYTES_MAX;
 use std::error::Error;
