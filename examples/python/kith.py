@@ -24,7 +24,7 @@ class Bus:
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.connect(path)
         # Only "\n" ends a line: a text may well contain U+2028 and the like.
-        self._lines = self._socket.makefile("rw", encoding="utf-8", newline="\n")
+        self._lines = self._socket.makefile(encoding="utf-8", newline="\n")
         self._number = 0
         self._events = collections.deque()  # came while an answer was waited for
 
@@ -32,8 +32,8 @@ class Bus:
         """Says an operation, waits for its answer and returns it."""
         self._number += 1
         number = self._number
-        self._lines.write(json.dumps({"op": op, "id": number, **fields}) + "\n")
-        self._lines.flush()
+        # Not through a file that is also read: writing there drops what was read ahead.
+        self._socket.sendall(json.dumps({"op": op, "id": number, **fields}).encode() + b"\n")
         while True:
             event = self._receive()
             if event["op"] == "err" and event.get("id") in (number, None):

@@ -17,12 +17,11 @@ if "KITH_TOKEN" not in os.environ:
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 bus = socket.socket(socket.AF_UNIX)
 bus.connect(os.environ["KITH_SOCKET"])
-lines = bus.makefile("rw", encoding="utf-8", newline="\n")
+lines = bus.makefile(encoding="utf-8", newline="\n")
 
 
 def say(op, **fields):
-    lines.write(json.dumps({"op": op, **fields}) + "\n")
-    lines.flush()
+    bus.sendall(json.dumps({"op": op, **fields}).encode() + b"\n")
 
 
 say("hello", id=1, token=os.environ["KITH_TOKEN"])

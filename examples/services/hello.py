@@ -25,14 +25,13 @@ greeting = settings.get("greeting", "Hello")
 
 bus = socket.socket(socket.AF_UNIX)
 bus.connect(os.environ["KITH_SOCKET"])
-lines = bus.makefile("rw", encoding="utf-8", newline="\n")
+lines = bus.makefile(encoding="utf-8", newline="\n")
 numbers = itertools.count(1)
 
 
 def say(op, **fields):
     number = next(numbers)
-    lines.write(json.dumps({"op": op, "id": number, **fields}) + "\n")
-    lines.flush()
+    bus.sendall(json.dumps({"op": op, "id": number, **fields}).encode() + b"\n")
     return number
 
 
