@@ -2,8 +2,8 @@
 //!
 //! A service is a plugin that talks with the world through the bus alone. It says in its
 //! [`Manifest`] what it wants to do, the daemon grants that and nothing more, and starts, watches
-//! and stops it. The same [`Service`] runs inside the daemon, or as a process of its own with one line
-//! of `main.rs`; and any program in any language that speaks the bus's socket can be one too.
+//! and stops it. The same [`Service`] runs inside the daemon, or as a process of its own with one
+//! line of `main.rs`; and any program in any language that speaks the bus's socket can be one too.
 //!
 //! ```
 //! use kith_plugins_api::{Bus, Manifest, Service, ServiceError, async_trait};

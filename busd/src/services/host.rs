@@ -2,33 +2,23 @@
 //!
 //! Whatever happens comes in here one by one: what the broker tells, what instances report, what
 //! people ask, and time. Each service's supervisor says what to do; this does it. Nothing in here
-//! awaits; the loop around it (`mod.rs`) does.
+//! awaits; the loop around it (`mod.rs`) does. How one is started is in `starting.rs`, and what
+//! those do that run in `alive.rs`.
 
-use super::entry::{Entry, Running, Source, Watch};
-use super::inside::Thread;
-use super::instance::{Event, Instance, Reporter, What};
-use super::process::{Process, Program};
+use super::entry::{Entry, Source};
+use super::instance::Event;
 use super::record::{Granted, Record};
 use super::registry::BuiltIn;
-use super::supervisor::{Action, Failure, State};
+use super::supervisor::Action;
 use crate::configuration::{Configured, Services};
-use crate::door::bring;
 use crate::hub::Hub;
-use crate::key;
-use crate::limits::{
-    HEARTBEAT_MS, HEARTBEAT_TIMEOUT_MS, SERVICE_LEAVES_MS_MAX, SERVICE_UNASKED_MAX,
-};
 use crate::saved::Saved;
-use kith_core::{ClientId, Usage};
-use kith_plugins_api::{Clock, Start};
+use kith_core::Usage;
 use kith_wire::{Code, Refusal};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
-use std::num::NonZeroU32;
-use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::rc::Rc;
 use tokio::sync::mpsc;
 
@@ -49,15 +39,15 @@ pub(crate) struct Setup {
 
 /// All services.
 pub(super) struct Host {
-    hub: Rc<Hub>,
-    setup: Setup,
+    pub(super) hub: Rc<Hub>,
+    pub(super) setup: Setup,
     pub(super) entries: BTreeMap<String, Entry>,
-    record: Record,
+    pub(super) record: Record,
     saved: Saved,
-    events: mpsc::Sender<Event>,
-    starts: u64,
+    pub(super) events: mpsc::Sender<Event>,
+    pub(super) starts: u64,
     /// When it is looked next which services were sent something.
-    sweep_at_ms: Option<u64>,
+    pub(super) sweep_at_ms: Option<u64>,
 }
 
 impl Host {
@@ -68,7 +58,7 @@ impl Host {
         Self { hub, setup, entries, record, saved, events, starts: 0, sweep_at_ms: None }
     }
 
-    fn now_ms(&self) -> u64 {
+    pub(super) fn now_ms(&self) -> u64 {
         self.hub.now().monotonic_ms
     }
 
@@ -257,271 +247,6 @@ impl Host {
         }
     }
 
-    fn start(&mut self, name: &str) -> Option<Action> {
-        let started = self.try_start(name);
-        let now_ms = self.now_ms();
-        let entry = self.entries.get_mut(name)?;
-        match started {
-            Ok(running) => {
-                entry.instance = Some(running);
-                None
-            }
-            Err(Unstarted::Refused(reason)) => {
-                entry.refused = Some(reason);
-                entry.supervisor.refuse(now_ms, "refused".to_owned());
-                None
-            }
-            Err(Unstarted::Failed(failure)) => entry.supervisor.ended(now_ms, failure, chance()),
-        }
-    }
-
-    fn try_start(&mut self, name: &str) -> Result<Running, Unstarted> {
-        let base = self.setup.base.clone();
-        let entry =
-            self.entries.get_mut(name).ok_or_else(|| Unstarted::Refused("gone".to_owned()))?;
-        entry.read_manifest(name, base.as_deref());
-        entry.refused = None;
-        entry.health = None;
-        let manifest = entry.manifest.clone().map_err(Unstarted::Refused)?;
-        let rights = manifest.check().map_err(|error| Unstarted::Refused(error.to_string()))?;
-        let granted = self.record.granted(name).cloned().unwrap_or_default();
-        let missing = granted.missing(&manifest);
-        if !missing.is_empty() {
-            return Err(Unstarted::Refused(format!(
-                "its manifest asks for more than was granted when it was enabled: {}; \
-                 `kith services enable {name}` grants it",
-                missing.join(", ")
-            )));
-        }
-        let failed = |error: io::Error| Unstarted::Failed(Failure::new(error.to_string()));
-        let token = key::draw().map_err(failed)?;
-        let data_dir = own_folder(&self.setup.state, name)
-            .map_err(|error| Unstarted::Failed(Failure::new(format!("its directory: {error}"))))?;
-        self.starts += 1;
-        let number = self.starts;
-        let reporter = Reporter::new(name, number, self.events.clone());
-        let per_second = NonZeroU32::new(entry.configured.publishes_per_second_max);
-        self.hub.broker().expect_service(token.clone(), rights, per_second);
-        let instance = match entry.make() {
-            Some(make) => {
-                let start = Start {
-                    name: name.to_owned(),
-                    token: Some(token.clone()),
-                    data_dir,
-                    settings: entry.configured.settings.clone(),
-                    clock: Clock::system(),
-                    seed: chance(),
-                };
-                inside(&self.hub, make(), start, reporter)
-            }
-            None => {
-                let program = Program {
-                    command: entry.configured.command.clone(),
-                    base,
-                    environment: vec![
-                        ("KITH_SOCKET", self.setup.socket.clone().into()),
-                        ("KITH_TOKEN", token.reveal().into()),
-                        ("KITH_SERVICE", name.into()),
-                        ("KITH_DATA_DIR", data_dir.clone().into()),
-                        ("KITH_SETTINGS", entry.configured.settings.to_string().into()),
-                    ],
-                    folder: data_dir,
-                };
-                Process::start(&program, reporter).map(Instance::Process)
-            }
-        };
-        let instance = instance.inspect_err(|_| self.hub.broker().forget_token(&token));
-        let instance = instance.map_err(Unstarted::Failed)?;
-        let since_ms = self.hub.now().unix_ms;
-        let (client, usage, watch) = (None, Usage::default(), Watch::default());
-        Ok(Running { number, instance, token, client, since_ms, usage, watch })
-    }
-
-    /// Takes what an instance reports.
-    pub(super) fn hear(&mut self, event: Event) {
-        let Event { service, instance, what } = event;
-        let now = self.hub.now();
-        let Some(entry) = self.entries.get_mut(&service) else { return };
-        let is_present = entry.instance.as_ref().is_some_and(|running| running.number == instance);
-        match what {
-            What::Line(text) => {
-                let lines = entry.log.add(now.unix_ms, &text);
-                for line in lines {
-                    tracing::info!(service, "{}", line.text);
-                    let json = || {
-                        json!({"name": service, "at": line.at_ms, "text": line.text}).to_string()
-                    };
-                    self.hub.broker().announce_contract(now, "services.log", json);
-                }
-                self.hub.perform();
-            }
-            What::Ended(how) if is_present => {
-                if let Some(running) = entry.instance.take() {
-                    let mut broker = self.hub.broker();
-                    broker.forget_token(&running.token);
-                    if let Some(client) = running.client {
-                        broker.close(client);
-                    }
-                    drop(broker);
-                    self.hub.perform();
-                }
-                let is_gone = !self.is_wanted(&service);
-                self.act(&service, |entry, now_ms| entry.supervisor.ended(now_ms, how, chance()));
-                if is_gone {
-                    self.entries.remove(&service);
-                }
-            }
-            What::Ended(_) => {}
-        }
-    }
-
-    /// Whether the configuration, or the daemon, still has it.
-    fn is_wanted(&self, name: &str) -> bool {
-        let Some(entry) = self.entries.get(name) else { return false };
-        entry.reason() != Some("it is not configured any more")
-    }
-
-    /// A service has come.
-    pub(super) fn entered(&mut self, name: &str, client: ClientId) {
-        self.hub.watch(client);
-        if let Some(running) = self.entries.get_mut(name).and_then(|one| one.instance.as_mut()) {
-            running.client = Some(client);
-        }
-    }
-
-    /// The connection of a service has ended.
-    pub(super) fn left(&mut self, name: &str, client: ClientId) {
-        let now_ms = self.now_ms();
-        let Some(entry) = self.entries.get_mut(name) else { return };
-        let Some(running) = entry.instance.as_mut().filter(|one| one.client == Some(client)) else {
-            return;
-        };
-        running.client = None;
-        // What it says of its end comes with that.
-        running.watch.ends_by_ms = Some(now_ms + SERVICE_LEAVES_MS_MAX);
-    }
-
-    /// A service was cut off for what it said.
-    pub(super) fn cut_off(&mut self, client: ClientId, code: Code) {
-        let Some(name) = self.of(client) else { return };
-        let rate = self.entries.get(&name).map(|entry| entry.configured.publishes_per_second_max);
-        let reason = match (code, rate) {
-            (Code::QuotaRate, Some(rate)) => {
-                format!("floods the bus: more than {rate} messages a second, and goes on")
-            }
-            (code, _) => format!("was cut off: {code}"),
-        };
-        self.act(&name, |entry, now_ms| entry.supervisor.fail(now_ms, Failure::new(reason)));
-    }
-
-    /// The name of the service that a connection is.
-    pub(super) fn of(&self, client: ClientId) -> Option<String> {
-        let mut all = self.entries.iter();
-        all.find(|(_, entry)| entry.client() == Some(client)).map(|(name, _)| name.clone())
-    }
-
-    /// A service has answered its heartbeat, or has not.
-    pub(super) fn heartbeat(&mut self, client: ClientId, is_alive: bool) {
-        let Some(name) = self.of(client) else { return };
-        let running = self.entries.get_mut(&name).and_then(|entry| entry.instance.as_mut());
-        if let Some(running) = running {
-            running.watch.is_asked = false;
-        }
-        if !is_alive {
-            let seconds = HEARTBEAT_TIMEOUT_MS / 1000;
-            let reason = format!("hangs: it did not answer its heartbeat within {seconds} s");
-            self.act(&name, |entry, now_ms| entry.supervisor.fail(now_ms, Failure::new(reason)));
-        }
-    }
-
-    /// A service says how it is.
-    pub(super) fn health(&mut self, client: ClientId, payload: &str) {
-        let Some(name) = self.of(client) else { return };
-        let said = serde_json::from_str(payload).ok();
-        let Some(entry) = self.entries.get_mut(&name) else { return };
-        entry.health = said.map(|mut said: Value| {
-            if let Value::Object(fields) = &mut said {
-                fields.remove("service");
-            }
-            said
-        });
-    }
-
-    /// Services were sent something: they are asked soon whether they live.
-    pub(super) fn stir(&mut self) {
-        let at_ms = self.now_ms() + HEARTBEAT_MS;
-        self.sweep_at_ms.get_or_insert(at_ms);
-    }
-
-    /// When time matters next.
-    pub(super) fn poll_timeout(&self) -> Option<u64> {
-        let of_each = self.entries.values().flat_map(|entry| {
-            let leaves = entry.instance.as_ref().and_then(|running| running.watch.ends_by_ms);
-            [entry.supervisor.poll_timeout(), leaves]
-        });
-        of_each.flatten().chain(self.sweep_at_ms).min()
-    }
-
-    /// Does what is due.
-    pub(super) fn handle_timeout(&mut self) {
-        let now_ms = self.now_ms();
-        let names: Vec<String> = self.entries.keys().cloned().collect();
-        for name in &names {
-            self.act(name, |entry, now_ms| {
-                let watch = entry.instance.as_mut().map(|running| &mut running.watch);
-                if let Some(watch) = watch
-                    && watch.ends_by_ms.is_some_and(|due_ms| due_ms <= now_ms)
-                {
-                    watch.ends_by_ms = None;
-                    let failure = Failure::new("closed its connection and did not end");
-                    return entry.supervisor.fail(now_ms, failure);
-                }
-                entry.supervisor.handle_timeout(now_ms)
-            });
-        }
-        if self.sweep_at_ms.is_some_and(|due_ms| due_ms <= now_ms) {
-            self.sweep_at_ms = None;
-            self.hub.rest();
-            names.iter().for_each(|name| self.sweep(name));
-            self.hub.perform();
-        }
-    }
-
-    /// Asks a service whether it lives, if it was sent something since it was asked last.
-    fn sweep(&mut self, name: &str) {
-        let now = self.hub.now();
-        let Some(entry) = self.entries.get_mut(name) else { return };
-        if *entry.supervisor.state() != State::Running {
-            return;
-        }
-        let Some(running) = entry.instance.as_mut() else { return };
-        let Some(client) = running.client else { return };
-        let mut broker = self.hub.broker();
-        let usage = broker.usage(client).unwrap_or_default();
-        let watch = &mut running.watch;
-        let has_spoken = usage.published != watch.published;
-        let is_idle = usage.delivered == watch.delivered && usage.queued_messages == 0;
-        watch.published = usage.published;
-        if watch.is_asked || is_idle {
-            return;
-        }
-        if broker.ask_heartbeat(now, client, HEARTBEAT_TIMEOUT_MS) {
-            watch.is_asked = true;
-            watch.unasked = 0;
-            watch.delivered = broker.usage(client).unwrap_or_default().delivered;
-            return;
-        }
-        drop(broker);
-        // Its queue is full, or it has ended its subscription.
-        watch.unasked = if has_spoken { 0 } else { watch.unasked + 1 };
-        let is_stuck = SERVICE_UNASKED_MAX <= watch.unasked;
-        self.hub.stir();
-        if is_stuck {
-            let failure = Failure::new("hangs: it does not take what is sent to it");
-            self.act(name, |entry, now_ms| entry.supervisor.fail(now_ms, failure));
-        }
-    }
-
     /// Has all of them end, and keeps what is enabled.
     pub(super) fn stop_all(&mut self) {
         let names: Vec<String> = self.entries.keys().cloned().collect();
@@ -534,36 +259,4 @@ impl Host {
     pub(super) fn has_instances(&self) -> bool {
         self.entries.values().any(|entry| entry.instance.is_some())
     }
-}
-
-/// Why a service was not started.
-enum Unstarted {
-    /// Somebody has to do something first.
-    Refused(String),
-    Failed(Failure),
-}
-
-/// Starts a service in this process.
-fn inside(
-    hub: &Rc<Hub>,
-    service: Box<dyn kith_plugins_api::Service>,
-    start: Start,
-    reporter: Reporter,
-) -> Result<Instance, Failure> {
-    let stream = bring(hub).map_err(|refusal| Failure::new(refusal.text))?;
-    let thread = Thread::start(service, stream, start, reporter);
-    thread.map(Instance::Thread).map_err(|error| Failure::new(format!("no thread: {error}")))
-}
-
-/// A service's own directory.
-fn own_folder(state: &Path, name: &str) -> io::Result<PathBuf> {
-    let folder = state.join("services").join(name);
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
-    fs::canonicalize(folder)
-}
-
-/// Any number: nothing that is secret hangs on it.
-fn chance() -> u64 {
-    use std::hash::{BuildHasher, Hasher, RandomState};
-    RandomState::new().build_hasher().finish()
 }

@@ -5,7 +5,8 @@
 //! broker holds it to those (`kith-core`, `standing.rs`); here it is started, watched, restarted
 //! and stopped.
 //!
-//! - `host.rs`: the owner of all of it; `asked.rs`: what people ask of it;
+//! - `host.rs`: the owner of all of it; `starting.rs`: how one is started; `alive.rs`: what those do
+//!   that run; `asked.rs`: what people ask;
 //! - `supervisor.rs`: what becomes of one service, as a function of what happens; `entry.rs`: all
 //!   that is known of it; `record.rs`: what was enabled; `logs.rs`: what it says;
 //! - `instance.rs`: a running one; `inside.rs`: on a thread; `process.rs`: as a process;
@@ -16,6 +17,7 @@
 //!
 //! Deliberately absent: any way for a service to the daemon but its connection.
 
+mod alive;
 mod asked;
 mod entry;
 mod host;
@@ -25,6 +27,7 @@ mod logs;
 mod process;
 mod record;
 mod registry;
+mod starting;
 mod supervisor;
 
 pub(crate) use host::Setup;

@@ -42,7 +42,9 @@ macro_rules! built_in {
     };
 }
 
-built_in! {}
+built_in! {
+    "hello" if "service-hello": kith_service_hello::Hello;
+}
 
 #[cfg(test)]
 mod tests {

@@ -48,7 +48,14 @@ const ALLOWED: &[Allowed] = &[
     Allowed { folder: "sealed", arrows: &[], external: Some(&["rustix", "thiserror"]) },
     Allowed {
         folder: "busd",
-        arrows: &["kith-contract", "kith-core", "kith-sealed", "kith-wire"],
+        arrows: &[
+            "kith-contract",
+            "kith-core",
+            "kith-plugins-api",
+            "kith-sealed",
+            "kith-service-hello",
+            "kith-wire",
+        ],
         external: None,
     },
     Allowed { folder: "client", arrows: &["kith-sealed", "kith-wire"], external: None },
