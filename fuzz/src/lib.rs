@@ -12,6 +12,7 @@
 //! - [`session`]: clients that say anything, and one that must not notice;
 //! - [`topic`], [`pattern`], [`payload`]: the words, against definitions written from the protocol;
 //! - [`configuration`], [`metrics`]: the daemon's file and environment; who asks for its metrics;
+//! - [`contract`]: payloads of reserved topics, and the words of manifests;
 //! - [`dbus`]: what programs on the session bus call;
 //! - [`client`]: the client library's receiving side; [`shown`]: what `kith` prints;
 //! - `input`, `heard`, `lines`, `peer`, `refused`: what targets share.
@@ -30,6 +31,7 @@
 pub mod binary;
 pub mod client;
 pub mod configuration;
+pub mod contract;
 pub mod dbus;
 pub mod json_lines;
 pub mod metrics;
@@ -59,6 +61,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "binary", run: binary::target },
     Target { name: "client", run: client::target },
     Target { name: "configuration", run: configuration::target },
+    Target { name: "contract", run: contract::target },
     Target { name: "dbus", run: dbus::target },
     Target { name: "json_lines", run: json_lines::target },
     Target { name: "metrics", run: metrics::target },
