@@ -5,7 +5,7 @@
 //! broker holds it to those (`kith-core`, `standing.rs`); here it is started, watched, restarted
 //! and stopped.
 //!
-//! - `host.rs`: the owner of all of it; `starting.rs`: how one is started; `alive.rs`: what those do
+//! - `host.rs`: the owner of it all; `starting.rs`: how one is started; `alive.rs`: what those do
 //!   that run; `asked.rs`: what people ask;
 //! - `supervisor.rs`: what becomes of one service, as a function of what happens; `entry.rs`: all
 //!   that is known of it; `record.rs`: what was enabled; `logs.rs`: what it says;
