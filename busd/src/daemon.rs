@@ -13,7 +13,7 @@ use crate::exit_code;
 use crate::grants::Gate;
 use crate::hub::Hub;
 use crate::key;
-use crate::limits::{FILES_RESERVED, SHUTDOWN_GRACE};
+use crate::limits::{FILES_PER_SERVICE, FILES_RESERVED, SHUTDOWN_GRACE};
 use crate::listen::{self, Accepting, Listening};
 use crate::log;
 use crate::metrics::{self, Serving, Sockets};
@@ -83,7 +83,8 @@ fn start(arguments: &Arguments, environment: &Environment) -> Result<(), Failure
     let metrics = Sockets::open(&configuration.metrics, listening.path().as_deref())
         .map_err(|error| Failure::new(&error, error.exit_code()))?;
     let session_bus = find_session_bus(&configuration, environment);
-    fit_to_file_descriptors(&mut configuration.limits);
+    let services = configuration.services.len();
+    fit_to_file_descriptors(&mut configuration.limits, services);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -119,10 +120,12 @@ fn find_session_bus(configuration: &Configuration, environment: &Environment) ->
 }
 
 /// Connections, fewer than the file descriptors of this process; and of those that they leave, some
-/// for payloads.
-pub(crate) fn fit_to_file_descriptors(limits: &mut Limits) {
+/// for payloads. So many services are configured beside those that are built in.
+pub(crate) fn fit_to_file_descriptors(limits: &mut Limits, services: usize) {
     let files = usize::try_from(listen::raise_file_descriptor_limit()).unwrap_or(usize::MAX);
-    let clients_max = files.saturating_sub(FILES_RESERVED).max(1);
+    let services = services.saturating_add(services::built_in().len());
+    let reserved = FILES_RESERVED.saturating_add(services.saturating_mul(FILES_PER_SERVICE));
+    let clients_max = files.saturating_sub(reserved).max(1);
     if clients_max < limits.clients_max {
         tracing::warn!(
             configured = limits.clients_max,
@@ -131,7 +134,7 @@ pub(crate) fn fit_to_file_descriptors(limits: &mut Limits) {
         );
         limits.clients_max = clients_max;
     }
-    let left = files.saturating_sub(FILES_RESERVED).saturating_sub(limits.clients_max);
+    let left = files.saturating_sub(reserved).saturating_sub(limits.clients_max);
     // One call may bring as many before the broker has seen the first.
     let for_payloads = left.saturating_sub(DESCRIPTORS_PER_CALL_MAX);
     limits.descriptors_total_max = limits.descriptors_total_max.min(for_payloads);

@@ -6,8 +6,8 @@
 //!
 //! It can run services, and its clock can be set: for the tests of services.
 //!
-//! Deliberately absent: configuration files, metrics, signals and systemd's sockets, which belong to
-//! a process.
+//! Deliberately absent: configuration files, metrics, signals and systemd's sockets, which belong
+//! to a process.
 
 use crate::clock::Offset;
 use crate::configuration::{Problem, Services, Settings};

@@ -108,6 +108,9 @@ pub(crate) const EMBEDDED_DESCRIPTORS_MAX: usize = 256;
 /// signals, one to accept and refuse with, and what the metrics are read through: eight connections
 /// and a file.
 pub(crate) const FILES_RESERVED: usize = 32;
+/// The same for each service that there may be: its thread's runtime, or its process's output and
+/// end.
+pub(crate) const FILES_PER_SERVICE: usize = 4;
 
 /// Connections of one way to the metrics at a time. Two monitoring systems and a person with `curl`
 /// fit; whoever comes beyond that waits until one of them has ended, which takes

@@ -109,7 +109,8 @@ impl Reloads {
             tracing::warn!("{keys}: a change takes effect when the daemon starts again");
         }
         let mut limits = read.limits;
-        fit_again(&mut limits, self.running.limits.descriptors_total_max);
+        let descriptors_total_max = self.running.limits.descriptors_total_max;
+        fit_again(&mut limits, descriptors_total_max, read.services.len());
         self.log.set_level(read.log_level);
         self.running.log_level = read.log_level;
         self.running.file = read.file;
@@ -134,8 +135,8 @@ fn refuse(error: &ConfigurationError) -> String {
 }
 
 /// As at the start; but descriptors that clients have been told of stay, and connections give way.
-fn fit_again(limits: &mut Limits, descriptors_total_max: usize) {
-    fit_to_file_descriptors(limits);
+fn fit_again(limits: &mut Limits, descriptors_total_max: usize, services: usize) {
+    fit_to_file_descriptors(limits, services);
     let taken = descriptors_total_max.saturating_sub(limits.descriptors_total_max);
     if taken > 0 {
         limits.clients_max = limits.clients_max.saturating_sub(taken).max(1);
@@ -210,11 +211,11 @@ mod tests {
     #[test]
     fn descriptors_that_were_promised_stay() {
         let mut limits = Limits { clients_max: 8, ..Limits::default() };
-        fit_again(&mut limits, 16);
+        fit_again(&mut limits, 16, 0);
         assert_eq!((limits.clients_max, limits.descriptors_total_max), (8, 16));
         // More of both than any process may open.
         limits.clients_max = usize::MAX;
-        fit_again(&mut limits, 16);
+        fit_again(&mut limits, 16, 0);
         assert_eq!(limits.descriptors_total_max, 16);
         assert!((1..usize::MAX).contains(&limits.clients_max));
     }
