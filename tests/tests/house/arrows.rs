@@ -64,6 +64,7 @@ const ALLOWED: &[Allowed] = &[
         arrows: &["kith-client", "kith-contract", "kith-core", "kith-wire"],
         external: None,
     },
+    Allowed { folder: "services/echo", arrows: &["kith-plugins-api"], external: None },
     Allowed { folder: "services/hello", arrows: &["kith-plugins-api"], external: None },
     Allowed { folder: "cli", arrows: &["kith-busd", "kith-client", "kith-wire"], external: None },
     Allowed { folder: "examples", arrows: &["kith-client", "kith-wire"], external: None },
