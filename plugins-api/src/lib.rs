@@ -76,9 +76,9 @@ pub use health::Health;
 pub use heartbeat::Closed;
 pub use inbox::Inbox;
 pub use kith_client::{
-    Code, Incoming, InvalidMessage, Loss, Message, PostError, Priority, Publish, PublishError,
-    Published, ReplyError, Request, RequestError, Scope, Subscribe, SubscribeError, Token,
-    TryPostError,
+    Code, Incoming, InvalidMessage, Loss, Message, MessageId, PostError, Priority, Publish,
+    PublishError, Published, ReplyError, Request, RequestError, Scope, Subscribe, SubscribeError,
+    Token, TryPostError,
 };
 pub use kith_contract as contract;
 pub use manifest::{Manifest, ManifestError, Problem};

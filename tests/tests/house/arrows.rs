@@ -66,6 +66,7 @@ const ALLOWED: &[Allowed] = &[
     },
     Allowed { folder: "services/echo", arrows: &["kith-plugins-api"], external: None },
     Allowed { folder: "services/hello", arrows: &["kith-plugins-api"], external: None },
+    Allowed { folder: "services/pipes", arrows: &["kith-plugins-api"], external: None },
     Allowed { folder: "cli", arrows: &["kith-busd", "kith-client", "kith-wire"], external: None },
     Allowed { folder: "examples", arrows: &["kith-client", "kith-wire"], external: None },
 ];
