@@ -11,7 +11,8 @@
 //! - `hostile`: clients that mean no good;
 //! - `daemon`: the daemon as a program: how it starts, stops and what it leaves behind;
 //! - `systemd`: its units, and what starts it;
-//! - `examples`: every example, run as its page says.
+//! - `examples`: every example, run as its page says;
+//! - `tutorial`: how to write a service, followed to the letter.
 
 #[cfg(test)]
 mod contract;
@@ -35,3 +36,5 @@ mod session;
 mod socket;
 #[cfg(test)]
 mod systemd;
+#[cfg(test)]
+mod tutorial;

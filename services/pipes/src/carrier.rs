@@ -190,7 +190,7 @@ impl Carrier {
     pub fn read(&mut self, bytes: &[u8]) {
         self.frames.read(bytes);
         loop {
-            let frame = match self.frames.next() {
+            let frame = match self.frames.take() {
                 Ok(Some(frame)) => frame,
                 Ok(None) => return,
                 Err(why) => {

@@ -96,7 +96,7 @@ impl Frames {
     ///
     /// # Errors
     /// If what was read is none. Nothing that follows can be read either.
-    pub fn next(&mut self) -> Result<Option<Frame>, NoFrame> {
+    pub fn take(&mut self) -> Result<Option<Frame>, NoFrame> {
         let Some((length, rest)) = self.unread.split_first_chunk::<LENGTH_BYTES>() else {
             return Ok(None);
         };
@@ -138,7 +138,7 @@ mod tests {
             let mut read = Vec::new();
             for chunk in bytes.chunks(step) {
                 frames.read(chunk);
-                while let Some(frame) = frames.next().unwrap() {
+                while let Some(frame) = frames.take().unwrap() {
                     read.push(frame);
                 }
             }
@@ -151,7 +151,7 @@ mod tests {
         let next = |bytes: &[u8]| {
             let mut frames = Frames::new(300);
             frames.read(bytes);
-            frames.next()
+            frames.take()
         };
         assert_eq!(next(&[0, 0, 0, 0]), Err(NoFrame::Length(0)));
         assert_eq!(next(&[0, 0, 1, 0x2e]), Err(NoFrame::Length(302)));

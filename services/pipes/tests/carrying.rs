@@ -14,9 +14,10 @@ use tokio::net::unix::pipe::{OpenOptions, Receiver};
 
 const DEVICE: [u8; 32] = [7; 32];
 
+#[cfg(test)]
 async fn next(receiver: &mut Receiver, frames: &mut Frames) -> Frame {
     loop {
-        if let Some(frame) = frames.next().unwrap() {
+        if let Some(frame) = frames.take().unwrap() {
             return frame;
         }
         let mut bytes = vec![0; 4096];
@@ -25,12 +26,14 @@ async fn next(receiver: &mut Receiver, frames: &mut Frames) -> Frame {
     }
 }
 
+#[cfg(test)]
 fn settings(directory: &Path) -> serde_json::Value {
     let device = data_encoding::BASE64.encode(&DEVICE);
     let path = |name: &str| directory.join(name).display().to_string();
     json!({"device": device, "read": path("in"), "write": path("out")})
 }
 
+#[cfg(test)]
 fn letter(bus: &Bus) -> Send {
     Send {
         envelope: MessageId::from_parts(bus.now().unix_ms(), &[1; 10]),

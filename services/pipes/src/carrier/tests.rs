@@ -48,7 +48,7 @@ fn letter(n: u8, lane: Lane) -> Send {
 fn first_byte(frame: &[u8]) -> u8 {
     let mut frames = Frames::new(100);
     frames.read(frame);
-    match frames.next() {
+    match frames.take() {
         Ok(Some(Frame::Letter(letter))) => letter[0],
         other => panic!("{other:?}"),
     }
