@@ -8,11 +8,17 @@
 mod asking;
 mod install;
 mod looking;
+mod services;
 pub(crate) mod values;
 
 pub(crate) use asking::{ReplyArguments, RequestArguments};
 pub(crate) use install::{InstallArguments, Places, UninstallArguments};
 pub(crate) use looking::{BenchArguments, StatusArguments, TapArguments, TopArguments};
+pub(crate) use services::{
+    EnableArguments, GrantArguments, GrantsArguments, GrantsCommand, LogsArguments,
+    RevokeArguments, ServiceArguments, ServicesArguments, ServicesCommand, StateArguments,
+    TestArguments,
+};
 
 use crate::exit_code;
 use crate::limits::JOBS_MAX;
@@ -77,6 +83,12 @@ pub(crate) enum Command {
     /// Watch the bus at work: rates, queues, and who does what
     #[command(after_help = looking::TOP_NOTES)]
     Top(TopArguments),
+    /// Show services; enable, stop, restart and try them
+    #[command(after_help = services::SERVICES_NOTES)]
+    Services(ServicesArguments),
+    /// Show what was granted to programs; grant and revoke
+    #[command(after_help = services::GRANTS_NOTES)]
+    Grants(GrantsArguments),
     /// Run the daemon
     #[command(after_help = DAEMON_EXIT_CODES)]
     Daemon(kith_busd::arguments::Arguments),
@@ -337,6 +349,15 @@ mod tests {
             "kith install --user --system",
             "kith install --prefix /opt",
             "kith uninstall --force",
+            "kith services what",
+            "kith services --json list",
+            "kith services enable",
+            "kith services test",
+            "kith services logs a -n x",
+            "kith grants add sandbox",
+            "kith grants add sandbox everything",
+            "kith grants add sandbox reserved --for 1h --until-revoked",
+            "kith grants revoke",
         ] {
             let error = parse(line).unwrap_err();
             assert_eq!(exit_code::of_usage(&error), exit_code::USAGE, "{line}");

@@ -45,7 +45,7 @@ impl Address {
         builder.connect().await.map_err(|error| self.failure(&error))
     }
 
-    fn failure(&self, error: &ConnectError) -> Failure {
+    pub(crate) fn failure(&self, error: &ConnectError) -> Failure {
         match error {
             ConnectError::NotListening { path, .. } => {
                 let text = format!("no daemon listens at {}", path.display());

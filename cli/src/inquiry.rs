@@ -66,6 +66,16 @@ pub(crate) async fn subscriptions(
     ask(client, "bus.subscriptions", &json!({ "client": of, "limit": rows_max })).await
 }
 
+/// `services.list`, row by row.
+pub(crate) async fn services(client: &Client) -> Result<Vec<Row>, Failure> {
+    read(&ask(client, "services.list", &Value::Null).await?)
+}
+
+/// `bus.grants.list`, row by row.
+pub(crate) async fn grants(client: &Client) -> Result<Vec<Row>, Failure> {
+    read(&ask(client, "bus.grants.list", &Value::Null).await?)
+}
+
 /// Reads an answer.
 pub(crate) fn read<'a, T: Deserialize<'a>>(message: &'a Message) -> Result<T, Failure> {
     serde_json::from_slice(message.payload()).map_err(|error| unreadable(&error))
@@ -83,7 +93,8 @@ pub(crate) fn unreadable(error: &serde_json::Error) -> Failure {
     Failure::new(exit_code::INPUT_OUTPUT, text)
 }
 
-async fn ask(client: &Client, topic: &str, asked: &Value) -> Result<Message, Failure> {
+/// Asks the daemon something.
+pub(crate) async fn ask(client: &Client, topic: &str, asked: &Value) -> Result<Message, Failure> {
     let request = Request::json(topic, asked.to_string());
     Ok(client.request_with(request.timeout(Duration::from_millis(ANSWER_MS))).await?)
 }

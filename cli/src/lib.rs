@@ -6,8 +6,8 @@
 //!
 //! - `arguments`: the command line; `command`: what each command does;
 //! - `payload`, `show`: from text to payload and from message to line, without I/O;
-//! - `connection`, `inquiry`, `listen`, `input`, `output`, `execute`, `workers`, `stop`,
-//!   `terminal`: the parts that commands share;
+//! - `connection`, `administrator`, `inquiry`, `listen`, `input`, `output`, `execute`,
+//!   `workers`, `stop`, `terminal`: the parts that commands share;
 //! - `top`: the bus as it works, on the whole terminal;
 //! - `demo`: the tour, which is also the shortest test of everything; `bench`: measuring;
 //! - `install`: what goes where beside the programs;
@@ -15,6 +15,7 @@
 //!
 //! Deliberately absent: anything that a program in another language could not do over the socket.
 
+mod administrator;
 mod arguments;
 mod bench;
 mod command;

@@ -30,6 +30,11 @@ pub(crate) const HEXADECIMAL_BYTES_MAX: usize = 32;
 pub(crate) const LEAVE_MS: u64 = 500;
 /// How long `status` and `top` wait for each answer of the daemon's.
 pub(crate) const ANSWER_MS: u64 = 5_000;
+/// How long `services enable`, `disable` and `restart` wait for a service: it has 10 s to start, or
+/// 5 s to end.
+pub(crate) const SERVICE_STATE_MS: u64 = 15_000;
+/// How long `services` looks at what flows: long enough for figures, short enough to wait for.
+pub(crate) const SERVICE_FLOW_MS: u64 = 500;
 
 /// How often `top` may ask, in milliseconds: a screen that changes faster can't be read, and one
 /// that changes less often is better made of `--json`.

@@ -15,6 +15,10 @@ fn that_no_daemon_runs_is_told_with_the_way_out() -> Result<()> {
         &["tap"],
         &["status"],
         &["top", "--json"],
+        &["services"],
+        &["services", "enable", "echo", "--state", "/nowhere"],
+        &["grants"],
+        &["grants", "add", "sandbox", "reserved", "--state", "/nowhere"],
     ] {
         let output = kith().args(arguments).env("KITH_SOCKET", &socket).output()?;
         assert_eq!(output.status.code(), Some(69), "{arguments:?}");
@@ -97,6 +101,8 @@ fn help_and_version_are_no_errors() -> Result<()> {
         "tap",
         "status",
         "top",
+        "services",
+        "grants",
         "daemon",
         "demo",
         "install",

@@ -43,11 +43,7 @@ pub(super) fn pages() -> io::Result<Vec<Page>> {
     kith.build();
     let mut pages = vec![page("kith", kith.clone(), &kith_sections(&kith))?];
     for command in kith.get_subcommands() {
-        let name = format!("kith-{}", command.get_name());
-        let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-        let command = command.clone().bin_name(name.replacen('-', " ", 1));
-        let see_also = ".SH \"SEE ALSO\"\nkith(1)\n";
-        pages.push(page(&name, command, &(after_sections(&after) + see_also))?);
+        add_pages(&mut pages, command, "kith")?;
     }
     let daemon = Command::new("kith-busd").version(env!("CARGO_PKG_VERSION"));
     let daemon =
@@ -55,6 +51,20 @@ pub(super) fn pages() -> io::Result<Vec<Page>> {
     let see_also = ".SH \"SEE ALSO\"\nkith(1), kith\\-daemon(1)\n";
     pages.push(page("kith-busd", daemon, see_also)?);
     Ok(pages)
+}
+
+/// The page of a command, then one for each command below it.
+fn add_pages(pages: &mut Vec<Page>, command: &Command, parent: &str) -> io::Result<()> {
+    let name = format!("{parent}-{}", command.get_name());
+    let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    let named = command.clone().bin_name(name.replace('-', " "));
+    let see_also = format!(".SH \"SEE ALSO\"\n{}(1)\n", escaped(parent));
+    pages.push(page(&name, named, &(after_sections(&after) + &see_also))?);
+    let below = command.get_subcommands().filter(|below| below.get_name() != "help");
+    for command in below {
+        add_pages(pages, command, &name)?;
+    }
+    Ok(())
 }
 
 fn page(name: &str, command: Command, more: &str) -> io::Result<Page> {
@@ -146,6 +156,16 @@ mod tests {
             "kith-status.1",
             "kith-bench.1",
             "kith-top.1",
+            "kith-services.1",
+            "kith-services-list.1",
+            "kith-services-enable.1",
+            "kith-services-disable.1",
+            "kith-services-restart.1",
+            "kith-services-logs.1",
+            "kith-services-test.1",
+            "kith-grants.1",
+            "kith-grants-add.1",
+            "kith-grants-revoke.1",
             "kith-daemon.1",
             "kith-demo.1",
             "kith-install.1",

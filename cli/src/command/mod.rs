@@ -5,18 +5,21 @@
 
 mod bench;
 mod completions;
+mod grants;
 mod install;
 mod manual;
 mod printing;
 mod publish;
 mod reply;
 mod request;
+mod services;
 pub(crate) mod status;
 mod subscribe;
 mod tap;
 mod top;
 
-use crate::arguments::{Command, CommandLine, Everywhere};
+use crate::administrator;
+use crate::arguments::{Command, CommandLine, Everywhere, StateArguments};
 use crate::connection::Address;
 use crate::demo;
 use crate::exit_code;
@@ -56,6 +59,8 @@ pub(crate) fn run(line: CommandLine) -> Result<ExitCode, Failure> {
         Command::Reply(arguments) => reply::run(&arguments, &everywhere)?,
         Command::Tap(arguments) => wait_for(tap::run(&arguments, &everywhere))?,
         Command::Status(arguments) => wait_for(status::run(&arguments, &everywhere))?,
+        Command::Services(arguments) => services::run(&arguments, &everywhere)?,
+        Command::Grants(arguments) => wait_for(grants::run(&arguments, &everywhere))?,
         Command::Top(arguments) => wait_for(top::run(&arguments, &everywhere))?,
     };
     Ok(ExitCode::from(code))
@@ -96,6 +101,18 @@ impl Visit {
         Ok(Self { client, stop })
     }
 
+    /// The same, as the one who administers the daemon.
+    async fn administer(
+        everywhere: &Everywhere,
+        place: &StateArguments,
+        name: &str,
+    ) -> Result<Self, Failure> {
+        let stop = Stop::new()?;
+        let address = Address::find(everywhere.socket.clone())?;
+        let client = administrator::connect(&address, place, name, Reconnect::Never).await?;
+        Ok(Self { client, stop })
+    }
+
     /// Does the work, unless it is stopped, and says goodbye in any case.
     async fn work<T>(
         mut self,
@@ -119,10 +136,25 @@ struct Stay {
 
 impl Stay {
     async fn start(everywhere: &Everywhere, name: &str) -> Result<Self, Failure> {
-        let stop = Stop::new()?;
-        let terminal = Terminal::look(everywhere.color);
         let address = Address::find(everywhere.socket.clone())?;
         let client = address.connect(name, Reconnect::BackOff).await?;
+        Self::with(address, client, everywhere)
+    }
+
+    /// The same, as the one who administers the daemon.
+    async fn administer(
+        everywhere: &Everywhere,
+        place: &StateArguments,
+        name: &str,
+    ) -> Result<Self, Failure> {
+        let address = Address::find(everywhere.socket.clone())?;
+        let client = administrator::connect(&address, place, name, Reconnect::BackOff).await?;
+        Self::with(address, client, everywhere)
+    }
+
+    fn with(address: Address, client: Client, everywhere: &Everywhere) -> Result<Self, Failure> {
+        let stop = Stop::new()?;
+        let terminal = Terminal::look(everywhere.color);
         let output = Output::start(terminal.notice_paint)?;
         Ok(Self { address, client, stop, output, terminal })
     }

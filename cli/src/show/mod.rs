@@ -6,19 +6,23 @@
 //!
 //! - [`harmless`], [`columns`]: text that a terminal can't be tricked with, cut and padded;
 //! - [`paint`], [`quantity`], [`preview`]: colours, numbers, payloads;
-//! - [`line`](mod@line), [`tap`], [`status`], [`bench`], [`json`]: what the commands print;
-//!   [`form`]: which of it.
+//! - [`table`]: rows of cells;
+//! - [`line`](mod@line), [`tap`], [`status`], [`services`], [`grants`], [`bench`], [`json`]: what
+//!   the commands print; [`form`]: which of it.
 
 pub(crate) mod bench;
 pub(crate) mod columns;
 pub(crate) mod form;
+pub(crate) mod grants;
 pub(crate) mod harmless;
 pub(crate) mod json;
 pub(crate) mod line;
 pub(crate) mod paint;
 pub(crate) mod preview;
 pub(crate) mod quantity;
+pub(crate) mod services;
 pub(crate) mod status;
+pub(crate) mod table;
 pub(crate) mod tap;
 #[cfg(test)]
 pub(crate) mod tests;

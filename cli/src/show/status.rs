@@ -5,6 +5,7 @@
 
 use crate::show::harmless::harmless;
 use crate::show::paint::{Paint, Style};
+use crate::show::table::{Row, Side, table};
 use crate::show::{columns, quantity};
 use crate::top::facts::Stats;
 use serde::{Deserialize, Serialize};
@@ -46,6 +47,8 @@ struct Client {
     delivered: u64,
     dropped: u64,
     lagging: bool,
+    service: Option<String>,
+    confined: Option<String>,
 }
 
 /// The tables. `now_ms` is for how long the daemon has been up.
@@ -108,34 +111,40 @@ fn counters(stats: &Stats, paint: Paint) -> String {
     text
 }
 
-/// A table as wide as what is in it. Names, which are the clients' own, are the last to be trusted.
+/// Names, which are the clients' own, are the last to be trusted.
 fn rows(clients: &[Client], paint: Paint) -> String {
-    let heading =
-        ["ID", "NAME", "PROCESS", "FRAMING", "SUBS", "QUEUED", "PUBLISHED", "DELIVERED", "DROPPED"];
-    let mut table = vec![heading.map(str::to_owned)];
-    table.extend(clients.iter().map(cells));
-    let widths: [usize; 9] = std::array::from_fn(|column| {
-        let cells = table.iter().filter_map(|row| row.get(column));
-        cells.map(|cell| columns::width(cell)).max().unwrap_or_default()
-    });
-    let mut text = String::new();
-    let marks = std::iter::once(false).chain(clients.iter().map(|client| client.lagging));
-    for (n_row, (row, is_lagging)) in table.iter().zip(marks).enumerate() {
-        let padded = row.iter().zip(widths).enumerate().map(|(column, (cell, width))| {
-            let is_text = column == 1 || column == 3;
-            if is_text { columns::left(cell, width) } else { columns::right(cell, width) }
-        });
-        let line = padded.collect::<Vec<_>>().join("  ");
-        let line = match (n_row, is_lagging) {
-            (0, _) => paint.paint(Style::Heading, &line),
-            (_, true) => paint.paint(Style::Loss, &format!("{line}  lagging")),
-            _ => line,
-        };
-        text.push_str("  ");
-        text.push_str(&line);
-        text.push('\n');
+    const HEADING: [(&str, Side); 9] = [
+        ("ID", Side::Right),
+        ("NAME", Side::Left),
+        ("PROCESS", Side::Right),
+        ("FRAMING", Side::Left),
+        ("SUBS", Side::Right),
+        ("QUEUED", Side::Right),
+        ("PUBLISHED", Side::Right),
+        ("DELIVERED", Side::Right),
+        ("DROPPED", Side::Right),
+    ];
+    let row = |client: &Client| Row {
+        cells: cells(client),
+        style: client.lagging.then_some(Style::Loss),
+        note: note(client),
+    };
+    table(HEADING, clients.iter().map(row).collect(), paint)
+}
+
+/// What is special about a client.
+fn note(client: &Client) -> Option<String> {
+    let mut notes = Vec::new();
+    if client.lagging {
+        notes.push("lagging".to_owned());
     }
-    text
+    if client.service.is_some() {
+        notes.push("service".to_owned());
+    }
+    if let Some(subject) = &client.confined {
+        notes.push(format!("sandboxed ({})", columns::cut(&harmless(subject), 64)));
+    }
+    (!notes.is_empty()).then(|| notes.join(", "))
 }
 
 fn cells(client: &Client) -> [String; 9] {
@@ -177,8 +186,8 @@ mod tests {
     fn the_tables_are_aligned() {
         let clients = r#"[
             {"client":3,"name":"kith sub","pid":77,"framing":"binary","delivered":1000,
-             "new":1},
-            {"client":4,"name":null,"framing":null},
+             "service":"weather","new":1},
+            {"client":4,"name":null,"framing":null,"confined":"flatpak:org.example.App"},
             {"client":12,"name":null,"framing":"json","subscriptions":1,"lagging":true,
              "queued_messages":5,"queued_bytes":2048,"dropped":4588}]"#;
         let expected = "\
@@ -195,8 +204,9 @@ Kith 0.1.0, process 7, up 1 min 1 s
   not let in             0    memory waiting 0 B
 
   ID  NAME      PROCESS  FRAMING  SUBS     QUEUED  PUBLISHED  DELIVERED  DROPPED
-   3  kith sub       77  binary      0          0          0      1,000        0
-   4  -               -  -           0          0          0          0        0
+   3  kith sub       77  binary      0          0          0      1,000        0  service
+   4  -               -  -           0          0          0          0        0  \
+sandboxed (flatpak:org.example.App)
   12  -               -  json        1  5 (2 KiB)          0          0    4,588  lagging
 ";
         assert_eq!(shown(clients), expected);
