@@ -43,7 +43,9 @@ macro_rules! built_in {
 }
 
 built_in! {
+    "echo" if "service-echo": kith_service_echo::Echo;
     "hello" if "service-hello": kith_service_hello::Hello;
+    "pipes" if "service-pipes": kith_service_pipes::Pipes;
 }
 
 #[cfg(test)]

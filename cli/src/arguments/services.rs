@@ -92,8 +92,12 @@ pub(crate) struct TestArguments {
     #[arg(long)]
     pub(crate) json: bool,
     /// The program and its arguments
-    #[arg(required = true, value_name = "PROGRAM", trailing_var_arg = true,
-        allow_hyphen_values = true)]
+    #[arg(
+        required = true,
+        value_name = "PROGRAM",
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
     pub(crate) command: Vec<OsString>,
 }
 

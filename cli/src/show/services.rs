@@ -187,10 +187,9 @@ pub(crate) fn note(service: &Service, now_ms: u64, paint: Paint) -> Option<Strin
                 format!("start it again: kith services restart {name}"),
             ],
         ),
-        "refused" => (
-            "refused".to_owned(),
-            vec![format!("what it asks for: kith services list {name}")],
-        ),
+        "refused" => {
+            ("refused".to_owned(), vec![format!("what it asks for: kith services list {name}")])
+        }
         "waiting" => {
             let left_ms = service.retry_at.unwrap_or_default().saturating_sub(now_ms);
             let what = format!("starts again in {}", quantity::span(left_ms));

@@ -53,7 +53,9 @@ const ALLOWED: &[Allowed] = &[
             "kith-core",
             "kith-plugins-api",
             "kith-sealed",
+            "kith-service-echo",
             "kith-service-hello",
+            "kith-service-pipes",
             "kith-wire",
         ],
         external: None,
@@ -67,7 +69,11 @@ const ALLOWED: &[Allowed] = &[
     Allowed { folder: "services/echo", arrows: &["kith-plugins-api"], external: None },
     Allowed { folder: "services/hello", arrows: &["kith-plugins-api"], external: None },
     Allowed { folder: "services/pipes", arrows: &["kith-plugins-api"], external: None },
-    Allowed { folder: "cli", arrows: &["kith-busd", "kith-client", "kith-wire"], external: None },
+    Allowed {
+        folder: "cli",
+        arrows: &["kith-busd", "kith-client", "kith-contract", "kith-wire"],
+        external: None,
+    },
     Allowed { folder: "examples", arrows: &["kith-client", "kith-wire"], external: None },
 ];
 

@@ -140,9 +140,9 @@ async fn change(client: &Client, wanted: Change, name: &str) -> Result<Row, Fail
     }
     let rows = inquiry::services(client).await?;
     let place = find(&inquiry::read_rows(&rows)?, name)?;
-    rows.into_iter().nth(place).ok_or_else(|| {
-        Failure::new(exit_code::FAILED, format!("the service `{name}` is gone"))
-    })
+    rows.into_iter()
+        .nth(place)
+        .ok_or_else(|| Failure::new(exit_code::FAILED, format!("the service `{name}` is gone")))
 }
 
 /// Waits until it is decided. What is not of the form that is known decides nothing.

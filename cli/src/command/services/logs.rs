@@ -36,10 +36,7 @@ impl Line {
     }
 }
 
-pub(super) async fn run(
-    arguments: &LogsArguments,
-    everywhere: &Everywhere,
-) -> Result<u8, Failure> {
+pub(super) async fn run(arguments: &LogsArguments, everywhere: &Everywhere) -> Result<u8, Failure> {
     if arguments.follow {
         return follow(arguments, everywhere).await;
     }
