@@ -25,6 +25,8 @@ words! {
         Binary = "binary",
         /// D-Bus.
         Dbus = "dbus",
+        /// Inside the daemon: a service that is built in.
+        Service = "service",
     }
 }
 
