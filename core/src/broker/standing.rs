@@ -64,11 +64,13 @@ pub(crate) struct Tokens {
 #[derive(Clone, Copy, Debug)]
 struct Rate {
     per_second: u32,
-    /// How many more it may now.
-    left: u32,
+    /// How much it may now, in thousandths of a message: so many as come back in a millisecond are
+    /// a whole number of these, and none is lost however often it is looked.
+    left_milli: u64,
     refilled_ms: u64,
-    /// How many were refused since then.
+    /// How many were refused in the second that began then.
     refused: u32,
+    refused_since_ms: u64,
 }
 
 impl Tokens {
@@ -95,25 +97,32 @@ impl Tokens {
 }
 
 impl Rate {
-    /// Lets a second's worth come back in a second.
-    fn refill(&mut self, now: Now) {
+    fn new(per_second: u32) -> Self {
+        let left_milli = u64::from(per_second) * 1000;
+        Self { per_second, left_milli, refilled_ms: 0, refused: 0, refused_since_ms: 0 }
+    }
+
+    /// Lets a second's worth come back in a second. How many messages there are now.
+    fn refill(&mut self, now: Now) -> u32 {
         let elapsed_ms = now.monotonic_ms.saturating_sub(self.refilled_ms);
-        let more = elapsed_ms.saturating_mul(self.per_second.into()) / 1000;
-        if more > 0 {
-            let left = u64::from(self.left).saturating_add(more).min(self.per_second.into());
-            self.left = u32::try_from(left).unwrap_or(self.per_second);
-            self.refilled_ms = now.monotonic_ms;
-        }
-        if elapsed_ms >= 1000 || self.left == self.per_second {
-            self.refused = 0;
-        }
+        let (per_second, most) = (u64::from(self.per_second), u64::from(self.per_second) * 1000);
+        let more = elapsed_ms.saturating_mul(per_second);
+        self.left_milli = self.left_milli.saturating_add(more).min(most);
+        self.refilled_ms = now.monotonic_ms;
+        u32::try_from(self.left_milli / 1000).unwrap_or(u32::MAX)
+    }
+
+    fn use_up(&mut self, count: u32) {
+        self.left_milli = self.left_milli.saturating_sub(u64::from(count) * 1000);
     }
 
     fn take(&mut self, now: Now) -> Result<(), Refusal> {
-        self.refill(now);
-        if let Some(left) = self.left.checked_sub(1) {
-            self.left = left;
+        if self.refill(now) > 0 {
+            self.use_up(1);
             return Ok(());
+        }
+        if self.refused == 0 || 1000 <= now.monotonic_ms.saturating_sub(self.refused_since_ms) {
+            (self.refused, self.refused_since_ms) = (0, now.monotonic_ms);
         }
         self.refused = self.refused.saturating_add(1);
         let per_second = self.per_second;
@@ -129,12 +138,7 @@ impl Broker {
     /// Takes whoever greets with this token for a service with these rights, once; it may publish
     /// so many messages a second, if that is bounded.
     pub fn expect_service(&mut self, token: Token, rights: Rights, per_second: Option<NonZeroU32>) {
-        let rate = per_second.map(|per_second| Rate {
-            per_second: per_second.get(),
-            left: per_second.get(),
-            refilled_ms: 0,
-            refused: 0,
-        });
+        let rate = per_second.map(|per_second| Rate::new(per_second.get()));
         self.tokens.services.insert(token, Service { rights, rate });
     }
 
@@ -227,10 +231,7 @@ impl Broker {
         if service.rights.may_publish(topic).is_err() {
             return 0;
         }
-        service.rate.as_mut().map_or(u32::MAX, |rate| {
-            rate.refill(now);
-            rate.left
-        })
+        service.rate.as_mut().map_or(u32::MAX, |rate| rate.refill(now))
     }
 
     /// Takes note that so many of those were published.
@@ -239,7 +240,7 @@ impl Broker {
             && let Some(service) = client.standing.service.as_mut()
             && let Some(rate) = service.rate.as_mut()
         {
-            rate.left = rate.left.saturating_sub(count);
+            rate.use_up(count);
         }
     }
 
@@ -307,7 +308,7 @@ mod tests {
 
     #[test]
     fn a_rate_comes_back_and_a_flood_ends() {
-        let mut rate = Rate { per_second: 10, left: 10, refilled_ms: 0, refused: 0 };
+        let mut rate = Rate::new(10);
         for _ in 0..10 {
             rate.take(at(0)).unwrap();
         }
@@ -321,5 +322,23 @@ mod tests {
         }
         let refusals: Vec<_> = (0..11).map(|_| rate.take(at(1_201)).unwrap_err()).collect();
         assert!(refusals[..10].iter().all(|refusal| !refusal.fatal) && refusals[10].fatal);
+    }
+    /// Whoever goes on at a little more than it may loses what is too much, and nothing else.
+    #[test]
+    fn however_often_it_is_looked_a_second_has_all() {
+        for per_second in [7, 1_000, 1_999] {
+            let mut rate = Rate::new(per_second);
+            let mut taken = 0;
+            for ms in 0..10_000_u64 {
+                for _ in 0..=per_second.div_ceil(1_000) {
+                    match rate.take(at(ms)) {
+                        Ok(()) => taken += 1,
+                        Err(refusal) => assert!(!refusal.fatal || per_second < 1_000),
+                    }
+                }
+            }
+            let wanted = per_second * 11 - 2..=per_second * 11;
+            assert!(wanted.contains(&taken), "{per_second}: {taken}");
+        }
     }
 }

@@ -91,5 +91,7 @@ mod reloading;
 mod requests;
 mod retained;
 mod sealed;
+mod services;
 mod subscriptions;
+mod tokens;
 mod wills;
