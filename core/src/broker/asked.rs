@@ -7,11 +7,12 @@
 //! A heartbeat is a request like any other: a message with a reply topic, on a topic of the
 //! service's own. So a service in any language answers it with what it knows already.
 
-use super::Broker;
 use super::client::ClientId;
 use super::publish::delivery;
 use super::requests::{Waiting, reply_topic};
+use super::{Broker, Matched};
 use crate::clock::Now;
+use crate::index::Target;
 use crate::limits::NOTICES_MAX;
 use crate::parcels::Single;
 use kith_wire::{
@@ -197,15 +198,27 @@ impl Broker {
             options: Options { reply_to, ..Options::default() },
         };
         let message_id = self.identifiers.message_ids(now.unix_ms, 1);
-        // Only to the service itself: others may look on, and can't answer for it.
         self.look_up(Scope::Own, "ms", publication.topic.as_str());
-        let is_own = self.matched.matches.each.iter().any(|target| target.client == id.place);
-        if !is_own {
-            return false;
+        let Self { queues, matched: Matched { matches, turn, .. }, .. } = self;
+        let (own, others): (Vec<Target>, Vec<Target>) =
+            matches.each.iter().copied().partition(|target| target.client == id.place);
+        let mut single = Single::new(delivery(now, message_id, &publication));
+        let mut is_asked = false;
+        for target in own {
+            is_asked |= queues.deliver_single(target, &mut single);
         }
-        let reach = self.deliver_alone(Single::new(delivery(now, message_id, &publication)));
+        if is_asked {
+            // Who looks on sees what is asked.
+            for target in others {
+                queues.deliver_single(target, &mut single);
+            }
+            for members in matches.groups() {
+                queues.deliver_single_to_one(members, *turn, &mut single);
+            }
+        }
+        single.recycle(&mut queues.buffers);
         self.announce_lags(now);
-        if reach.queued == 0 {
+        if !is_asked {
             return false;
         }
         let deadline_ms = now.monotonic_ms.saturating_add(timeout_ms);

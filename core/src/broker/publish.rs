@@ -117,7 +117,7 @@ impl Broker {
             return Ok(());
         }
         let message_id = match aim {
-            Aim::Reply(token) => self.reply(now, token, publication)?,
+            Aim::Reply(token) => self.reply(now, id, token, publication)?,
             Aim::Contract => self.publish_contract(now, id, publication)?,
             Aim::Plain => self.publish_now(now, Some(id), publication, sealed)?.0,
         };

@@ -61,10 +61,16 @@ impl Broker {
     pub(super) fn reply(
         &mut self,
         now: Now,
+        id: ClientId,
         token: u128,
         publication: &Publication<'_>,
     ) -> Result<MessageId, Refusal> {
-        let Some(waiting) = self.requests.take(token) else {
+        // Others may look on at a heartbeat, and can't answer for a service.
+        let may = |waiting: &Waiting| match waiting {
+            Waiting::Client { .. } => true,
+            Waiting::Daemon { service } => *service == id,
+        };
+        let Some(waiting) = self.requests.take_if(token, may) else {
             let text = "nobody waits for this reply (any more): it was answered, or took too long";
             return Err(Refusal::new(Code::UnknownRequest, text));
         };
@@ -91,7 +97,6 @@ impl Broker {
 
     fn hand_over(&mut self, waiting: Waiting, delivery: Delivery<'_>) {
         let Waiting::Client { client, number } = waiting else {
-            // Whoever learnt the topic may reply, and only the service was sent it.
             if let Waiting::Daemon { service } = waiting {
                 self.tell(Notice::Alive(service));
             }

@@ -41,7 +41,20 @@ impl Requests {
         self.deadlines.push(Reverse((deadline_ms, token)));
     }
 
+    /// Takes the one with this token.
     pub(crate) fn take(&mut self, token: u128) -> Option<Waiting> {
+        self.take_if(token, |_| true)
+    }
+
+    /// Takes it if it is such a one.
+    pub(crate) fn take_if(
+        &mut self,
+        token: u128,
+        is_such: impl FnOnce(&Waiting) -> bool,
+    ) -> Option<Waiting> {
+        if !is_such(self.waiting.get(&token)?) {
+            return None;
+        }
         let waiting = self.waiting.remove(&token);
         // Answered requests would pile up until their time; most of the heap is kept alive.
         if self.waiting.len() * 2 + 1024 < self.deadlines.len() {

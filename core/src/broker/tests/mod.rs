@@ -81,6 +81,7 @@ mod daemon;
 mod duplicates;
 mod expiry;
 mod groups;
+mod heartbeats;
 mod inbound;
 mod lag;
 mod lists;
