@@ -12,6 +12,7 @@
 //! - `daemon`: the daemon as a program: how it starts, stops and what it leaves behind;
 //! - `systemd`: its units, and what starts it;
 //! - `examples`: every example, run as its page says;
+//! - `mirroring`: signals of D-Bus in topics;
 //! - `tutorial`: how to write a service, followed to the letter.
 
 #[cfg(test)]
@@ -28,6 +29,8 @@ mod examples;
 mod hostile;
 #[cfg(test)]
 mod house;
+#[cfg(test)]
+mod mirroring;
 #[cfg(test)]
 mod process;
 #[cfg(test)]

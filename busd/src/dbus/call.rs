@@ -7,7 +7,6 @@
 
 use super::description::signature_of;
 use super::error::Failure;
-use super::json;
 use super::options::Given;
 use crate::limits::{DBUS_PAYLOAD_BYTES_MAX, DBUS_SUBSCRIPTION_MAX};
 use kith_sealed::SealedMemory;
@@ -182,7 +181,7 @@ impl<'a> Raw<'a> {
                 Ok(memory) => Ok(Payload::Sealed(memory)),
                 Err(error) => Err(Failure::new(Code::BadPayload, error.to_string())),
             },
-            Self::Value(value) if protocol.is_ms() => match json::from_variant(&value) {
+            Self::Value(value) if protocol.is_ms() => match kith_dbus_json::from_variant(&value) {
                 Ok(json) => Ok(Payload::Bytes(Cow::Owned(json.into_bytes()))),
                 Err(error) => Err(Failure::new(Code::BadPayload, error.to_string())),
             },

@@ -26,7 +26,6 @@ mod call;
 mod description;
 mod error;
 mod held;
-mod json;
 mod link;
 mod message;
 mod options;

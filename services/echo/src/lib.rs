@@ -4,8 +4,8 @@
 //! service is built that answers questions. What is answered is decided in `answers.rs`, which
 //! knows no bus; here are the messages.
 //!
-//! Every question gets an answer, also one that makes no sense: whoever asks should not have to wait
-//! for a time-out to find out about a typing error.
+//! Every question gets an answer, also one that makes no sense: whoever asks should not have to
+//! wait for a time-out to find out about a typing error.
 
 pub mod answers;
 

@@ -7,9 +7,9 @@
 //!         goodbye none
 //! ```
 //!
-//! The greeting comes first. A life is a number that each end draws anew whenever it begins anew, so
-//! that the other end sees that it did. What is no frame ends the link: in a pipe nobody can tell where the
-//! next frame would begin.
+//! The greeting comes first. A life is a number that each end changes whenever it begins anew, so
+//! that the other end sees that it did. What is no frame ends the link: in a pipe nobody can tell
+//! where the next frame would begin.
 //!
 //! Deliberately absent: sums and repeats. A pipe loses and changes nothing, and what is in a letter
 //! is sealed.

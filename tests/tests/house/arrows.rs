@@ -51,6 +51,7 @@ const ALLOWED: &[Allowed] = &[
         arrows: &[
             "kith-contract",
             "kith-core",
+            "kith-dbus-json",
             "kith-plugins-api",
             "kith-sealed",
             "kith-service-echo",
@@ -69,6 +70,12 @@ const ALLOWED: &[Allowed] = &[
     Allowed { folder: "services/echo", arrows: &["kith-plugins-api"], external: None },
     Allowed { folder: "services/hello", arrows: &["kith-plugins-api"], external: None },
     Allowed { folder: "services/pipes", arrows: &["kith-plugins-api"], external: None },
+    Allowed {
+        folder: "services/signals",
+        arrows: &["kith-dbus-json", "kith-plugins-api"],
+        external: None,
+    },
+    Allowed { folder: "dbus-json", arrows: &[], external: None },
     Allowed {
         folder: "cli",
         arrows: &["kith-busd", "kith-client", "kith-contract", "kith-wire"],

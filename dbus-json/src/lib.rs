@@ -1,6 +1,8 @@
 //! From D-Bus values to JSON, where nothing is lost.
 //!
-//! So that a program can publish what its language gives it, without a JSON library. Numbers keep
+//! So that a program on D-Bus can publish what its language gives it, without a JSON library, and a
+//! signal can be passed on. The daemon's door and the service that mirrors signals both use it, so
+//! that a value looks the same whichever way it came. Numbers keep
 //! every digit, since JSON's have no size of their own; what JSON has no word for is refused, with
 //! the place where it stands, and never bent into something else.
 
@@ -9,20 +11,42 @@ use zbus::Variant;
 
 /// Why a value can't be turned into JSON.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub(super) enum JsonError {
+#[non_exhaustive]
+pub enum JsonError {
+    /// Infinite, or no number.
     #[error("{at} is {value}, and JSON has no such number")]
-    NotFinite { at: String, value: f64 },
+    NotFinite {
+        /// Where in the payload it stands.
+        at: String,
+        /// What it is.
+        value: f64,
+    },
+    /// A dictionary whose keys are no strings.
     #[error("{at} has keys of type `{signature}`, and those of a JSON object are strings")]
-    Key { at: String, signature: String },
+    Key {
+        /// Where in the payload it stands.
+        at: String,
+        /// The type of the keys.
+        signature: String,
+    },
+    /// A descriptor, an object path or a signature.
     #[error(
         "{at} is of type `{signature}`, which JSON has no word for: give a payload of booleans, \
          numbers, strings, arrays, structures and dictionaries, or JSON text (`s`), or bytes (`ay`)"
     )]
-    Type { at: String, signature: String },
+    Type {
+        /// Where in the payload it stands.
+        at: String,
+        /// The type.
+        signature: String,
+    },
 }
 
 /// The JSON text of a value.
-pub(super) fn from_variant(value: &Variant<'_>) -> Result<String, JsonError> {
+///
+/// # Errors
+/// If JSON has no word for something in it.
+pub fn from_variant(value: &Variant<'_>) -> Result<String, JsonError> {
     let mut out = String::new();
     put(&mut out, value, &mut Place::default())?;
     Ok(out)
