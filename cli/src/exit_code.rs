@@ -10,6 +10,8 @@ pub(crate) use kith_busd::exit_code::{
 
 /// Something was refused, or a command that was run failed.
 pub(crate) const FAILED: u8 = 1;
+/// The kit could not try a program.
+pub(crate) const UNTRIED: u8 = 2;
 /// What was given as a payload isn't one.
 pub(crate) const BAD_DATA: u8 = 65;
 /// A file can't be read.
@@ -29,6 +31,7 @@ pub(crate) const TERMINATED: u8 = 143;
 pub(crate) const TABLE: &[(u8, &str)] = &[
     (OK, "done; also where the reader of the output has gone (`| head`)"),
     (FAILED, "something was refused, or a command that was run failed"),
+    (UNTRIED, "`kith services test` could not try the program"),
     (USAGE, "wrong command line"),
     (BAD_DATA, "the payload is not what it has to be"),
     (NO_INPUT, "a file can't be read"),

@@ -7,8 +7,8 @@
 //! - [`harmless`], [`columns`]: text that a terminal can't be tricked with, cut and padded;
 //! - [`paint`], [`quantity`], [`preview`]: colours, numbers, payloads;
 //! - [`table`]: rows of cells;
-//! - [`line`](mod@line), [`tap`], [`status`], [`services`], [`grants`], [`bench`], [`json`]: what
-//!   the commands print; [`form`]: which of it.
+//! - [`line`](mod@line), [`tap`], [`status`], [`services`], [`grants`], [`kit`], [`bench`],
+//!   [`json`]: what the commands print; [`form`]: which of it.
 
 pub(crate) mod bench;
 pub(crate) mod columns;
@@ -16,6 +16,7 @@ pub(crate) mod form;
 pub(crate) mod grants;
 pub(crate) mod harmless;
 pub(crate) mod json;
+pub(crate) mod kit;
 pub(crate) mod line;
 pub(crate) mod paint;
 pub(crate) mod preview;

@@ -29,7 +29,7 @@ pub(super) fn run(arguments: &ServicesArguments, everywhere: &Everywhere) -> Res
         Some(ServicesCommand::Disable(asked)) => wait_for(change::disable(asked, everywhere)),
         Some(ServicesCommand::Restart(asked)) => wait_for(change::restart(asked, everywhere)),
         Some(ServicesCommand::Logs(asked)) => wait_for(logs::run(asked, everywhere)),
-        Some(ServicesCommand::Test(asked)) => test::run(asked, everywhere),
+        Some(ServicesCommand::Test(asked)) => wait_for(test::run(asked, everywhere)),
     }
 }
 
