@@ -20,19 +20,19 @@ pub(crate) async fn connect(
     address: &Address,
     place: &StateArguments,
     name: &str,
-    reconnect: Reconnect,
 ) -> Result<Client, Failure> {
     let state = state_directory(address, place)?;
     let token = match key::read(&state) {
         Ok(token) => token,
-        Err(error) => {
-            // Where there is no daemon at all, that is what has to be told.
+        Err(_) => {
+            // Where there is no daemon at all, that is what has to be told; and one that has just
+            // been started has its key when it answers.
             let client = address.connect(name, Reconnect::Never).await?;
             let _ = client.close().await;
-            return Err(no_key(&state, &error));
+            key::read(&state).map_err(|error| no_key(&state, &error))?
         }
     };
-    let builder = Client::builder().path(address.path()).name(name).reconnect(reconnect);
+    let builder = Client::builder().path(address.path()).name(name).reconnect(Reconnect::Never);
     builder.token(token).connect().await.map_err(|error| match error {
         ConnectError::Refused { code: Some(Code::BadToken), .. } => wrong_key(&state, &error),
         error => address.failure(&error),

@@ -39,6 +39,16 @@ impl Failure {
         self
     }
 
+    /// The same, with further lines of the sentence below the first, as they are.
+    pub(crate) fn by_lines(mut self) -> Self {
+        let mut lines = self.text.lines().map(str::to_owned);
+        let first = lines.next().unwrap_or_default();
+        let further: Vec<_> = lines.collect();
+        self.hints.splice(0..0, further);
+        self.text = first;
+        self
+    }
+
     /// The same, said of something: `subject: text`.
     pub(crate) fn about(mut self, subject: &str) -> Self {
         self.text = format!("{subject}: {}", self.text);
@@ -189,6 +199,11 @@ mod tests {
         let shown = failure.shown(Paint::plain());
         assert_eq!(shown, "kith: bad \\u001b[2J topic\n  try \\u202ethis\n");
         assert_eq!(Failure::quiet(130).shown(Paint::plain()), "");
+        let failure = Failure::new(1, "a.toml:1:1: no\n 1 | \u{1b}").by_lines().hint("mend it");
+        assert_eq!(
+            failure.shown(Paint::plain()),
+            "kith: a.toml:1:1: no\n   1 | \\u001b\n  mend it\n"
+        );
     }
 
     #[test]

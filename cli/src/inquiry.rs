@@ -96,5 +96,7 @@ pub(crate) fn unreadable(error: &serde_json::Error) -> Failure {
 /// Asks the daemon something.
 pub(crate) async fn ask(client: &Client, topic: &str, asked: &Value) -> Result<Message, Failure> {
     let request = Request::json(topic, asked.to_string());
-    Ok(client.request_with(request.timeout(Duration::from_millis(ANSWER_MS))).await?)
+    let answer = client.request_with(request.timeout(Duration::from_millis(ANSWER_MS))).await;
+    // What is wrong with a file is said with its lines.
+    answer.map_err(|error| Failure::from(error).by_lines())
 }

@@ -3,7 +3,9 @@
 use anyhow::{Context, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+use std::fs::Permissions;
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -21,8 +23,18 @@ pub(crate) struct Bus {
 
 impl Bus {
     pub(crate) fn start() -> Result<Self> {
+        Self::with_files(&[])
+    }
+
+    /// One with these files beside its configuration, `kith.toml`, which may be one of them.
+    pub(crate) fn with_files(files: &[(&str, &str)]) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         std::fs::write(folder.path().join("kith.toml"), "")?;
+        for (name, text) in files {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text)?;
+            std::fs::set_permissions(path, Permissions::from_mode(0o700))?;
+        }
         let daemon = start_daemon(folder.path())?;
         Ok(Self { folder, daemon })
     }
@@ -53,6 +65,12 @@ impl Bus {
         let mut command = kith();
         command.env("KITH_SOCKET", self.socket()).args(arguments).stdin(Stdio::null());
         command
+    }
+
+    /// `kith` as the one who administers the daemon: with its state directory.
+    pub(crate) fn administer(&self, arguments: &[&str]) -> Result<Ended> {
+        let mut command = self.command(arguments);
+        Ended::new(command.arg("--state").arg(self.folder.path().join("state")).output()?)
     }
 
     /// Runs it to its end.
@@ -151,7 +169,7 @@ pub(crate) struct Ended {
 }
 
 impl Ended {
-    fn new(output: Output) -> Result<Self> {
+    pub(crate) fn new(output: Output) -> Result<Self> {
         Ok(Self {
             code: output.status.code(),
             out: String::from_utf8_lossy(&output.stdout).into_owned(),

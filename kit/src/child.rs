@@ -27,16 +27,18 @@ pub(crate) struct Child {
 }
 
 impl Child {
-    /// Starts the program in `folder`, with these variables beside the kit's own.
+    /// Starts the program in `folder`, with these variables beside the kit's own. What it says goes
+    /// into the file `said`.
     pub(crate) fn start(
         program: &Program,
         folder: &Path,
+        said: PathBuf,
         environment: &[(&str, OsString)],
     ) -> io::Result<Self> {
-        let said = folder.join("said");
         let output = File::options().create(true).append(true).open(&said)?;
         let mut process = Command::new(program.command())
             .args(program.arguments())
+            .current_dir(folder)
             .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)

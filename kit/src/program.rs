@@ -20,6 +20,7 @@ pub struct Program {
     arguments: Vec<OsString>,
     manifest_file: PathBuf,
     manifest: Result<(Manifest, Rights), ManifestError>,
+    settings: String,
 }
 
 /// Why a program can't be tried.
@@ -71,8 +72,18 @@ impl Program {
             let rights = manifest.check()?;
             Ok((manifest, rights))
         });
-        let command = found(first);
-        Ok(Self { command, arguments: arguments.to_vec(), manifest_file, manifest })
+        let (command, settings) = (found(first), "{}".to_owned());
+        Ok(Self { command, arguments: arguments.to_vec(), manifest_file, manifest, settings })
+    }
+
+    /// The same with settings, a JSON object.
+    #[must_use]
+    pub fn with_settings(self, settings: &str) -> Self {
+        Self { settings: settings.to_owned(), ..self }
+    }
+
+    pub(crate) fn settings(&self) -> &str {
+        &self.settings
     }
 
     /// What is started.

@@ -13,6 +13,7 @@ use crate::stimulus::{Ear, ears};
 use kith_plugins_api::Manifest;
 use kith_plugins_api::contract::Rights;
 use kith_wire::{Code, Token};
+use std::ffi::OsString;
 use std::fs;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
@@ -110,14 +111,15 @@ impl<'a> Stage<'a> {
         if !data.is_dir() {
             fs::create_dir(&data)?;
         }
-        let environment = [
+        let environment: [(&str, OsString); 5] = [
             ("KITH_SOCKET", self.socket().into_os_string()),
             ("KITH_TOKEN", token.reveal().into()),
             ("KITH_SERVICE", self.manifest.name.clone().into()),
-            ("KITH_DATA_DIR", data.into_os_string()),
-            ("KITH_SETTINGS", "{}".into()),
+            ("KITH_DATA_DIR", data.clone().into_os_string()),
+            ("KITH_SETTINGS", self.program.settings().into()),
         ];
-        let started = Child::start(self.program, self.folder.path(), &environment);
+        let said = self.folder.path().join("said");
+        let started = Child::start(self.program, &data, said, &environment);
         self.child = Some(started.map_err(|error| {
             let seen = format!("{} can't be started: {error}", self.program.command().display());
             hopeless(seen, "name a program that can be run; a script wants a first line with #!")

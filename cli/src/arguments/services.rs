@@ -76,8 +76,6 @@ pub(crate) struct LogsArguments {
     /// Print one JSON object a line
     #[arg(long)]
     pub(crate) json: bool,
-    #[command(flatten)]
-    pub(crate) state: StateArguments,
 }
 
 #[derive(Args, Debug)]
@@ -85,6 +83,9 @@ pub(crate) struct TestArguments {
     /// Its manifest [default: the file beside the program, with .toml at its end]
     #[arg(long, value_name = "FILE")]
     pub(crate) manifest: Option<PathBuf>,
+    /// Its settings, a JSON object, as [services.NAME.settings] gives them
+    #[arg(long, value_name = "JSON", value_parser = values::object, default_value = "{}")]
+    pub(crate) settings: String,
     /// Play only this scenario; can be given several times
     #[arg(long, value_name = "SCENARIO")]
     pub(crate) only: Vec<String>,
@@ -211,7 +212,8 @@ needs --yes. If the manifest changes later, the service is refused until it is e
 const TEST_NOTES: &str = "\
 The program gets a bus of its own, in a directory that is gone afterwards; no daemon has to run, and
 none notices. On that bus everything happens that can happen to a service: the bus stops, goes away
-without a word, refuses, says too much, says nonsense, and has its clock changed.
+without a word, refuses, says too much, says nonsense, and has its clock changed. As under the daemon it runs in a directory of its own,
+so name files with their whole paths.
 
 Exit codes: 0 if it does all that a service should, 1 if not, 2 if it could not be tried.
 

@@ -98,6 +98,15 @@ fn at_most(text: &str, limit_ms: u64, otherwise: &str) -> Result<Duration, Strin
     if is_within { Ok(duration) } else { Err(otherwise.to_owned()) }
 }
 
+/// A JSON object, as text.
+pub(crate) fn object(text: &str) -> Result<String, String> {
+    match serde_json::from_str(text) {
+        Ok(serde_json::Value::Object(_)) => Ok(text.to_owned()),
+        Ok(_) => Err("it has to be an object, such as {\"city\":\"Oslo\"}".to_owned()),
+        Err(error) => Err(format!("it is not JSON: {error}")),
+    }
+}
+
 /// A text in which `\n`, `\r`, `\t`, `\0` and `\\` stand for what they do in C.
 pub(crate) fn separator(text: &str) -> Result<Separator, String> {
     let mut bytes = Vec::with_capacity(text.len());
@@ -164,6 +173,14 @@ mod tests {
         }
         assert_eq!((expiry("30d").is_ok(), expiry("31d").is_ok()), (true, false));
         assert_eq!((patience("60m").is_ok(), patience("2h").is_ok()), (true, false));
+    }
+
+    #[test]
+    fn settings_are_an_object() {
+        assert_eq!(object("{\"a\": 1}"), Ok("{\"a\": 1}".to_owned()));
+        for text in ["", "1", "[]", "{"] {
+            assert!(object(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -109,7 +109,7 @@ impl Visit {
     ) -> Result<Self, Failure> {
         let stop = Stop::new()?;
         let address = Address::find(everywhere.socket.clone())?;
-        let client = administrator::connect(&address, place, name, Reconnect::Never).await?;
+        let client = administrator::connect(&address, place, name).await?;
         Ok(Self { client, stop })
     }
 
@@ -136,25 +136,10 @@ struct Stay {
 
 impl Stay {
     async fn start(everywhere: &Everywhere, name: &str) -> Result<Self, Failure> {
-        let address = Address::find(everywhere.socket.clone())?;
-        let client = address.connect(name, Reconnect::BackOff).await?;
-        Self::with(address, client, everywhere)
-    }
-
-    /// The same, as the one who administers the daemon.
-    async fn administer(
-        everywhere: &Everywhere,
-        place: &StateArguments,
-        name: &str,
-    ) -> Result<Self, Failure> {
-        let address = Address::find(everywhere.socket.clone())?;
-        let client = administrator::connect(&address, place, name, Reconnect::BackOff).await?;
-        Self::with(address, client, everywhere)
-    }
-
-    fn with(address: Address, client: Client, everywhere: &Everywhere) -> Result<Self, Failure> {
         let stop = Stop::new()?;
         let terminal = Terminal::look(everywhere.color);
+        let address = Address::find(everywhere.socket.clone())?;
+        let client = address.connect(name, Reconnect::BackOff).await?;
         let output = Output::start(terminal.notice_paint)?;
         Ok(Self { address, client, stop, output, terminal })
     }

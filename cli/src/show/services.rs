@@ -27,8 +27,9 @@ pub(crate) struct Service {
     pub(crate) state: String,
     pub(crate) kind: String,
     pub(crate) feature: Option<String>,
-    pub(crate) version: String,
-    pub(crate) about: String,
+    /// Nothing, where its manifest can't be read.
+    pub(crate) version: Option<String>,
+    pub(crate) about: Option<String>,
     pub(crate) roles: Vec<String>,
     pub(crate) publishes: Vec<String>,
     pub(crate) subscribes: Vec<String>,
@@ -195,6 +196,7 @@ pub(crate) fn note(service: &Service, now_ms: u64, paint: Paint) -> Option<Strin
             let what = format!("starts again in {}", quantity::span(left_ms));
             (what, vec![format!("what it said: kith services logs {name}")])
         }
+        "disabled" if reason.is_some() => ("disabled".to_owned(), Vec::new()),
         "not-built" => {
             let feature = service.feature.as_deref()?;
             (format!("not built in; cargo's feature `{feature}` builds it"), Vec::new())

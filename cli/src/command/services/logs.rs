@@ -40,7 +40,7 @@ pub(super) async fn run(arguments: &LogsArguments, everywhere: &Everywhere) -> R
     if arguments.follow {
         return follow(arguments, everywhere).await;
     }
-    let visit = Visit::administer(everywhere, &arguments.state, "kith services logs").await?;
+    let visit = Visit::start(everywhere, "kith services logs").await?;
     let work = async |client: &Client| last(client, arguments).await;
     let answer = visit.work(work).await?;
     let paint = Terminal::look(everywhere.color).paint;
@@ -62,7 +62,7 @@ fn text(rows: &[Row], is_json: bool, setting: &Setting) -> Result<Vec<u8>, Failu
 }
 
 async fn follow(arguments: &LogsArguments, everywhere: &Everywhere) -> Result<u8, Failure> {
-    let stay = Stay::administer(everywhere, &arguments.state, "kith services logs").await?;
+    let stay = Stay::start(everywhere, "kith services logs").await?;
     let work = async |stay: &mut Stay| {
         let setting = Setting { zone: TimeZone::system(), paint: stay.terminal.paint };
         let mut live = stay.client.subscribe("self.services.log").await?;

@@ -27,6 +27,7 @@ pub(super) async fn run(
         scenarios.map_err(|error| Failure::new(exit_code::USAGE, error.to_string()))?;
     let program = Program::find(&arguments.command, arguments.manifest.as_deref());
     let program = program.map_err(|error| Failure::new(exit_code::UNTRIED, error.to_string()))?;
+    let program = program.with_settings(&arguments.settings);
     let terminal = Terminal::look(everywhere.color);
     let look = Look { paint: terminal.paint, signs: terminal.is_read_by_a_person };
     let mut stop = Stop::new()?;

@@ -53,13 +53,13 @@ fn role(name: &str) -> String {
 /// Everything that is known of it.
 pub(crate) fn everything(service: &Service, now_ms: u64, paint: Paint) -> String {
     let name = harmless(&service.name);
-    let head = match service.version.as_str() {
-        "" => name.into_owned(),
-        version => format!("{name} {}", harmless(version)),
+    let head = match &service.version {
+        None => name.into_owned(),
+        Some(version) => format!("{name} {}", harmless(version)),
     };
     let mut text = format!("{}\n", paint.paint(Style::Heading, &head));
-    if !service.about.is_empty() {
-        text.push_str(&format!("{}\n", harmless(&service.about)));
+    if let Some(about) = service.about.as_ref().filter(|about| !about.is_empty()) {
+        text.push_str(&format!("{}\n", harmless(about)));
     }
     text.push('\n');
     text.push_str(&fact("state", &[state(service, now_ms)], paint));

@@ -16,7 +16,7 @@ const SOME: &str = r#"[
      "reason":"ended with exit code 1","retry_at":64000},
     {"name":"broken","state":"failed","kind":"external","enabled":true,"restarts":3,
      "reason":"did not subscribe to its heartbeat within 10 s"},
-    {"name":"greedy","state":"refused","kind":"external",
+    {"name":"greedy","state":"refused","kind":"external","version":null,"about":null,
      "reason":"greedy.toml:3:1: what\n 3 | x\n   | ^"},
     {"name":"hello","state":"not-built","kind":"built-in","feature":"service-hello"}]"#;
 

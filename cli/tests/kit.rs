@@ -1,0 +1,57 @@
+//! `kith services test`: the conformance kit from a shell.
+
+use crate::bus::{Ended, kith};
+use anyhow::Result;
+
+const SERVICES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/services");
+
+fn test(program: &str, arguments: &[&str]) -> Result<Ended> {
+    let mut command = kith();
+    command.args(["services", "test"]).args(arguments);
+    Ended::new(command.arg(format!("{SERVICES}/{program}")).output()?)
+}
+
+#[test]
+fn a_good_service_passes() -> Result<()> {
+    if !kith_tests::require("python3") {
+        return Ok(());
+    }
+    let said = test("hello.py", &[])?.ok()?;
+    assert!(said.starts_with("passed  starts "), "{said}");
+    assert!(said.ends_with("\n9 passed, 1 skipped\n"), "{said}");
+    Ok(())
+}
+
+#[test]
+fn a_bad_one_is_told_what_to_change() -> Result<()> {
+    if !kith_tests::require("python3") {
+        return Ok(());
+    }
+    let ended = test("bad.py", &["--only", "stop", "--only", "starts"])?;
+    assert_eq!((ended.code, ended.err.as_str()), (Some(1), ""));
+    assert!(ended.out.starts_with("FAILED  starts "), "{ended:?}");
+    assert!(ended.out.contains("`bad` may not publish on `good.morning`"), "{ended:?}");
+    assert!(ended.out.contains("    change    end with exit code 0 when `bye`"), "{ended:?}");
+    assert!(ended.out.ends_with("\n0 passed, 2 failed\n"), "{ended:?}");
+    let ended = test("bad.py", &["--only", "stop", "--json"])?;
+    let report: serde_json::Value = serde_json::from_str(&ended.out)?;
+    assert_eq!((ended.code, &report["failed"]), (Some(1), &1.into()));
+    assert_eq!(report["scenarios"][0]["verdict"], "fail");
+    assert_eq!(report["scenarios"][0]["name"], "stop");
+    Ok(())
+}
+
+#[test]
+fn what_can_not_be_tried_is_told() -> Result<()> {
+    let ended = test("nobody.py", &[])?;
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    assert!(ended.err.contains("there is no manifest beside "), "{ended:?}");
+    let ended = test("hello.py", &["--only", "everything"])?;
+    assert_eq!(ended.code, Some(64), "{ended:?}");
+    assert!(ended.err.contains("there are starts, heartbeat, stop, "), "{ended:?}");
+    let ended = test("hello.py", &["--settings", "[]"])?;
+    assert_eq!(ended.code, Some(64), "{ended:?}");
+    let ended = test("hello.py", &["--socket", "/x"])?;
+    assert_eq!(ended.code, Some(64), "{ended:?}");
+    Ok(())
+}

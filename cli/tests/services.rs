@@ -1,0 +1,126 @@
+//! `kith services`: programs that a daemon runs, from being shown to being gone.
+
+use crate::bus::Bus;
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use std::io::{BufRead, BufReader};
+
+const HELLO: &str = include_str!("../../examples/services/hello.py");
+const HELLO_MANIFEST: &str = include_str!("../../examples/services/hello.toml");
+
+/// A bus with a service in Python.
+fn bus_with_hello() -> Result<Bus> {
+    Bus::with_files(&[
+        ("hello.py", HELLO),
+        ("hello.toml", HELLO_MANIFEST),
+        ("kith.toml", "[services.hello]\ncommand = ['./hello.py']\n"),
+    ])
+}
+
+fn row(bus: &Bus, name: &str) -> Result<Value> {
+    let mut rows = bus.run(&["services", "list", name, "--json"])?.json()?;
+    ensure!(rows.len() == 1, "{rows:?}");
+    Ok(rows.remove(0))
+}
+
+#[test]
+fn a_service_is_enabled_restarted_and_disabled() -> Result<()> {
+    if !kith_tests::require("python3") {
+        return Ok(());
+    }
+    let bus = bus_with_hello()?;
+    let list = bus.run(&["services"])?.ok()?;
+    let line = list.lines().find(|line| line.starts_with("  hello ")).context("no hello")?;
+    let cells: Vec<_> = line.split_whitespace().collect();
+    assert_eq!(cells[1..4], ["disabled", "-", "external"], "{list}");
+
+    // Nobody is there to be asked, so nothing is granted.
+    let asked = bus.administer(&["services", "enable", "hello"])?;
+    assert_eq!(asked.code, Some(64), "{asked:?}");
+    assert!(asked.err.ends_with("  grant it: --yes\n"), "{asked:?}");
+    assert_eq!(row(&bus, "hello")?["state"], "disabled");
+
+    let enabled = bus.administer(&["services", "enable", "hello", "--yes"])?;
+    assert_eq!(enabled.ok()?, "hello is running\n");
+    let first = row(&bus, "hello")?;
+    assert_eq!((&first["state"], &first["enabled"]), (&"running".into(), &true.into()));
+    let answer = bus.run(&["req", "hello.greet", "\"Ann\""])?.ok()?;
+    assert_eq!(answer, "\"Hello, Ann!\"\n");
+    let shown = bus.run(&["services", "list", "hello"])?.ok()?;
+    assert!(shown.contains("\n  subscribes  self.hello.greet\n"), "{shown}");
+    assert!(shown.contains(" out, 0 refused, 0 lost\n"), "{shown}");
+    // What was granted is granted, so nobody is asked again.
+    assert_eq!(bus.administer(&["services", "enable", "hello"])?.ok()?, "hello is running\n");
+
+    let restarted = bus.administer(&["services", "restart", "hello", "--json"])?.json()?;
+    assert_eq!(restarted[0]["state"], "running");
+    assert_ne!(restarted[0]["pid"], first["pid"]);
+    let list = bus.run(&["services"])?.ok()?;
+    let line = list.lines().find(|line| line.starts_with("  hello ")).context("no hello")?;
+    assert!(line.contains("  running "), "{list}");
+    let status = bus.run(&["status"])?.ok()?;
+    assert!(status.lines().any(|line| line.contains(" hello ") && line.ends_with("  service")));
+
+    assert_eq!(bus.administer(&["services", "disable", "hello"])?.ok()?, "hello is disabled\n");
+    let gone = bus.administer(&["services", "restart", "hello"])?;
+    assert_eq!(gone.code, Some(1), "{gone:?}");
+    assert!(gone.err.contains("kith services enable hello"), "{gone:?}");
+    Ok(())
+}
+
+#[test]
+fn one_that_fails_is_told_with_what_it_said() -> Result<()> {
+    let bus = Bus::with_files(&[
+        ("moody.sh", "#!/bin/sh\necho no mood today\nexit 78\n"),
+        ("moody.toml", "name = 'moody'\nversion = '1'\n"),
+        ("kith.toml", "[services.moody]\ncommand = ['./moody.sh']\n"),
+    ])?;
+    let enabled = bus.administer(&["services", "enable", "moody", "--yes"])?;
+    assert_eq!((enabled.code, enabled.err.as_str()), (Some(1), ""));
+    assert!(enabled.out.starts_with("moody: failed: "), "{enabled:?}");
+    assert!(enabled.out.contains("  what it said: kith services logs moody\n"), "{enabled:?}");
+    let said = bus.run(&["services", "logs", "moody", "-n", "1"])?.ok()?;
+    assert!(said.ends_with(" no mood today\n"), "{said}");
+    let said = bus.run(&["services", "logs", "moody", "--json"])?.json()?;
+    assert_eq!(said[0]["text"], "no mood today");
+    assert!(bus.run(&["services"])?.ok()?.contains("\nmoody: failed: "));
+
+    // To follow is to see the next line when it is said.
+    let mut following = bus.subscribe(&["services", "logs", "moody", "-f", "--json"])?;
+    let mut lines = BufReader::new(following.child.stdout.take().context("no stdout")?).lines();
+    lines.next().context("nothing was said")??;
+    bus.administer(&["services", "restart", "moody"])?;
+    let line: Value = serde_json::from_str(&lines.next().context("nothing more was said")??)?;
+    assert_eq!(line["text"], "no mood today");
+    following.interrupt()?;
+    assert_eq!(following.end()?.code, Some(130));
+    Ok(())
+}
+
+#[test]
+fn a_manifest_that_is_wrong_is_told_with_its_line() -> Result<()> {
+    let bus = Bus::with_files(&[
+        ("it.sh", "#!/bin/sh\n"),
+        ("it.toml", "name = 'it'\nversion = '1'\npublishes = ['bus.ready']\n"),
+        ("kith.toml", "[services.it]\ncommand = ['./it.sh']\n"),
+    ])?;
+    let enabled = bus.administer(&["services", "enable", "it", "--yes"])?;
+    assert_eq!(enabled.code, Some(1), "{enabled:?}");
+    assert!(enabled.err.contains("it.toml:3:14: "), "{enabled:?}");
+    assert!(enabled.err.contains("\n   3 | publishes = ['bus.ready']\n"), "{enabled:?}");
+    Ok(())
+}
+
+#[test]
+fn what_is_not_there_is_told() -> Result<()> {
+    let bus = bus_with_hello()?;
+    for arguments in [&["services", "list", "helo"][..], &["services", "logs", "helo"]] {
+        let ended = bus.run(arguments)?;
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        assert!(ended.err.starts_with("kith: "), "{ended:?}");
+    }
+    let ended = bus.administer(&["services", "disable", "helo"])?;
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.err.starts_with("kith: there is no service `helo`\n  there are "), "{ended:?}");
+    Ok(())
+}
