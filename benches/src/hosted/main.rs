@@ -11,9 +11,7 @@
 use anyhow::{Context, bail, ensure};
 use kith_busd::{Embedded, key};
 use kith_client::{Client, Incoming};
-use kith_plugins_api::{
-    Bus, Health, Inbox, Manifest, Publish, Service, ServiceError, async_trait,
-};
+use kith_plugins_api::{Bus, Health, Inbox, Manifest, Publish, Service, ServiceError, async_trait};
 use std::io::Read;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};

@@ -46,6 +46,7 @@ built_in! {
     "echo" if "service-echo": kith_service_echo::Echo;
     "hello" if "service-hello": kith_service_hello::Hello;
     "pipes" if "service-pipes": kith_service_pipes::Pipes;
+    "signals" if "service-signals": kith_service_signals::Signals;
 }
 
 #[cfg(test)]

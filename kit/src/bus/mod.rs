@@ -262,8 +262,5 @@ impl Bus {
 fn at(start: Instant, skew_ms: i64) -> Now {
     let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Now {
-        monotonic_ms: ms(start.elapsed()),
-        unix_ms: ms(unix).saturating_add_signed(skew_ms),
-    }
+    Now { monotonic_ms: ms(start.elapsed()), unix_ms: ms(unix).saturating_add_signed(skew_ms) }
 }

@@ -127,8 +127,7 @@ pub fn choose(names: &[String]) -> Result<Vec<&'static Scenario>, UnknownScenari
     if let Some(name) = names.iter().find(|name| !is_known(name)) {
         return Err(UnknownScenario { name: name.clone() });
     }
-    let is_chosen = |scenario: &&Scenario| {
-        names.is_empty() || names.iter().any(|name| *name == scenario.name)
-    };
+    let is_chosen =
+        |scenario: &&Scenario| names.is_empty() || names.iter().any(|name| *name == scenario.name);
     Ok(SCENARIOS.iter().filter(is_chosen).collect())
 }

@@ -77,8 +77,7 @@ pub(super) fn slow_reply(stage: &mut Stage<'_>) -> Result<(), Stop> {
     stage.first_beat()?;
     let ears = stage.ears();
     poke(&mut stage.bus, &ears)?;
-    let waited =
-        stage.wait(Duration::from_millis(WATCH_MS), |stage| stage.bus.has_request())?;
+    let waited = stage.wait(Duration::from_millis(WATCH_MS), |stage| stage.bus.has_request())?;
     let change = "wait for an answer with a time-out, and answer heartbeats meanwhile";
     let Some(reply_to) = stage.bus.take_request() else {
         return match waited {

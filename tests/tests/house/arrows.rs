@@ -57,6 +57,7 @@ const ALLOWED: &[Allowed] = &[
             "kith-service-echo",
             "kith-service-hello",
             "kith-service-pipes",
+            "kith-service-signals",
             "kith-wire",
         ],
         external: None,

@@ -14,17 +14,13 @@ use kith_kit::{Program, Report, choose};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-pub(super) async fn run(
-    arguments: &TestArguments,
-    everywhere: &Everywhere,
-) -> Result<u8, Failure> {
+pub(super) async fn run(arguments: &TestArguments, everywhere: &Everywhere) -> Result<u8, Failure> {
     if everywhere.socket.is_some() {
         let text = "--socket means nothing here: the program gets a bus of its own";
         return Err(Failure::new(exit_code::USAGE, text));
     }
     let scenarios = choose(&arguments.only);
-    let scenarios =
-        scenarios.map_err(|error| Failure::new(exit_code::USAGE, error.to_string()))?;
+    let scenarios = scenarios.map_err(|error| Failure::new(exit_code::USAGE, error.to_string()))?;
     let program = Program::find(&arguments.command, arguments.manifest.as_deref());
     let program = program.map_err(|error| Failure::new(exit_code::UNTRIED, error.to_string()))?;
     let program = program.with_settings(&arguments.settings);
