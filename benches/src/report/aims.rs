@@ -8,6 +8,7 @@ use super::verdict::{Aim, Bound, Measured};
 use crate::results::Cells;
 use crate::suites::desktop::{self, Sender};
 use crate::suites::neighbour::{IDLE, Kind, PLACE_OF_AIMS, TESTS, attacks, peer_beside};
+use crate::suites::services;
 use serde_json::{Value, json};
 use std::cmp::Ordering;
 
@@ -28,6 +29,7 @@ pub(super) fn of(cells: &Cells) -> Vec<Aim> {
         judge.idle_aims(),
         judge.neighbour_aims(),
         judge.desktop_aims(),
+        judge.services_aims(),
     ];
     parts.into_iter().flatten().collect()
 }
@@ -213,6 +215,24 @@ impl Judge<'_> {
             without: vec![],
         };
         desktop::BUSES.map(aim).into()
+    }
+
+    fn services_aims(&self) -> Vec<Aim> {
+        let aim =
+            |what: &str, unit: &'static str, most, test: &str, keys: &str, figure: &str| Aim {
+                what: what.to_owned(),
+                bound: Bound::AtMost(most),
+                unit,
+                ours: self.of(services::PEER, test, &[("unit", json!(keys))], figure),
+                beside: None,
+                without: vec![],
+            };
+        let hop = "a hop between two services, in batches of 32";
+        let idle = "100 idle services, wakeups in 2 s";
+        vec![
+            aim(hop, "µs", 2.0, services::HOP, "batch of 32", "us_per_hop"),
+            aim(idle, "", 0.0, services::IDLE, "100 idle", "wakeups_2s"),
+        ]
     }
 
     fn neighbour_aims(&self) -> Vec<Aim> {

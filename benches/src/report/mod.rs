@@ -5,7 +5,7 @@ mod table;
 mod verdict;
 
 use crate::results::{Cells, Document};
-use crate::suites::desktop;
+use crate::suites::{desktop, services};
 use std::fmt::{self, Write};
 use table::{Quotient, Table};
 
@@ -101,6 +101,12 @@ const TABLES: &[Table] = &[
         .by(&["place"])
         .of(&LATENCIES)
         .and(TIMES_IDLE),
+    Table::new("From one service inside the daemon to another, 128 B", services::HOP)
+        .by(&["unit"])
+        .of(&[("us_per_hop", "µs a message")]),
+    Table::new("Services inside the daemon that have nothing to do", services::IDLE)
+        .by(&["unit"])
+        .of(&[("wakeups_2s", "wakeups in 2 s"), ("kib", "KiB resident")]),
     Table::new("Not started", "load").of(&[("started", "")]),
     Table::new("memcpy", "memcpy").by(&["unit"]).of(&[("value", "")]),
     Table::new("System calls", "syscall").by(&["unit"]).of(&[("value", "")]),

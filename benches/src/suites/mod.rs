@@ -11,6 +11,7 @@ mod idle;
 mod latency;
 pub(crate) mod neighbour;
 mod plan;
+pub(crate) mod services;
 mod turns;
 
 pub(crate) use plan::Plan;
@@ -51,13 +52,15 @@ pub(crate) enum Suite {
     Neighbour,
     /// A publish on a session bus until its signal comes: Kith beside a trivial service.
     Desktop,
+    /// A message from one service inside the daemon to another, and idle services; Kith only.
+    Services,
     /// The machine itself, without a broker.
     Limit,
 }
 
 impl Suite {
     /// Those that the aims speak of.
-    pub(crate) const OF_AIMS: [Self; 9] = [
+    pub(crate) const OF_AIMS: [Self; 10] = [
         Self::Thr,
         Self::One,
         Self::Fan,
@@ -67,6 +70,7 @@ impl Suite {
         Self::Subs,
         Self::Neighbour,
         Self::Desktop,
+        Self::Services,
     ];
 }
 
@@ -96,6 +100,10 @@ pub(crate) fn run(plan: &Plan, log: &mut Log) -> anyhow::Result<()> {
     if plan.has(Suite::Desktop) {
         desktop::run(plan, log)?;
         log.progress.finish(&desktop::TESTS);
+    }
+    if plan.has(Suite::Services) {
+        services::run(plan, log)?;
+        log.progress.finish(&services::TESTS);
     }
     if [Suite::Thr, Suite::One, Suite::Fan].into_iter().any(|suite| plan.has(suite)) {
         turns::run(plan, log)?;

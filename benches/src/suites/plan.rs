@@ -1,6 +1,6 @@
 //! What a run measures, of whom, and about how long that will take.
 
-use super::{SMALL_BYTES, Suite, desktop, held, idle, latency, neighbour};
+use super::{SMALL_BYTES, Suite, desktop, held, idle, latency, neighbour, services};
 use crate::peer::Peer;
 use crate::placement::Placement;
 use crate::results::Progress;
@@ -107,6 +107,10 @@ impl Plan {
             let seconds = if test == desktop::RSS { 3.0 } else { 0.7 };
             progress.expect(test, desktop::rows(self, test), seconds);
         }
+        for test in services::TESTS {
+            let seconds = if test == services::IDLE { 15.0 } else { 1.0 };
+            progress.expect(test, services::rows(self, test), seconds);
+        }
         progress.expect("start", peers(Suite::Start) * idle::starts(self), 0.16);
         progress.expect("rss", peers(Suite::Rss) * idle::memory_runs(self), 4.0);
         if self.has(Suite::Limit) {
@@ -151,6 +155,7 @@ fn is_spoken_of(suite: Suite, peer: &str) -> bool {
         Suite::Subs => matches!(peer, "kith" | "nats"),
         Suite::Start | Suite::Rss => peer == "kith" || is_foreign(peer),
         Suite::Neighbour => peer == neighbour::PEER,
+        Suite::Services => peer == services::PEER,
         Suite::Desktop => peer == desktop::PEER || desktop::BUSES.contains(&peer),
         Suite::Limit => false,
     }
