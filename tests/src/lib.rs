@@ -1,5 +1,5 @@
-//! What tests that span crates share: how a test says that it could not run, and session buses
-//! ([`session_bus`]), which the benchmarks start too.
+//! What tests that span crates share: how a test says that it could not run, session buses
+//! ([`session_bus`]), which the benchmarks start too, and a service ([`service`]).
 //!
 //! A test that drives the daemon with `socat` or `jq` is worth nothing on a machine without them,
 //! and worse than nothing if it passes there in silence. So it asks [`require`] first:
@@ -17,6 +17,7 @@
 //!
 //! Deliberately absent: version checks, and any way to be content with less under `all`.
 
+pub mod service;
 pub mod session_bus;
 
 use std::env;

@@ -10,6 +10,7 @@
 //! - `socket`, `dbus`: what only the one, or only the other of these doors promises;
 //! - `hostile`: clients that mean no good;
 //! - `daemon`: the daemon as a program: how it starts, stops and what it leaves behind;
+//! - `services`: services and who runs them, and what is granted to programs;
 //! - `systemd`: its units, and what starts it;
 //! - `examples`: every example, run as its page says;
 //! - `mirroring`: signals of D-Bus in topics;
@@ -33,6 +34,8 @@ mod house;
 mod mirroring;
 #[cfg(test)]
 mod process;
+#[cfg(test)]
+mod services;
 #[cfg(test)]
 mod session;
 #[cfg(test)]

@@ -1,0 +1,151 @@
+//! Services and who runs them, and what is granted to programs.
+//!
+//! The same service ([`kith_tests::service`]) runs inside a daemon, as a program in Rust and as one
+//! in Python (`probe.py`), and has to be held to the same. The daemon is one on a thread of the
+//! tests where that shows what is wanted, since it takes services that only tests have; else the
+//! real program. An administrator's connection asks for what people ask for, and hears what becomes
+//! of services; nothing waits but for that.
+//!
+//! - `administrator.rs`: that connection; `neighbours.rs`: two clients that must notice nothing;
+//! - `alike.rs`: what a service may, however it runs; `ending.rs`, `failing.rs`, `hanging.rs`: how
+//!   services end, by themselves or not; `enabling.rs`: what is granted to a service;
+//!   `keeping.rs`: what stays when the daemon stops; `output.rs`: what services say;
+//! - `programs.rs`: what is granted to programs.
+
+mod administrator;
+mod alike;
+mod enabling;
+mod ending;
+mod failing;
+mod hanging;
+mod keeping;
+mod neighbours;
+mod output;
+mod programs;
+
+pub(crate) use administrator::Administrator;
+pub(crate) use neighbours::{Neighbours, Talking};
+
+use crate::process::{Daemon, PATIENCE, Place};
+use kith_busd::Embedded;
+use kith_tests::service::Probe;
+use serde_json::{Value, json};
+use std::fs;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use std::time::Instant;
+
+/// The tests' service, as programs.
+const RUST: &str = env!("CARGO_BIN_EXE_kith-tests-service");
+const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/services/probe.py");
+const MANIFEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/services/probe.toml");
+
+/// How the tests' service runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Inside,
+    Rust,
+    Python,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 3] = [Self::Inside, Self::Rust, Self::Python];
+
+    /// What a configuration says of it with these settings, and these lines besides.
+    pub(crate) fn configuration(self, settings: &Value, more: &str) -> String {
+        let command = match self {
+            Self::Inside => String::new(),
+            Self::Rust => format!("command = ['{RUST}']\nmanifest = '{MANIFEST}'\n"),
+            Self::Python => format!("command = ['{PYTHON}']\nmanifest = '{MANIFEST}'\n"),
+        };
+        let settings = toml::to_string(settings).unwrap();
+        format!("[services.probe]\n{command}{more}\n[services.probe.settings]\n{settings}")
+    }
+
+    /// Starts it with these settings, and these lines of configuration besides.
+    pub(crate) fn start(self, settings: &Value, more: &str) -> Host {
+        let mut host = Host::new(&self.configuration(settings, more));
+        host.enable("probe");
+        host
+    }
+}
+
+/// A daemon on a thread of the tests, which has the tests' service built in, and its administrator.
+pub(crate) struct Host {
+    pub(crate) administrator: Administrator,
+    daemon: Option<Embedded>,
+    place: Place,
+}
+
+impl Host {
+    pub(crate) fn new(configuration: &str) -> Self {
+        Self::at(Place::new(configuration))
+    }
+
+    /// At a place that may have been used before.
+    pub(crate) fn at(place: Place) -> Self {
+        let configuration = fs::read_to_string(place.path().join("config.toml")).unwrap();
+        for folder in [place.state(), place.path().join("kith")] {
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).unwrap();
+        }
+        let builder = Embedded::builder(place.path().join("kith")).state(place.state());
+        let builder = match configuration.contains("command") {
+            true => builder,
+            false => builder.service(|| Probe),
+        };
+        let daemon = builder.configuration(&configuration, place.path()).unwrap().start().unwrap();
+        let administrator = Administrator::at(&place);
+        Self { administrator, daemon: Some(daemon), place }
+    }
+
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Has a service run, and waits until it does.
+    pub(crate) fn enable(&mut self, name: &str) {
+        self.administrator.change("services.enable", name).unwrap();
+        self.administrator.wait_for(name, "starting");
+    }
+
+    /// Stops the daemon.
+    pub(crate) fn stop(mut self) -> Place {
+        self.daemon = None;
+        self.place.clone()
+    }
+}
+
+/// A real daemon with this configuration, and its administrator.
+pub(crate) fn real(configuration: &str) -> (Daemon, Administrator) {
+    real_at(&Place::new(configuration))
+}
+
+pub(crate) fn real_at(place: &Place) -> (Daemon, Administrator) {
+    let daemon = place.start();
+    let administrator = Administrator::at(place);
+    (daemon, administrator)
+}
+
+/// The file that the tests' service leaves when it has ended well.
+pub(crate) fn has_ended_well(place: &Place) -> bool {
+    place.state().join("services/probe/ended").exists()
+}
+
+/// Waits until there is no such process, or nobody has waited for its end yet.
+pub(crate) fn wait_until_gone(pid: u64) {
+    let began = Instant::now();
+    let status = format!("/proc/{pid}/stat");
+    let runs = |status: &Path| {
+        let text = fs::read_to_string(status).unwrap_or_default();
+        text.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with(['Z', 'X']))
+    };
+    while runs(Path::new(&status)) {
+        assert!(began.elapsed() < PATIENCE, "process {pid} runs on");
+        std::thread::yield_now();
+    }
+}
+
+/// Settings that have the service do this when it has tried what it was to try.
+pub(crate) fn then(what: &str) -> Value {
+    json!({"then": what})
+}
