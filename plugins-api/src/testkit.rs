@@ -41,6 +41,9 @@
 //! });
 //! ```
 //!
+//! Time goes on only when nobody has anything to do. So a service that spins, even one that gives
+//! way in between, holds up its test; in a daemon it would hold up its thread.
+//!
 //! Deliberately absent: what only a daemon does, such as starting a service again. The conformance
 //! kit (`kith services test`) tries a program with all of that.
 

@@ -5,6 +5,8 @@
 pub(super) enum Block {
     /// Types this.
     Run(String),
+    /// Types this, with the conformance kit at hand.
+    Kit(String),
     /// Types this, or adds it to the configuration, where a daemon is.
     Daemon(String),
     /// Writes this to a file.
@@ -22,6 +24,7 @@ pub(super) fn blocks(page: &str) -> Vec<Block> {
         let text = text.join("\n") + "\n";
         match mark.split_once(' ') {
             Some((_, "run")) => found.push(Block::Run(text)),
+            Some((_, "kit")) => found.push(Block::Kit(text)),
             Some((_, "daemon")) => found.push(Block::Daemon(text)),
             Some((_, "expect")) => found.push(Block::Expect(text)),
             Some((_, file)) => {

@@ -3,7 +3,8 @@
 //! What a page tells people to type has to work. So every block of it that is marked is carried
 //! out, in order and with nothing else: ` ```sh run` is run by a shell that stops at the first
 //! error, ` ```rust file=PATH` is written to that file, and each line of ` ```text expect` has to
-//! be in what the block before it printed. ` ```sh daemon` needs a daemon, and is for the tests of
+//! be in what the block before it printed. In ` ```sh kit` a line `kith services test PROGRAM` has
+//! the conformance kit try the program. ` ```sh daemon` needs a daemon, and is for the tests of
 //! services.
 //!
 //! Dependencies are those of the workspace, without the network; what is built stays in
@@ -14,6 +15,7 @@ mod blocks;
 use blocks::{Block, blocks};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::AtomicBool;
 use std::{env, fs};
 
 /// The folder of the reader, and where in it the reader is.
@@ -34,6 +36,14 @@ impl Reader {
             Block::Expect(lines) => {
                 for line in lines.lines() {
                     assert!(self.printed.contains(line), "no {line:?} in:\n{}", self.printed);
+                }
+            }
+            Block::Kit(script) => {
+                for line in script.lines() {
+                    match line.strip_prefix("kith services test ") {
+                        Some(program) => self.try_as_service(program),
+                        None => self.run(line),
+                    }
                 }
             }
             Block::Daemon(_) => {}
@@ -59,6 +69,16 @@ impl Reader {
         self.printed = text(&output.stdout) + &text(&output.stderr);
         assert!(output.status.success(), "{script}\n{}", self.printed);
         self.here = PathBuf::from(fs::read_to_string(here).unwrap().trim_end());
+    }
+
+    fn try_as_service(&mut self, program: &str) {
+        let command = [self.here.join(program).into_os_string()];
+        let program = kith_kit::Program::find(&command, None).unwrap();
+        let scenarios = kith_kit::choose(&[]).unwrap();
+        let mut found = Vec::new();
+        let cancelled = AtomicBool::new(false);
+        let tried = kith_kit::run(&program, &scenarios, &cancelled, |one| found.push(one.clone()));
+        assert_eq!(tried.unwrap().failed, 0, "{found:#?}");
     }
 
     /// Has cargo build where it has built the last time.
