@@ -20,7 +20,7 @@
 //!
 //!     async fn run(self: Box<Self>, bus: Bus) -> Result<(), ServiceError> {
 //!         loop {
-//!             bus.publish("clock.now", &bus.now()).await?;
+//!             bus.post("clock.now", &bus.now()).await?;
 //!             bus.sleep(Duration::from_secs(1)).await?;
 //!         }
 //!     }

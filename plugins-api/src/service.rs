@@ -23,7 +23,7 @@ use kith_client::{Code, Loss};
 ///     async fn run(self: Box<Self>, bus: Bus) -> Result<(), ServiceError> {
 ///         let mut heard = bus.subscribe("self.shout.in").await?;
 ///         while let Some((text, _)) = heard.next_json::<String>().await {
-///             bus.publish("shout.out", &text.to_uppercase()).await?;
+///             bus.post("shout.out", &text.to_uppercase()).await?;
 ///         }
 ///         Ok(())
 ///     }
