@@ -4,7 +4,7 @@ use kith_plugins_api::contract::envelope::{Lane, Send};
 use kith_plugins_api::contract::transports::Dial;
 use kith_plugins_api::contract::{CONNECTION, DIAL, DISCONNECTED, ENDPOINT, RECEIVED, SEND, SENT};
 use kith_plugins_api::testkit::TestBus;
-use kith_plugins_api::{Bus, MessageId};
+use kith_plugins_api::{Bus, Code, MessageId};
 use kith_service_pipes::Pipes;
 use kith_service_pipes::frames::{Frame, Frames, VERSION, written};
 use serde_json::json;
@@ -97,5 +97,23 @@ fn settings_that_make_no_sense_are_fatal() {
             let error = bus.start_with(Pipes, settings).await.ended().await.unwrap_err();
             assert!(error.is_fatal(), "{error}");
         }
+    });
+}
+
+#[test]
+fn what_the_daemon_refuses_does_not_end_it() {
+    let directory = tempfile::tempdir().unwrap();
+    TestBus::run(1, async |bus| {
+        let pipes = bus.start_with(Pipes, settings(directory.path())).await;
+        // Its health, when the link comes up.
+        pipes.refuse_next(Code::NotGranted, "not any more");
+        pipes.refuse_next(Code::NotGranted, "not any more");
+        let out = directory.path().join("out");
+        let _receiver = OpenOptions::new().read_write(true).open_receiver(out).unwrap();
+        let mut sender = OpenOptions::new().open_sender(directory.path().join("in")).unwrap();
+        sender.write_all(&written(&Frame::Greeting { version: 1, life: 9 })).await.unwrap();
+        bus.advance(std::time::Duration::from_secs(10)).await;
+        assert!(pipes.is_alive().await);
+        pipes.stop().await.unwrap();
     });
 }
