@@ -282,7 +282,7 @@ impl<'a> Stage<'a> {
             )
         } else if seen.connections == 0 {
             ("it did not connect", "connect to the Unix socket whose path is in KITH_SOCKET")
-        } else if seen.service.is_none() {
+        } else if !seen.has_entered {
             (
                 "it connected, and did not show its token",
                 "begin with {\"op\":\"hello\",\"id\":1,\"token\":…}, the value of KITH_TOKEN",

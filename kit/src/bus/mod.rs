@@ -28,6 +28,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 pub(crate) struct Seen {
     /// Its connection, once it has shown its token.
     pub(crate) service: Option<ClientId>,
+    /// Whether it ever has.
+    pub(crate) has_entered: bool,
     /// Connections that came.
     pub(crate) connections: u64,
     /// Heartbeats that it answered.
@@ -244,7 +246,10 @@ impl Bus {
     fn take_notices(&mut self) {
         while let Some(notice) = self.broker.poll_notice() {
             match notice {
-                Notice::Entered { client, .. } => self.seen.service = Some(client),
+                Notice::Entered { client, .. } => {
+                    self.seen.has_entered = true;
+                    self.seen.service = Some(client);
+                }
                 Notice::Left { .. } => self.seen.service = None,
                 Notice::Alive(_) => self.seen.answered += 1,
                 Notice::Silent(_) => self.seen.is_silent = true,
