@@ -1,8 +1,8 @@
 //! What is tried: a command, and the manifest that goes with it.
 //!
-//! The manifest lies beside the program: `weather.py` has `weather.toml` or `weather.py.toml`. Where
-//! an interpreter is named first (`python3 weather.py`), the first word with a manifest beside it is
-//! the program. A manifest that is there and wrong is the program's fault, and a finding; one that
+//! The manifest lies beside the program: `weather.py` has `weather.toml` or `weather.py.toml`.
+//! Where an interpreter is named first (`python3 weather.py`), the first word with a manifest beside
+//! it is the program. A manifest that is there and wrong is the program's fault, and a finding; one that
 //! is not there makes it impossible to try anything.
 
 use crate::limits::MANIFEST_BYTES_MAX;

@@ -187,9 +187,9 @@ impl<'a> Stage<'a> {
 
     /// Asks for a sign of life while nothing is wrong.
     pub(crate) fn first_beat(&mut self) -> Result<(), Stop> {
-        let change = "reply to each message on self.services.heartbeat.NAME: publish anything, such \
-                      as null, on the topic in its `reply_to`; and do nothing that takes seconds in \
-                      between";
+        let change = "reply to each message on self.services.heartbeat.NAME: publish anything, \
+                      such as null, on the topic in its `reply_to`; and do nothing that takes \
+                      seconds in between";
         self.beat("while nothing else happened", change)
     }
 

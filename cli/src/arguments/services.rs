@@ -212,8 +212,9 @@ needs --yes. If the manifest changes later, the service is refused until it is e
 const TEST_NOTES: &str = "\
 The program gets a bus of its own, in a directory that is gone afterwards; no daemon has to run, and
 none notices. On that bus everything happens that can happen to a service: the bus stops, goes away
-without a word, refuses, says too much, says nonsense, and has its clock changed. As under the daemon it runs in a directory of its own,
-so name files with their whole paths.
+without a word, refuses, says too much, says nonsense, and has its clock changed.
+
+As under the daemon it runs in a directory of its own, so name files with their whole paths.
 
 Exit codes: 0 if it does all that a service should, 1 if not, 2 if it could not be tried.
 

@@ -1,4 +1,4 @@
-//! The kit as a client of its own bus, in memory and in JSON lines: it publishes, asks, and is asked.
+//! The kit as a client of its own bus, in memory and in JSON lines: it publishes, asks, is asked.
 
 use kith_core::{Broker, ClientId, Now, Session};
 use kith_wire::is_reserved;

@@ -67,7 +67,8 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "lag",
-        expected: "it goes on, and answers a heartbeat within 10 s, after messages for it were lost",
+        expected: "it goes on, and answers a heartbeat within 10 s, after messages for it were \
+                   lost",
         needs_heartbeat: true,
         play: trouble::lag,
     },

@@ -31,8 +31,8 @@ pub(super) fn garbage(stage: &mut Stage<'_>) -> Result<(), Stop> {
     }
     stage.start()?;
     stage.first_beat()?;
-    let change = "look whether a payload is what it has to be before it is used, and pass over what \
-                  is not; anybody on the bus may publish there";
+    let change = "look whether a payload is what it has to be before it is used, and pass over \
+                  what is not; anybody on the bus may publish there";
     let large = format!("\"{}\"", "x".repeat(LARGE_PAYLOAD_BYTES));
     let nested = "[".repeat(NESTED_MAX) + &"]".repeat(NESTED_MAX);
     let texts: [(&str, &str); 9] = [

@@ -78,8 +78,13 @@ const ALLOWED: &[Allowed] = &[
     },
     Allowed { folder: "dbus-json", arrows: &[], external: None },
     Allowed {
+        folder: "kit",
+        arrows: &["kith-core", "kith-plugins-api", "kith-wire"],
+        external: None,
+    },
+    Allowed {
         folder: "cli",
-        arrows: &["kith-busd", "kith-client", "kith-contract", "kith-wire"],
+        arrows: &["kith-busd", "kith-client", "kith-contract", "kith-kit", "kith-wire"],
         external: None,
     },
     Allowed { folder: "examples", arrows: &["kith-client", "kith-wire"], external: None },
