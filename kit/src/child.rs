@@ -46,7 +46,7 @@ impl Child {
             .process_group(0)
             .spawn()?;
         let pid = i32::try_from(process.id()).ok().and_then(Pid::from_raw);
-        let watched = pid.ok_or(io::ErrorKind::NotFound.into()).and_then(|pid| {
+        let watched = pid.ok_or_else(|| io::ErrorKind::NotFound.into()).and_then(|pid| {
             let watched = pidfd_open(pid, PidfdFlags::empty())?;
             Ok((pid, watched))
         });

@@ -3,13 +3,14 @@
 //! A service that works on a good day is easily written. This is about the others: the bus stops,
 //! or is gone without a word, refuses what it took before, has more to say than fits, asks for a
 //! sign of life, says nonsense, never answers, has its clock set. Each of these is a scenario: a
-//! name, a sentence on what is expected, and a verdict; where it is bad, with what was seen and what
-//! to change, in words for somebody who wrote the program and not the bus.
+//! name, a sentence on what is expected, and a verdict; where it is bad, with what was seen and
+//! what to change, in words for somebody who wrote the program and not the bus.
 //!
 //! The bus that the program gets is the daemon's own broker (`kith-core`) on a socket in a
-//! directory of its own, with the kit in the place of the daemon around it. So the kit has in its hand what a
-//! daemon can't be asked for: time, rights, the size of queues, and to end without a goodbye. It is
-//! one thread: `stage` has the bus and the program, and whoever waits for something drives both.
+//! directory of its own, with the kit in the place of the daemon around it. So the kit has in its
+//! hand what a daemon can't be asked for: time, rights, the size of queues, and to end without a
+//! goodbye. It is one thread: `stage` has the bus and the program, and whoever waits for something
+//! drives both.
 //!
 //! - `program`: what is started, and its manifest; `child`: it, running;
 //! - `bus`: the broker and its connections; `stage`: waiting for what should happen;

@@ -1,9 +1,9 @@
 //! What is tried: a command, and the manifest that goes with it.
 //!
 //! The manifest lies beside the program: `weather.py` has `weather.toml` or `weather.py.toml`.
-//! Where an interpreter is named first (`python3 weather.py`), the first word with a manifest beside
-//! it is the program. A manifest that is there and wrong is the program's fault, and a finding; one that
-//! is not there makes it impossible to try anything.
+//! Where an interpreter is named first (`python3 weather.py`), the first word with a manifest
+//! beside it is the program. A manifest that is there and wrong is the program's fault, and a
+//! finding; one that is not there makes it impossible to try anything.
 
 use crate::limits::MANIFEST_BYTES_MAX;
 use kith_plugins_api::contract::Rights;
@@ -128,7 +128,7 @@ fn beside(command: &[OsString]) -> Result<PathBuf, ProgramError> {
     }
     // The script, if there is one, else the program.
     let file = command.iter().map(Path::new).find(|word| word.is_file());
-    let program = file.or_else(|| command.first().map(Path::new)).unwrap_or(Path::new(""));
+    let program = file.or_else(|| command.first().map(Path::new)).unwrap_or_else(|| Path::new(""));
     let looked_for = names(program).into_iter().next().unwrap_or_default();
     Err(ProgramError::NoManifest { program: program.to_owned(), looked_for })
 }

@@ -45,7 +45,7 @@ pub(super) fn bus_restart(stage: &mut Stage<'_>) -> Result<(), Stop> {
 }
 
 pub(super) fn unknown_token(stage: &mut Stage<'_>) -> Result<(), Stop> {
-    stage.spawn(&token())?;
+    stage.spawn(&token()?)?;
     let limit = Duration::from_millis(GONE_MS_MAX);
     let is_looping = |stage: &Stage<'_>| stage.bus.seen.connections > ATTEMPTS_MAX;
     let change = "end when `hello` is refused with `bad-token`: the token will not get better, and \
