@@ -14,7 +14,7 @@
 //!
 //! - `program`: what is started, and its manifest; `child`: it, running;
 //! - `bus`: the broker and its connections; `stage`: waiting for what should happen;
-//! - `stimulus`: what can be said to a service, from what it subscribes to;
+//! - `stimulus`, `reserved`: what can be said to a service, from what it subscribes to;
 //! - `scenarios`: all of them; `outcome`: what is found.
 //!
 //! Deliberately absent: judging what the program does, which only its author can; a sandbox for it;
@@ -25,6 +25,7 @@ mod child;
 mod limits;
 mod outcome;
 mod program;
+mod reserved;
 mod scenarios;
 mod stage;
 mod stimulus;

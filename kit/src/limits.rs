@@ -49,6 +49,8 @@ pub(crate) const READ_BYTES: usize = 64 << 10;
 pub(crate) const REFUSALS_KEPT_MAX: usize = 32;
 /// What is looked at of the end of what a program said.
 pub(crate) const SAID_BYTES_MAX: u64 = 4 << 10;
+/// What is shown of a payload.
+pub(crate) const SHOWN_CHARS_MAX: usize = 200;
 /// Lines of that that are shown.
 pub(crate) const SAID_LINES_MAX: usize = 5;
 /// A manifest's file: what is larger is none.

@@ -9,7 +9,7 @@ use crate::child::{Child, ending};
 use crate::limits::{HEARTBEAT_MS_MAX, SETTLE_MS, START_MS_MAX};
 use crate::outcome::{Stop, failed, hopeless};
 use crate::program::Program;
-use crate::stimulus::{Ear, ears};
+use crate::stimulus::{Ear, ears, poke};
 use kith_plugins_api::Manifest;
 use kith_plugins_api::contract::Rights;
 use kith_wire::{Code, Token};
@@ -34,6 +34,9 @@ pub(crate) struct Stage<'a> {
     child: Option<Child>,
     pub(crate) bus: Bus,
 }
+
+/// The exit code of a service that says that starting it again can't help.
+const CAN_NOT_RUN: i32 = 78;
 
 /// What ended the waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +70,11 @@ impl<'a> Stage<'a> {
     /// Where the program listens, but for reserved topics.
     pub(crate) fn ears(&self) -> Vec<Ear> {
         ears(self.manifest)
+    }
+
+    /// Says the simplest things wherever it listens.
+    pub(crate) fn poke(&mut self) -> io::Result<()> {
+        poke(&mut self.bus, self.manifest)
     }
 
     /// Starts the program, with what its manifest grants, and waits until it is ready.
@@ -256,7 +264,13 @@ impl<'a> Stage<'a> {
     /// It ended when it should not have.
     pub(crate) fn died(&self, during: &str, change: &str) -> Stop {
         let how = self.status().map_or_else(|| "ended".to_owned(), ending);
-        failed(format!("it {how}, {during}{}", self.last_words()), change)
+        let seen = format!("it {how}, {during}{}", self.last_words());
+        if self.status().and_then(|status| status.code()) == Some(CAN_NOT_RUN) {
+            let change = "exit code 78 says that it can't run like this: give it what it misses, \
+                          such as --settings";
+            return hopeless(seen, change);
+        }
+        failed(seen, change)
     }
 
     /// What it was told went wrong, each once.

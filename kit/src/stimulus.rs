@@ -1,11 +1,11 @@
 //! What can be said to a service: topics that match what it subscribes to, and payloads for them.
 //!
-//! Reserved topics are left alone: what comes there is checked by the daemon, so nothing odd can,
-//! and all that can be said there means something that the kit doesn't know.
+//! What may be said on reserved topics is in `reserved`.
 
 use crate::bus::Bus;
 use crate::bus::player::OWN_HEADER;
 use crate::limits::TOPICS_MAX;
+use crate::reserved::announcements;
 use data_encoding::BASE64;
 use kith_core::Inbound;
 use kith_plugins_api::Manifest;
@@ -125,8 +125,11 @@ impl Ear {
 }
 
 /// Says the simplest things everywhere, and asks them: what makes a service do something.
-pub(crate) fn poke(bus: &mut Bus, ears: &[Ear]) -> io::Result<()> {
-    for ear in ears {
+pub(crate) fn poke(bus: &mut Bus, manifest: &Manifest) -> io::Result<()> {
+    for found in announcements(manifest) {
+        found.say(bus, &found.small)?;
+    }
+    for ear in &ears(manifest) {
         for text in ["null", "\"kit\"", "1", "{}"] {
             ear.say(bus, Said::Json(text), false)?;
             ear.say(bus, Said::Json(text), true)?;

@@ -3,12 +3,10 @@
 use crate::limits::{HEARTBEATS, SETTLE_MS};
 use crate::outcome::{Stop, failed};
 use crate::stage::Stage;
-use crate::stimulus::poke;
 
 pub(super) fn starts(stage: &mut Stage<'_>) -> Result<(), Stop> {
     stage.start_and_settle()?;
-    let ears = stage.ears();
-    poke(&mut stage.bus, &ears)?;
+    stage.poke()?;
     let change = "pass over what is not understood";
     stage.pass(SETTLE_MS, "after it was sent null, a text, a number and an object", change)?;
     if stage.bus.refused() > 0 {

@@ -1,15 +1,15 @@
 //! Strange things: a clock that is set, and whatever may be said to a program that it did not
 //! expect.
 
-use crate::limits::{CLOCK_JUMP_MS, LARGE_PAYLOAD_BYTES, NESTED_MAX};
+use crate::limits::{CLOCK_JUMP_MS, LARGE_PAYLOAD_BYTES, NESTED_MAX, SHOWN_CHARS_MAX};
 use crate::outcome::{Stop, skipped};
+use crate::reserved::announcements;
 use crate::stage::Stage;
-use crate::stimulus::{Said, poke};
+use crate::stimulus::Said;
 
 pub(super) fn clock_jump(stage: &mut Stage<'_>) -> Result<(), Stop> {
     stage.start()?;
     stage.first_beat()?;
-    let ears = stage.ears();
     let change = "measure how long something takes by a clock that only goes forward; a message's \
                   `sent_at` may lie a day ahead, or before that of the message before";
     for (skew_ms, during) in [
@@ -18,16 +18,26 @@ pub(super) fn clock_jump(stage: &mut Stage<'_>) -> Result<(), Stop> {
         (0, "after the clock was right again"),
     ] {
         stage.bus.set_clock(skew_ms);
-        poke(&mut stage.bus, &ears)?;
+        stage.poke()?;
         stage.beat(during, change)?;
     }
     Ok(())
 }
 
+/// What to change where what the daemon may say is too much.
+const UNKNOWN: &str = "put up with what is not known: a device, a message, a person of which only \
+                       the daemon has heard; answer with a failure where the contract has one";
+
+/// As much of a payload as can be shown.
+fn beginning(json: &str) -> String {
+    let shown: String = json.chars().take(SHOWN_CHARS_MAX).collect();
+    if shown.len() < json.len() { shown + "…" } else { shown }
+}
+
 pub(super) fn garbage(stage: &mut Stage<'_>) -> Result<(), Stop> {
-    let ears = stage.ears();
-    if ears.is_empty() {
-        return Err(skipped("it subscribes to nothing that is not reserved"));
+    let (ears, announcements) = (stage.ears(), announcements(stage.manifest()));
+    if ears.is_empty() && announcements.is_empty() {
+        return Err(skipped("it subscribes to nothing"));
     }
     stage.start()?;
     stage.first_beat()?;
@@ -46,6 +56,13 @@ pub(super) fn garbage(stage: &mut Stage<'_>) -> Result<(), Stop> {
         ("lists within lists", &nested),
         ("a text of a megabyte", &large),
     ];
+    for found in &announcements {
+        for json in [&found.small, &found.large] {
+            found.say(&mut stage.bus, json)?;
+            let when = format!("after this came on `{}`: {}", found.topic, beginning(json));
+            stage.beat(&when, UNKNOWN)?;
+        }
+    }
     for ear in &ears {
         for (name, text) in texts.iter().filter(|_| ear.hears_json()) {
             ear.say(&mut stage.bus, Said::Json(text), false)?;

@@ -4,17 +4,18 @@ use crate::limits::{
     AFTERMATH_MS, FLOOD_LOST_MIN, FLOOD_MESSAGES_MAX, FLOOD_PAYLOAD_BYTES, WATCH_MS,
 };
 use crate::outcome::{Stop, failed, skipped};
+use crate::reserved::announcements;
 use crate::stage::{Stage, Waited};
-use crate::stimulus::{Said, poke};
+use crate::stimulus::Said;
 use kith_plugins_api::contract::Rights;
 use rustix::process::Signal;
 use serde_json::json;
 use std::time::Duration;
 
 pub(super) fn lag(stage: &mut Stage<'_>) -> Result<(), Stop> {
-    let ears = stage.ears();
-    if ears.is_empty() {
-        return Err(skipped("it subscribes to nothing that is not reserved"));
+    let (ears, announcements) = (stage.ears(), announcements(stage.manifest()));
+    if ears.is_empty() && announcements.is_empty() {
+        return Err(skipped("it subscribes to nothing"));
     }
     stage.start()?;
     stage.first_beat()?;
@@ -24,6 +25,9 @@ pub(super) fn lag(stage: &mut Stage<'_>) -> Result<(), Stop> {
     for _ in 0..FLOOD_MESSAGES_MAX {
         if FLOOD_LOST_MIN <= stage.bus.lost() {
             break;
+        }
+        for found in &announcements {
+            found.say(&mut stage.bus, &found.large)?;
         }
         for ear in &ears {
             let said = if ear.hears_json() { Said::Json(&text) } else { Said::Bytes(bytes) };
@@ -44,15 +48,14 @@ pub(super) fn lag(stage: &mut Stage<'_>) -> Result<(), Stop> {
 
 pub(super) fn refused_publish(stage: &mut Stage<'_>) -> Result<(), Stop> {
     let manifest = stage.manifest();
-    if manifest.publishes.is_empty() && manifest.roles.is_empty() {
-        return Err(skipped("its manifest asks to publish nothing"));
+    if manifest.publishes.is_empty() {
+        return Err(skipped("its `publishes` asks for nothing"));
     }
-    // All that it may hear, and nothing to say.
-    let rights = Rights::new(&manifest.name, &[], &[], &manifest.subscribes);
+    // All that it may hear and that its roles say, and nothing more to say.
+    let rights = Rights::new(&manifest.name, &manifest.roles, &[], &manifest.subscribes);
     stage.start_with(rights.map_err(|error| failed(error.to_string(), "mend the manifest"))?)?;
     stage.first_beat()?;
-    let ears = stage.ears();
-    poke(&mut stage.bus, &ears)?;
+    stage.poke()?;
     let is_refused = |stage: &Stage<'_>| stage.bus.refused() > 0;
     let change = "take an `err` for what it is: one message was not published; try again later, or \
                   do without it, but don't end";
@@ -75,8 +78,7 @@ pub(super) fn slow_reply(stage: &mut Stage<'_>) -> Result<(), Stop> {
     stage.bus.say(listen)?;
     stage.start()?;
     stage.first_beat()?;
-    let ears = stage.ears();
-    poke(&mut stage.bus, &ears)?;
+    stage.poke()?;
     let waited = stage.wait(Duration::from_millis(WATCH_MS), |stage| stage.bus.has_request())?;
     let change = "wait for an answer with a time-out, and answer heartbeats meanwhile";
     let Some(reply_to) = stage.bus.take_request() else {
