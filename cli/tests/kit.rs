@@ -1,7 +1,12 @@
 //! `kith services test`: the conformance kit from a shell.
 
-use crate::bus::{Ended, kith};
-use anyhow::Result;
+use crate::bus::{Ended, Running, kith};
+use anyhow::{Context, Result};
+use rustix::fs::Mode;
+use rustix::process::{Pid, test_kill_process};
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Stdio;
 
 const SERVICES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/services");
 
@@ -53,5 +58,26 @@ fn what_can_not_be_tried_is_told() -> Result<()> {
     assert_eq!(ended.code, Some(64), "{ended:?}");
     let ended = test("hello.py", &["--socket", "/x"])?;
     assert_eq!(ended.code, Some(64), "{ended:?}");
+    Ok(())
+}
+
+#[test]
+fn whoever_interrupts_it_leaves_nothing_behind() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let script = folder.path().join("sleeper.sh");
+    std::fs::write(&script, "#!/bin/sh\necho $$ > \"$1\"\nexec sleep 600\n")?;
+    std::fs::set_permissions(&script, Permissions::from_mode(0o700))?;
+    std::fs::write(folder.path().join("sleeper.toml"), "name = 'sleeper'\nversion = '1'\n")?;
+    // The shell waits here until somebody reads.
+    let told = folder.path().join("told");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &told, Mode::RUSR | Mode::WUSR)?;
+    let mut command = kith();
+    command.args(["services", "test"]).arg(&script).arg(&told);
+    let running = Running { child: command.stdout(Stdio::piped()).spawn()? };
+    let id: i32 = std::fs::read_to_string(&told)?.trim().parse()?;
+    running.interrupt()?;
+    assert_eq!(running.end()?.code, Some(130));
+    let id = Pid::from_raw(id).context("no process id")?;
+    assert!(test_kill_process(id).is_err(), "it still runs");
     Ok(())
 }

@@ -2,8 +2,12 @@
 
 use crate::bus::Bus;
 use anyhow::{Context, Result, ensure};
+use rustix::fs::{Mode, OFlags, open};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::Value;
-use std::io::{BufRead, BufReader};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::fd::OwnedFd;
 
 const HELLO: &str = include_str!("../../examples/services/hello.py");
 const HELLO_MANIFEST: &str = include_str!("../../examples/services/hello.toml");
@@ -122,5 +126,42 @@ fn what_is_not_there_is_told() -> Result<()> {
     let ended = bus.administer(&["services", "disable", "helo"])?;
     assert_eq!(ended.code, Some(1));
     assert!(ended.err.starts_with("kith: there is no service `helo`\n  there are "), "{ended:?}");
+    Ok(())
+}
+
+/// A terminal of its own: the end at which a person sits, and the other.
+fn terminal() -> Result<(File, OwnedFd)> {
+    let person = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY)?;
+    grantpt(&person)?;
+    unlockpt(&person)?;
+    let terminal =
+        open(ptsname(&person, Vec::new())?, OFlags::RDWR | OFlags::NOCTTY, Mode::empty())?;
+    Ok((File::from(person), terminal))
+}
+
+#[test]
+fn somebody_at_a_terminal_is_shown_what_is_asked_for_and_decides() -> Result<()> {
+    if !kith_tests::require("python3") {
+        return Ok(());
+    }
+    let bus = bus_with_hello()?;
+    for (answer, code, state) in [("n\n", 1, "disabled"), ("y\n", 0, "running")] {
+        let (mut person, terminal) = terminal()?;
+        let mut command = bus.command(&["services", "enable", "hello"]);
+        command.arg("--state").arg(bus.folder().join("state"));
+        command.stdin(terminal.try_clone()?).stdout(terminal.try_clone()?).stderr(terminal);
+        let mut child = command.spawn()?;
+        let (mut shown, mut bytes) = (String::new(), [0; 4096]);
+        while !shown.contains("[y/N] ") {
+            let read = person.read(&mut bytes)?;
+            ensure!(read > 0, "it ended: {shown}");
+            shown.push_str(&String::from_utf8_lossy(bytes.get(..read).unwrap_or_default()));
+        }
+        assert!(shown.contains("hello asks for this:"), "{shown}");
+        assert!(shown.contains("self.hello.greet"), "{shown}");
+        person.write_all(answer.as_bytes())?;
+        assert_eq!(child.wait()?.code(), Some(code), "{answer}");
+        assert_eq!(row(&bus, "hello")?["state"], state, "{answer}");
+    }
     Ok(())
 }
