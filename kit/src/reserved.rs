@@ -1,9 +1,9 @@
 //! What may be said to a service on reserved topics: right in form, and about nothing that exists.
 //!
-//! The daemon lets nothing else through there. So for each reserved topic that a service subscribes
-//! to a payload is made of the contract's table: one that is as small as can be, and one with all
-//! that may be in it. A device that nobody has, a message that nobody wrote: a service has to put up
-//! with those, since the daemon may know more than it, or less.
+//! The daemon lets nothing else through there. So for each reserved topic that a service
+//! subscribes to a payload is made of the contract's table: one that is as small as can be, and
+//! one with all that may be in it. A device that nobody has, a message that nobody wrote: a
+//! service has to put up with those, since the daemon may know more than it, or less.
 
 use crate::bus::Bus;
 use data_encoding::BASE64;
