@@ -9,7 +9,7 @@ use crate::beside_us;
 use crate::interrupt;
 use crate::machine::{self, own_cpu_seconds};
 use crate::results::Log;
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use serde_json::json;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -78,9 +78,9 @@ fn hop(batch: usize) -> anyhow::Result<serde_json::Value> {
     let output = command.args(["hop", &batch.to_string(), &ROUNDS.to_string()]).output()?;
     let text = String::from_utf8_lossy(&output.stdout);
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let microseconds: f64 = text.trim().parse().context("the figure of a hop")?;
-    // Its processor time is that of a child that has ended, which is among our own.
-    let foreign = watched.cores(own_cpu_seconds());
+    let figures: Vec<f64> = text.split_whitespace().filter_map(|one| one.parse().ok()).collect();
+    let [microseconds, cpu_seconds] = figures[..] else { bail!("it says {text:?}") };
+    let foreign = watched.cores(cpu_seconds + own_cpu_seconds());
     Ok(json!({"us_per_hop": microseconds, "foreign": foreign}))
 }
 
