@@ -44,20 +44,11 @@ impl Host {
                     drop(broker);
                     self.hub.perform();
                 }
-                let is_gone = !self.is_wanted(&service);
                 self.act(&service, |entry, now_ms| entry.supervisor.ended(now_ms, how, chance()));
-                if is_gone {
-                    self.entries.remove(&service);
-                }
+                self.forget_if_gone(&service);
             }
             What::Ended(_) => {}
         }
-    }
-
-    /// Whether the configuration, or the daemon, still has it.
-    fn is_wanted(&self, name: &str) -> bool {
-        let Some(entry) = self.entries.get(name) else { return false };
-        entry.reason() != Some("it is not configured any more")
     }
 
     /// A service has come.

@@ -23,6 +23,8 @@ pub(super) struct Entry {
     /// As it was read last, or why it can't be.
     pub(super) manifest: Result<Manifest, String>,
     pub(super) is_enabled: bool,
+    /// It is not configured any more, and leaves the list when it has ended.
+    pub(super) is_gone: bool,
     /// Why it is not started although it is enabled, if that is for its manifest.
     pub(super) refused: Option<String>,
     pub(super) supervisor: Supervisor,
@@ -75,6 +77,7 @@ impl Entry {
             configured,
             manifest: Err("it has not been read".to_owned()),
             is_enabled: false,
+            is_gone: false,
             refused: None,
             supervisor: Supervisor::new(now_ms),
             instance: None,

@@ -85,15 +85,18 @@ impl Host {
             self.entries.keys().filter(|name| !wanted.contains_key(*name)).cloned().collect();
         for name in gone {
             self.act(&name, |entry, now_ms| {
-                entry.is_enabled = false;
+                (entry.is_enabled, entry.is_gone) = (false, true);
                 entry.supervisor.stop(now_ms, Some("it is not configured any more".to_owned()))
             });
+            self.forget_if_gone(&name);
         }
         for (name, (source, of_it)) in wanted {
             let is_new = !self.entries.contains_key(&name);
             let entry = self.entries.entry(name.clone());
             let entry = entry.or_insert_with(|| Entry::new(source.clone(), of_it.clone(), now_ms));
-            let is_changed = entry.configured != of_it;
+            // One that had gone and has not ended yet begins anew then.
+            let is_changed = entry.configured != of_it || entry.is_gone;
+            entry.is_gone = false;
             (entry.source, entry.configured) = (source, of_it);
             entry.read_manifest(&name, self.setup.base.as_deref());
             if is_new || is_changed {
@@ -102,6 +105,14 @@ impl Host {
                     self.act(&name, |entry, now_ms| entry.supervisor.restart(now_ms));
                 }
             }
+        }
+    }
+
+    /// Has one leave the list that is not configured any more, once it has ended.
+    pub(super) fn forget_if_gone(&mut self, name: &str) {
+        let is_over = |entry: &Entry| entry.is_gone && entry.instance.is_none();
+        if self.entries.get(name).is_some_and(is_over) {
+            self.entries.remove(name);
         }
     }
 
@@ -120,10 +131,10 @@ impl Host {
         let manifest = entry.manifest.as_ref().map_err(|text| refused(text.clone()))?;
         manifest.check().map_err(|error| refused(error.to_string()))?;
         let granted = Granted::all_of(manifest);
-        entry.is_enabled = true;
         let mut record = self.record.clone();
         record.enable(name, granted);
         self.keep(record)?;
+        self.entry(name)?.is_enabled = true;
         tracing::info!(service = name, "enabled");
         self.act(name, |entry, now_ms| entry.supervisor.start(now_ms));
         Ok(())
@@ -131,13 +142,13 @@ impl Host {
 
     /// Takes back what a service was granted, and stops it.
     pub(super) fn disable(&mut self, name: &str) -> Result<(), Refusal> {
-        self.entry(name)?.is_enabled = false;
+        self.entry(name)?;
         let mut record = self.record.clone();
         record.disable(name);
         self.keep(record)?;
         tracing::info!(service = name, "disabled");
         self.act(name, |entry, now_ms| {
-            entry.refused = None;
+            (entry.is_enabled, entry.refused) = (false, None);
             entry.supervisor.stop(now_ms, None)
         });
         Ok(())
