@@ -78,6 +78,9 @@ fn start(arguments: &Arguments, environment: &Environment) -> Result<(), Failure
     umask(Mode::RWXG | Mode::RWXO);
     let state = StateLock::acquire(&configuration.state)
         .map_err(|error| Failure::new(&error, error.exit_code()))?;
+    // Before anybody can connect who would look for it.
+    let key = key::read_or_make(&configuration.state)
+        .map_err(|error| Failure::system("the administration key", &error))?;
     let listening = listen::listen(&configuration.socket)
         .map_err(|error| Failure::new(&error, error.exit_code()))?;
     let metrics = Sockets::open(&configuration.metrics, listening.path().as_deref())
@@ -91,8 +94,8 @@ fn start(arguments: &Arguments, environment: &Environment) -> Result<(), Failure
         .map_err(|error| Failure::system("can't start the runtime", &error))?;
     let served = LocalSet::new().block_on(&runtime, async {
         let mut signals = Signals::new().map_err(|error| Failure::system("signals", &error))?;
-        let plan = Plan::new(&configuration, listening, metrics, session_bus)
-            .map_err(|error| Failure::system("the administration key", &error))?;
+        let plan = Plan::new(&configuration, listening, metrics, session_bus, key)
+            .map_err(|error| Failure::system("the configuration's directory", &error))?;
         let mut upkeep = Upkeep::new(arguments, environment, log, configuration)
             .map_err(|error| Failure::system("signals", &error))?;
         let served = serve(plan, &mut signals, &mut upkeep).await;
@@ -168,6 +171,7 @@ impl Plan {
         listening: Listening,
         metrics: Sockets,
         session_bus: Option<Place>,
+        key: Token,
     ) -> io::Result<Self> {
         let state = &configuration.state;
         let file = configuration.file.as_deref().and_then(Path::parent);
@@ -184,7 +188,7 @@ impl Plan {
             metrics,
             session_bus,
             gate: Gate::open(Some(state)),
-            key: Some(key::read_or_make(state)?),
+            key: Some(key),
             services: Some(services),
             clock: Offset::default(),
         })

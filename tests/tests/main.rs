@@ -11,6 +11,7 @@
 //! - `hostile`: clients that mean no good;
 //! - `daemon`: the daemon as a program: how it starts, stops and what it leaves behind;
 //! - `services`: services and who runs them, and what is granted to programs;
+//! - `shipped`: the services that ship, under the conformance kit;
 //! - `systemd`: its units, and what starts it;
 //! - `examples`: every example, run as its page says;
 //! - `mirroring`: signals of D-Bus in topics;
@@ -38,6 +39,8 @@ mod process;
 mod services;
 #[cfg(test)]
 mod session;
+#[cfg(test)]
+mod shipped;
 #[cfg(test)]
 mod socket;
 #[cfg(test)]

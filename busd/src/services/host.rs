@@ -48,6 +48,8 @@ pub(super) struct Host {
     pub(super) starts: u64,
     /// When it is looked next which services were sent something.
     pub(super) sweep_at_ms: Option<u64>,
+    /// The daemon ends.
+    is_stopping: bool,
 }
 
 impl Host {
@@ -55,7 +57,17 @@ impl Host {
         let saved = Saved::new(&setup.state, "services.toml");
         let record = saved.load(Record::parse);
         let entries = BTreeMap::new();
-        Self { hub, setup, entries, record, saved, events, starts: 0, sweep_at_ms: None }
+        Self {
+            hub,
+            setup,
+            entries,
+            record,
+            saved,
+            events,
+            starts: 0,
+            sweep_at_ms: None,
+            is_stopping: false,
+        }
     }
 
     pub(super) fn now_ms(&self) -> u64 {
@@ -215,6 +227,8 @@ impl Host {
 
     fn tell(&self, name: &str, state: &'static str, reason: Option<&str>) {
         match (state, reason) {
+            // It is for the daemon's end, and starts with it again.
+            ("disabled", _) if self.is_stopping => tracing::info!(service = name, "stopped"),
             ("failed" | "refused", _) => tracing::error!(service = name, reason, "{state}"),
             ("waiting", _) => tracing::warn!(service = name, reason, "failed, and starts again"),
             _ => tracing::info!(service = name, reason, "{state}"),
@@ -260,6 +274,7 @@ impl Host {
 
     /// Has all of them end, and keeps what is enabled.
     pub(super) fn stop_all(&mut self) {
+        self.is_stopping = true;
         let names: Vec<String> = self.entries.keys().cloned().collect();
         for name in names {
             self.act(&name, |entry, now_ms| entry.supervisor.stop(now_ms, None));
