@@ -53,13 +53,18 @@ impl Kind {
 
     /// What a configuration says of it with these settings, and these lines besides.
     pub(crate) fn configuration(self, settings: &Value, more: &str) -> String {
+        let mut service: toml::Table = toml::from_str(more).unwrap();
         let command = match self {
-            Self::Inside => String::new(),
-            Self::Rust => format!("command = ['{RUST}']\nmanifest = '{MANIFEST}'\n"),
-            Self::Python => format!("command = ['{PYTHON}']\nmanifest = '{MANIFEST}'\n"),
+            Self::Inside => None,
+            Self::Rust => Some(RUST),
+            Self::Python => Some(PYTHON),
         };
-        let settings = toml::to_string(settings).unwrap();
-        format!("[services.probe]\n{command}{more}\n[services.probe.settings]\n{settings}")
+        if let Some(command) = command {
+            service.insert("command".to_owned(), vec![command].into());
+            service.insert("manifest".to_owned(), MANIFEST.into());
+        }
+        service.insert("settings".to_owned(), toml::Value::try_from(settings).unwrap());
+        toml::to_string(&json!({"services": {"probe": service}})).unwrap()
     }
 
     /// Starts it with these settings, and these lines of configuration besides.

@@ -92,7 +92,7 @@ elif then == "children":
     child = subprocess.Popen(["sleep", "1000"])
     answer(say("pub", topic="probe.child", payload=child.pid))
 elif then == "print":
-    sys.stdout.write(settings["text"])
+    sys.stdout.write(settings["text"] * settings["times"] + settings["end"])
     sys.stdout.flush()
     answer(say("pub", topic="probe.printed", payload=None))
 elif then == "environment":
