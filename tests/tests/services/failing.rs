@@ -125,11 +125,11 @@ fn one_that_can_not_be_started_says_why() {
 
 /// Kills the process of the tests' service, and waits until another runs.
 fn kill_it(host: &mut Host) {
-    let pid = host.administrator.row("probe")["pid"].as_u64().unwrap();
-    let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    let number = host.administrator.row("probe")["pid"].as_u64().unwrap();
+    let pid = rustix::process::Pid::from_raw(i32::try_from(number).unwrap()).unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
     assert_eq!(host.administrator.wait_for("probe", "waiting"), "was ended by signal 9");
-    wait_until_gone(pid.as_raw_nonzero().get() as u64);
+    wait_until_gone(number);
     host.administrator.wait_for("probe", "running");
 }
 

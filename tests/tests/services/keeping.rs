@@ -60,7 +60,7 @@ fn a_reload_adds_changes_and_removes_services() {
     administrator.wait_for("probe", "running");
     let pid = administrator.row("probe")["pid"].clone();
     // Another is added, and is not enabled by that; the first goes on as it was.
-    let both = first.clone() + "\n" + &another(&place);
+    let both = first + "\n" + &another(&place);
     reload(&daemon, &both);
     daemon.process().wait_for_stderr(|log| log.contains("configuration read again"));
     administrator.change("services.enable", "other").unwrap();

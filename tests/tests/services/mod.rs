@@ -116,7 +116,7 @@ impl Host {
     /// Stops the daemon.
     pub(crate) fn stop(mut self) -> Place {
         self.daemon = None;
-        self.place.clone()
+        self.place
     }
 }
 

@@ -211,7 +211,7 @@ fn questions_to_the_shell_have_a_bound() {
         let operation = Operation::Request { number, publication, timeout_ms: 1_000 };
         bus.encode(who, number.get(), operation)
     };
-    for number in 1..=NOTICES_MAX as u32 {
+    for number in 1..=u32::try_from(NOTICES_MAX).unwrap() {
         let bytes = one(&bus, number);
         bus.feed(who, &bytes);
     }
