@@ -119,7 +119,7 @@ fn one_that_dies_of_trouble_fails() -> Result<()> {
     for (fault, scenario, seen, words) in [
         ("dies-of-lag", "lag", "after it was stopped for a while", "lost"),
         ("dies-of-err", "refused-publish", "when what it published was refused", "refused: "),
-        ("dies-of-clock", "clock-jump", "after the clock was set a day forth", "time flies"),
+        ("dies-of-clock", "clock-jump", "after the clock was set", "time flies"),
         ("dies-of-garbage", "garbage", "after a truth value was published", "has no attribute"),
     ] {
         let said = failed(fault, scenario)?;
