@@ -11,6 +11,7 @@
 //! - `greedy.rs`: those that ask for more than their share, of whatever there is;
 //! - `descriptors.rs`: descriptors that are not what they should be, or too many;
 //! - `metrics.rs`: all of that at the socket of the metrics; `dbus.rs`: on the session bus;
+//! - `services.rs`: services, and programs that would be some;
 //! - `page.rs`: that `docs/hostile.md` lists just these.
 
 mod crowd;
@@ -21,6 +22,7 @@ mod greedy;
 mod lengths;
 mod metrics;
 mod page;
+mod services;
 mod slow;
 mod stubborn;
 
