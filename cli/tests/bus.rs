@@ -129,16 +129,24 @@ fn start_daemon(folder: &Path) -> Result<Child> {
     command.args(["daemon", "--config"]).arg(folder.join("kith.toml"));
     command.arg("--socket").arg(&socket).arg("--state").arg(folder.join("state"));
     let mut daemon = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn()?;
-    // It is worth trying whenever it has said something.
-    let mut said = BufReader::new(daemon.stderr.take().context("no stderr")?).lines();
-    while UnixStream::connect(&socket).is_err() {
-        said.next().context("the daemon has ended")??;
-    }
-    std::thread::spawn(move || said.for_each(drop));
+    wait_until_it_serves(&mut daemon, &socket)?;
     Ok(daemon)
 }
 
-fn interrupt(child: &Child) -> Result<()> {
+/// Waits until a daemon that was just started, with a pipe for what it says, lets programs in.
+pub(crate) fn wait_until_it_serves(daemon: &mut Child, socket: &Path) -> Result<()> {
+    // It is worth trying whenever it has said something.
+    let mut said = BufReader::new(daemon.stderr.take().context("no stderr")?).lines();
+    let mut so_far = String::new();
+    while UnixStream::connect(socket).is_err() {
+        let line = said.next().with_context(|| format!("the daemon has ended:\n{so_far}"))??;
+        so_far += &(line + "\n");
+    }
+    std::thread::spawn(move || said.for_each(drop));
+    Ok(())
+}
+
+pub(crate) fn interrupt(child: &Child) -> Result<()> {
     let id = Pid::from_raw(i32::try_from(child.id())?).context("no process id")?;
     Ok(kill_process(id, Signal::INT)?)
 }

@@ -19,3 +19,4 @@ mod subscribe;
 mod tap;
 mod thief;
 mod top;
+mod tutorial;

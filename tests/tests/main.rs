@@ -14,8 +14,7 @@
 //! - `shipped`: the services that ship, under the conformance kit;
 //! - `systemd`: its units, and what starts it;
 //! - `examples`: every example, run as its page says;
-//! - `mirroring`: signals of D-Bus in topics;
-//! - `tutorial`: how to write a service, followed to the letter.
+//! - `mirroring`: signals of D-Bus in topics.
 
 #[cfg(test)]
 mod contract;
@@ -45,5 +44,3 @@ mod shipped;
 mod socket;
 #[cfg(test)]
 mod systemd;
-#[cfg(test)]
-mod tutorial;

@@ -65,12 +65,27 @@ fn folder() -> PathBuf {
 fn the_page_names_every_example() {
     let page = fs::read_to_string(folder().join("README.md")).unwrap();
     assert!(page.contains("](window/)"));
-    for part in ["dbus", "shell", "python", "src/bin"] {
+    for part in ["dbus", "shell", "python", "services", "src/bin"] {
         for entry in fs::read_dir(folder().join(part)).unwrap() {
             let name = entry.unwrap().file_name().into_string().unwrap();
             let is_source = name.ends_with(".sh") || name.ends_with(".py") || name.ends_with(".rs");
             let link = format!("]({part}/{name})");
             assert!(!is_source || page.contains(&link), "README.md has no link {link}");
+        }
+    }
+}
+
+#[test]
+fn the_manifests_of_the_services_are_right() {
+    for entry in fs::read_dir(folder().join("services")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            let text = fs::read_to_string(&path).unwrap();
+            let manifest =
+                kith_plugins_api::Manifest::from_toml(&path.display().to_string(), &text);
+            let manifest = manifest.unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!(path.file_stem().unwrap().to_str(), Some(manifest.name.as_str()));
+            assert!(path.with_extension("py").exists());
         }
     }
 }

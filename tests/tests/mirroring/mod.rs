@@ -8,6 +8,7 @@ use crate::process::Daemon;
 use crate::session::{Broker, Message, Program, SIGNAL, SessionBus, Value};
 use kith_plugins_api::{Bus, Clock, ServiceError, Start, run};
 use kith_service_signals::Signals;
+use kith_service_signals::rules::Settings;
 use std::path::PathBuf;
 use std::thread::{self, JoinHandle};
 
@@ -92,4 +93,15 @@ fn signals_are_mirrored_and_a_session_bus_that_restarts_is_waited_for() {
     emit_until_heard(&mut program, &mut client, &[Value::text("again")], r#"["again"]"#);
     daemon.stop();
     service.join().unwrap().unwrap();
+}
+
+#[test]
+fn the_settings_on_the_page_are_right() {
+    let page = include_str!("../../../docs/services-built-in.md");
+    let (_, after) = page.split_once("<<'END'\n").unwrap();
+    let (file, _) = after.split_once("\nEND\n").unwrap();
+    let file: toml::Value = toml::from_str(file).unwrap();
+    let settings: Settings = file["services"]["signals"]["settings"].clone().try_into().unwrap();
+    assert_eq!(settings.mirror.len(), 1);
+    settings.check().unwrap();
 }
