@@ -53,21 +53,29 @@ impl Home {
 
     /// As whom a process is sandboxed, if it is: the subject of its grants.
     pub(crate) fn confined(&self, pid: u32) -> Option<String> {
+        // Flatpak and Snap give each program file systems of its own, too. So one look is enough for
+        // most: programs connect and go as fast as they can.
+        if self.is_at_home(pid) == Some(true) {
+            return None;
+        }
         let process = self.processes.join(pid.to_string());
         let group = fs::read_to_string(process.join("cgroup")).unwrap_or_default();
         let info = fs::read_to_string(process.join("root/.flatpak-info")).ok();
         let named = of_group(&group).or_else(|| info.as_deref().map(of_flatpak_info));
-        named.or_else(|| self.is_elsewhere(pid).then(|| NAMELESS.to_owned()))
+        named.or_else(|| (self.is_at_home(pid) == Some(false)).then(|| NAMELESS.to_owned()))
     }
 
-    fn is_elsewhere(&self, pid: u32) -> bool {
+    /// Whether a process sees the file systems that programs see which are not sandboxed; nothing,
+    /// where that can't be told.
+    fn is_at_home(&self, pid: u32) -> Option<bool> {
         if self.namespaces.is_empty() {
-            return false;
+            return None;
         }
         match namespace(&self.processes, pid) {
-            Ok(namespace) => !self.namespaces.contains(&namespace),
+            Ok(namespace) => Some(self.namespaces.contains(&namespace)),
             // It may be gone already; then nobody is there to have anything.
-            Err(error) => error.kind() != io::ErrorKind::NotFound,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(_) => Some(false),
         }
     }
 }

@@ -91,6 +91,8 @@ fn a_program_is_given_what_it_needs_and_nothing_else_of_ours() {
     let token = shown["KITH_TOKEN"].take();
     assert_eq!(token.as_str().unwrap().len(), 32);
     shown["KITH_SETTINGS"].take();
+    // That of the tests themselves.
+    shown.as_object_mut().unwrap().remove("KITH_REQUIRE");
     let wanted = json!({
         "KITH_SOCKET": host.place().socket(), "KITH_SERVICE": "probe", "KITH_DATA_DIR": own,
         "KITH_TOKEN": null, "KITH_SETTINGS": null, "folder": own, "input": "",
