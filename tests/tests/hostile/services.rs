@@ -3,6 +3,7 @@
 use super::{CULPRIT, Scene, TIGHT, TIGHT_BYTES};
 
 use crate::services::{Administrator, Kind, has_ended_well, then, wait_until_gone};
+use kith_tests::require;
 use serde_json::{Value, json};
 use std::fs;
 
@@ -28,6 +29,9 @@ fn given_up(scene: &mut Scene, administrator: &mut Administrator) -> String {
 
 #[test]
 fn a_service_that_floods_is_cut_off_and_given_up() {
+    if !require("python3") {
+        return;
+    }
     let (mut scene, mut administrator) = scene(&then("flood"), "publishes_per_second_max = 2000");
     let reason = given_up(&mut scene, &mut administrator);
     assert!(reason.starts_with("floods the bus: more than 2000 messages a second"), "{reason}");
@@ -38,6 +42,9 @@ fn a_service_that_floods_is_cut_off_and_given_up() {
 
 #[test]
 fn a_service_that_fails_again_and_again_is_given_up() {
+    if !require("python3") {
+        return;
+    }
     let (mut scene, mut administrator) = scene(&then("panic"), "");
     let reason = given_up(&mut scene, &mut administrator);
     assert!(reason.ends_with("failed 3 times right after its start"), "{reason}");
@@ -48,6 +55,9 @@ fn a_service_that_fails_again_and_again_is_given_up() {
 /// What it has at its end is its queue, which is full.
 #[test]
 fn a_service_that_reads_nothing_is_ended() {
+    if !require("python3") {
+        return;
+    }
     let configuration = TIGHT.to_owned() + &Kind::Python.configuration(&then("hang"), "");
     let mut scene = Scene::new(&configuration);
     let mut administrator = Administrator::at(scene.daemon.place());
@@ -83,6 +93,9 @@ fn token_of(pid: u64) -> String {
 
 #[test]
 fn a_token_that_is_shown_again_or_guessed_opens_nothing() {
+    if !require("python3") {
+        return;
+    }
     let (mut scene, mut administrator) = scene(&then("answer"), "");
     let place = scene.daemon.place().clone();
     administrator.change("services.enable", "probe").unwrap();
@@ -117,6 +130,9 @@ fn a_token_that_is_shown_again_or_guessed_opens_nothing() {
 
 #[test]
 fn a_service_that_says_what_it_may_not_is_refused_each_time() {
+    if !require("python3") {
+        return;
+    }
     let other = json!({"service": "other", "state": "ok"});
     let tries: Vec<_> = [
         json!(["pub", "services.health", other]),
@@ -178,12 +194,16 @@ fn a_program_that_speaks_for_services_or_the_daemon_is_refused() {
 
 #[test]
 fn who_asks_for_services_and_grants_and_reads_nothing_has_a_bound() {
+    if !require("python3") {
+        return;
+    }
     let mut scene =
         Scene::new(&(TIGHT.to_owned() + &Kind::Python.configuration(&then("answer"), "")));
     let stream = scene.daemon.dial();
     let asked = b"{\"op\":\"req\",\"id\":1,\"topic\":\"services.list\",\"payload\":null}\n\
                   {\"op\":\"req\",\"id\":2,\"topic\":\"bus.grants.list\",\"payload\":null}\n\
-                  {\"op\":\"req\",\"id\":3,\"topic\":\"services.enable\",\"payload\":{\"name\":\"probe\"}}\n";
+                  {\"op\":\"req\",\"id\":3,\"topic\":\"services.enable\",\"payload\":\
+                  {\"name\":\"probe\"}}\n";
     let times = scene.flood(&stream, asked, 1_000_000);
     assert!(times < 100_000, "the daemon goes on reading: {times}");
     scene.waiting_bytes(TIGHT_BYTES);
@@ -193,6 +213,9 @@ fn who_asks_for_services_and_grants_and_reads_nothing_has_a_bound() {
 
 #[test]
 fn a_service_that_prints_as_fast_as_it_can_fills_nothing() {
+    if !require("python3") {
+        return;
+    }
     let settings = json!({"then": "print", "text": "x\n", "times": 200_000, "end": ""});
     let (mut scene, mut administrator) = scene(&settings, "");
     administrator.subscribe("self.probe.printed").unwrap();

@@ -119,6 +119,12 @@ impl Administrator {
         }
     }
 
+    /// Waits until the tests' service has tried what it was to try, and waits for more.
+    pub(crate) fn wait_until_it_answers(&mut self) {
+        self.message("probe.tried");
+        assert_eq!(self.ask("probe.ask", &json!("there?")).unwrap(), "there?");
+    }
+
     /// What becomes of a service next: the state, and why.
     pub(crate) fn turn(&mut self, name: &str) -> (String, String) {
         loop {

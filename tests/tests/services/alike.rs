@@ -63,7 +63,7 @@ fn every_service_is_held_to_the_same() {
             json!([op, topic, payload])
         })
         .collect();
-    for kind in Kind::ALL {
+    for kind in Kind::all() {
         let mut host = Host::new(&kind.configuration(&json!({"tries": tries}), ""));
         host.enable("probe");
         let Value::Array(outcomes) = host.administrator.message("probe.tried") else { panic!() };
@@ -86,7 +86,7 @@ fn every_service_is_held_to_the_same() {
 
 #[test]
 fn every_service_is_shown_and_ends_alike() {
-    for kind in Kind::ALL {
+    for kind in Kind::all() {
         let mut host = kind.start(&then("answer"), "");
         assert_eq!(host.administrator.turn("probe"), ("running".to_owned(), String::new()));
         let row = host.administrator.row("probe");
@@ -118,7 +118,7 @@ fn every_service_is_shown_and_ends_alike() {
 
 #[test]
 fn a_restart_is_another_life() {
-    for kind in Kind::ALL {
+    for kind in Kind::all() {
         let mut host = kind.start(&then("answer"), "");
         host.administrator.wait_for("probe", "running");
         let before = host.administrator.row("probe");

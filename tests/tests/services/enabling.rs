@@ -2,6 +2,7 @@
 
 use super::{Administrator, Host, Kind, PYTHON, then};
 use crate::process::Place;
+use kith_tests::require;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::PathBuf;
@@ -20,6 +21,9 @@ const SMALL: &str = "name = 'probe'\nversion = '1'\npublishes = ['probe.>']\n\
 
 #[test]
 fn a_manifest_that_asks_for_what_nobody_may_have_is_refused_with_its_line() {
+    if !require("python3") {
+        return;
+    }
     for (line, said) in [
         ("publishes = ['bus.>']", "3"),
         ("publishes = ['a', 'bus.ready']", "3"),
@@ -46,6 +50,9 @@ fn a_manifest_that_asks_for_what_nobody_may_have_is_refused_with_its_line() {
 
 #[test]
 fn a_manifest_that_is_of_another_or_not_there_is_refused() {
+    if !require("python3") {
+        return;
+    }
     let (other, file) = place("name = 'other'\nversion = '1'\n");
     let (missing, missing_file) = place(SMALL);
     fs::remove_file(&missing_file).unwrap();
@@ -66,6 +73,9 @@ fn a_manifest_that_is_of_another_or_not_there_is_refused() {
 
 #[test]
 fn what_a_manifest_asks_for_later_has_to_be_granted_again() {
+    if !require("python3") {
+        return;
+    }
     let (place, file) = place(SMALL);
     let mut host = Host::at(place);
     host.enable("probe");
@@ -113,6 +123,9 @@ fn what_is_there_can_be_changed_and_nothing_else() {
 
 #[test]
 fn nothing_is_half_enabled_where_nothing_can_be_kept() {
+    if !require("python3") {
+        return;
+    }
     let mut host = Host::new(&Kind::Python.configuration(&then("answer"), ""));
     let state = host.place().state();
     // What is written first can't be, as on a disk that is full or can't be written to.
@@ -143,6 +156,9 @@ fn nothing_is_half_enabled_where_nothing_can_be_kept() {
 
 #[test]
 fn a_service_without_a_directory_of_its_own_is_not_started() {
+    if !require("python3") {
+        return;
+    }
     let host = Host::new(&Kind::Python.configuration(&then("answer"), ""));
     fs::write(host.place().state().join("services"), "in the way").unwrap();
     let mut host = host;

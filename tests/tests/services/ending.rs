@@ -2,6 +2,7 @@
 
 use super::{Host, Kind, has_ended_well, real, then, wait_until_gone};
 use crate::process::Place;
+use kith_tests::require;
 use serde_json::json;
 use std::fs;
 
@@ -21,10 +22,10 @@ pub(super) fn left(place: &Place) -> Vec<String> {
 
 #[test]
 fn a_daemon_that_stops_lets_its_services_end_first() {
-    for kind in [Kind::Rust, Kind::Python] {
+    for kind in Kind::all().into_iter().filter(|kind| *kind != Kind::Inside) {
         let (daemon, mut administrator) = real(&kind.configuration(&then("answer"), ""));
         administrator.change("services.enable", "probe").unwrap();
-        administrator.message("probe.tried");
+        administrator.wait_until_it_answers();
         let place = daemon.place().clone();
         assert!(!left(&place).is_empty());
         let ended = daemon.stop();
@@ -42,16 +43,16 @@ fn a_daemon_that_stops_lets_its_services_end_first() {
 #[test]
 fn one_inside_the_daemon_ends_before_it() {
     let mut host = Kind::Inside.start(&then("answer"), "");
-    host.administrator.message("probe.tried");
+    host.administrator.wait_until_it_answers();
     assert!(has_ended_well(&host.stop()));
 }
 
 #[test]
 fn services_end_with_a_daemon_that_is_killed() {
-    for kind in [Kind::Rust, Kind::Python] {
+    for kind in Kind::all().into_iter().filter(|kind| *kind != Kind::Inside) {
         let (daemon, mut administrator) = real(&kind.configuration(&then("answer"), ""));
         administrator.change("services.enable", "probe").unwrap();
-        administrator.message("probe.tried");
+        administrator.wait_until_it_answers();
         let pid = administrator.row("probe")["pid"].as_u64().unwrap();
         let place = daemon.place().clone();
         daemon.kill();
@@ -62,6 +63,9 @@ fn services_end_with_a_daemon_that_is_killed() {
 
 #[test]
 fn what_a_service_has_started_ends_with_it() {
+    if !require("python3") {
+        return;
+    }
     let mut host = Host::new(&Kind::Python.configuration(&then("children"), ""));
     host.administrator.subscribe("self.probe.child").unwrap();
     host.enable("probe");
@@ -79,6 +83,9 @@ fn what_a_service_has_started_ends_with_it() {
 
 #[test]
 fn a_program_is_given_what_it_needs_and_nothing_else_of_ours() {
+    if !require("python3") {
+        return;
+    }
     let settings = json!({"then": "environment", "city": "Oslo", "list": [1, 2]});
     let mut host = Host::new(&Kind::Python.configuration(&settings, ""));
     host.administrator.subscribe("self.probe.environment").unwrap();
@@ -102,6 +109,9 @@ fn a_program_is_given_what_it_needs_and_nothing_else_of_ours() {
 
 #[test]
 fn a_token_works_once_over_each_door() {
+    if !require("python3") {
+        return;
+    }
     let mut host = Host::new(&Kind::Python.configuration(&then("again"), ""));
     host.administrator.subscribe("self.probe.again").unwrap();
     host.enable("probe");

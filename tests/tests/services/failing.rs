@@ -1,6 +1,7 @@
 //! Services that fail: alone, with a reason that is told, and again and again only so often.
 
 use super::{Host, Kind, Neighbours, Talking, real, then, wait_until_gone};
+use kith_tests::require;
 use serde_json::{Value, json};
 use std::time::Instant;
 
@@ -62,6 +63,9 @@ fn one_that_panics_in_rust_fails_alone() {
 
 #[test]
 fn one_that_raises_in_python_fails_alone() {
+    if !require("python3") {
+        return;
+    }
     fails(Kind::Python, "panic", "", "ended with exit code 1");
 }
 
@@ -85,11 +89,17 @@ fn one_that_floods_in_rust_is_cut_off() {
 
 #[test]
 fn one_that_floods_in_python_is_cut_off() {
+    if !require("python3") {
+        return;
+    }
     fails(Kind::Python, "flood", SLOW, FLOODS);
 }
 
 #[test]
 fn one_that_says_so_is_not_started_again() {
+    if !require("python3") {
+        return;
+    }
     for (kind, reason) in [
         (Kind::Inside, "as it was told to"),
         (Kind::Rust, "ended with exit code 78"),
@@ -105,6 +115,9 @@ fn one_that_says_so_is_not_started_again() {
 
 #[test]
 fn one_that_ends_by_itself_is_started_again() {
+    if !require("python3") {
+        return;
+    }
     let mut host = Kind::Python.start(&json!({"then": "code", "code": 0}), "");
     assert_eq!(host.administrator.wait_for("probe", "waiting"), "ended by itself");
     let row = host.administrator.row("probe");
@@ -135,7 +148,7 @@ fn kill_it(host: &mut Host) {
 
 #[test]
 fn one_that_is_killed_is_started_again() {
-    for kind in [Kind::Rust, Kind::Python] {
+    for kind in Kind::all().into_iter().filter(|kind| *kind != Kind::Inside) {
         let mut host = kind.start(&then("answer"), "");
         let mut neighbours = Neighbours::at(host.place());
         host.administrator.wait_for("probe", "running");
@@ -149,6 +162,9 @@ fn one_that_is_killed_is_started_again() {
 
 #[test]
 fn the_log_names_who_failed_and_why() {
+    if !require("python3") {
+        return;
+    }
     let (daemon, mut administrator) = real(&Kind::Python.configuration(&then("fatal"), ""));
     administrator.change("services.enable", "probe").unwrap();
     administrator.wait_for("probe", "running");

@@ -2,6 +2,7 @@
 
 use super::{Administrator, Kind, MANIFEST, PYTHON, has_ended_well, real, real_at, then};
 use crate::process::{Daemon, Place};
+use kith_tests::require;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::fs;
@@ -13,6 +14,9 @@ fn mode(place: &Place, name: &str) -> u32 {
 
 #[test]
 fn what_is_enabled_comes_back_and_what_is_disabled_does_not() {
+    if !require("python3") {
+        return;
+    }
     let (daemon, mut administrator) = real(&Kind::Python.configuration(&then("answer"), ""));
     assert_eq!(administrator.row("probe")["state"], "disabled");
     administrator.change("services.enable", "probe").unwrap();
@@ -53,6 +57,9 @@ fn another(place: &Place) -> String {
 
 #[test]
 fn a_reload_adds_changes_and_removes_services() {
+    if !require("python3") {
+        return;
+    }
     let first = Kind::Python.configuration(&then("answer"), "");
     let (daemon, mut administrator) = real(&first);
     let place = daemon.place().clone();
@@ -89,6 +96,9 @@ fn a_reload_adds_changes_and_removes_services() {
 
 #[test]
 fn a_service_that_does_not_run_goes_and_comes_back_too() {
+    if !require("python3") {
+        return;
+    }
     let (daemon, mut administrator) = real(&Kind::Python.configuration(&then("fatal"), ""));
     let (place, first) = (daemon.place().clone(), Kind::Python.configuration(&then("answer"), ""));
     administrator.change("services.enable", "probe").unwrap();
@@ -105,6 +115,9 @@ fn a_service_that_does_not_run_goes_and_comes_back_too() {
 /// While it is still ending, too.
 #[test]
 fn a_service_that_goes_and_comes_back_at_once_runs() {
+    if !require("python3") {
+        return;
+    }
     let first = Kind::Python.configuration(&then("answer"), "");
     let (daemon, mut administrator) = real(&first);
     let place = daemon.place().clone();
@@ -127,6 +140,9 @@ fn a_service_that_goes_and_comes_back_at_once_runs() {
 
 #[test]
 fn damaged_files_are_put_aside_and_the_daemon_lives() {
+    if !require("python3") {
+        return;
+    }
     let place = Place::new(&Kind::Python.configuration(&then("answer"), ""));
     fs::create_dir(place.state()).unwrap();
     fs::set_permissions(place.state(), fs::Permissions::from_mode(0o700)).unwrap();

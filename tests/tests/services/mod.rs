@@ -28,6 +28,7 @@ pub(crate) use neighbours::{Neighbours, Talking};
 
 use crate::process::{Daemon, PATIENCE, Place};
 use kith_busd::Embedded;
+use kith_tests::require;
 use kith_tests::service::Probe;
 use serde_json::{Value, json};
 use std::fs;
@@ -49,7 +50,14 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 3] = [Self::Inside, Self::Rust, Self::Python];
+    /// All of them, as far as they can run here.
+    pub(crate) fn all() -> Vec<Self> {
+        let mut all = vec![Self::Inside, Self::Rust];
+        if require("python3") {
+            all.push(Self::Python);
+        }
+        all
+    }
 
     /// What a configuration says of it with these settings, and these lines besides.
     pub(crate) fn configuration(self, settings: &Value, more: &str) -> String {

@@ -2,6 +2,7 @@
 
 use super::{Administrator, Kind, real};
 use crate::process::Daemon;
+use kith_tests::require;
 use serde_json::{Value, json};
 
 /// A daemon whose service prints this so often and then that, in Python, and has done so.
@@ -41,6 +42,9 @@ const FIRST: &str = "it does what it was told to";
 
 #[test]
 fn each_line_is_logged_kept_and_told() {
+    if !require("python3") {
+        return;
+    }
     let (daemon, mut administrator) = prints("one\ntwo\r\n\nthree, without an end", 1, "");
     administrator.change("services.disable", "probe").unwrap();
     let wanted = [FIRST, "one", "two", "", "three, without an end"];
@@ -57,6 +61,9 @@ fn each_line_is_logged_kept_and_told() {
 
 #[test]
 fn what_a_terminal_would_obey_is_harmless() {
+    if !require("python3") {
+        return;
+    }
     let (daemon, mut administrator) =
         prints("a\u{1b}[31mred\u{7}\u{9b}0m\tb\nINFO forged\u{0}\n\u{1b}]0;title\u{7}end\n", 1, "");
     let lines = live(&mut administrator, |line| line.ends_with("end"));
@@ -77,6 +84,9 @@ fn what_a_terminal_would_obey_is_harmless() {
 
 #[test]
 fn a_flood_of_lines_is_counted_and_not_kept() {
+    if !require("python3") {
+        return;
+    }
     let (daemon, mut administrator) = prints("flood\n", 50_000, "");
     // A line in another second says how many were left out. So those of a second life tell of all
     // of the first.
@@ -98,6 +108,9 @@ fn a_flood_of_lines_is_counted_and_not_kept() {
 
 #[test]
 fn a_line_without_end_is_cut() {
+    if !require("python3") {
+        return;
+    }
     let (daemon, mut administrator) = prints("x", 1 << 20, "\nnext\n");
     let lines = live(&mut administrator, |line| line == "next");
     assert_eq!(lines.len(), 3);
@@ -108,6 +121,9 @@ fn a_line_without_end_is_cut() {
 
 #[test]
 fn how_a_service_is_is_listed() {
+    if !require("python3") {
+        return;
+    }
     let degraded =
         json!({"service": "probe", "state": "degraded", "text": "slow", "figures": {"n": 2}});
     let settings =

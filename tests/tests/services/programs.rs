@@ -158,6 +158,9 @@ fn a_sandboxed_program_with_the_key_administers() {
 /// Where the daemon is confined itself, it can't tell.
 #[test]
 fn a_service_is_no_sandboxed_program() {
+    if !require("python3") {
+        return;
+    }
     let mut host = Kind::Python.start(&then("answer"), "");
     host.administrator.wait_for("probe", "running");
     let clients = host.administrator.ask("bus.clients", &Value::Null).unwrap();
