@@ -5,6 +5,7 @@
 //! - `refusing.rs`: what is wrong, and what is said of it;
 //! - `programs.rs`: who is which client, and what ends with it; `between.rs`: with those on the
 //!   socket;
+//! - `tokens.rs`: services and administrators;
 //! - `reading.rs`: programs that don't read, or don't say that they do;
 //! - `waiting.rs`: where there is no session bus, not yet or not any more; `starting.rs`: programs
 //!   that start the daemon by calling it.
@@ -31,6 +32,7 @@ mod programs;
 mod reading;
 mod refusing;
 mod starting;
+mod tokens;
 mod tools;
 mod waiting;
 

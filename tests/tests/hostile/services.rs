@@ -2,10 +2,9 @@
 
 use super::{CULPRIT, Scene, TIGHT, TIGHT_BYTES};
 
-use crate::services::{Administrator, Kind, has_ended_well, then, wait_until_gone};
+use crate::services::{Administrator, Kind, has_ended_well, then, token_of, wait_until_gone};
 use kith_tests::require;
 use serde_json::{Value, json};
-use std::fs;
 
 /// A daemon with the tests' service, in Python, and its administrator.
 fn scene(settings: &Value, more: &str) -> (Scene, Administrator) {
@@ -81,14 +80,6 @@ fn a_service_that_reads_nothing_is_ended() {
     assert!(!has_ended_well(scene.daemon.place()));
     drop(administrator);
     scene.end(16 << 10);
-}
-
-/// The token of a service that runs, as any program of the user can read it.
-fn token_of(pid: u64) -> String {
-    let environment = fs::read(format!("/proc/{pid}/environ")).unwrap();
-    let text = String::from_utf8(environment).unwrap();
-    let found = text.split('\0').find_map(|one| one.strip_prefix("KITH_TOKEN="));
-    found.unwrap().to_owned()
 }
 
 #[test]

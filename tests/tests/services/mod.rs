@@ -158,6 +158,14 @@ pub(crate) fn wait_until_gone(pid: u64) {
     }
 }
 
+/// The token of a service that runs, as any program of the user can read it.
+pub(crate) fn token_of(pid: u64) -> String {
+    let environment = fs::read(format!("/proc/{pid}/environ")).unwrap();
+    let text = String::from_utf8(environment).unwrap();
+    let found = text.split('\0').find_map(|one| one.strip_prefix("KITH_TOKEN="));
+    found.unwrap().to_owned()
+}
+
 /// Settings that have the service do this when it has tried what it was to try.
 pub(crate) fn then(what: &str) -> Value {
     json!({"then": what})
