@@ -6,6 +6,7 @@
 
 use super::host::Host;
 use super::instance::{Event, What};
+use super::logs::Line;
 use super::starting::chance;
 use super::supervisor::{Failure, State};
 use crate::limits::{
@@ -25,16 +26,10 @@ impl Host {
         match what {
             What::Line(text) => {
                 let lines = entry.log.add(now.unix_ms, &text);
-                for line in lines {
-                    tracing::info!(service, "{}", line.text);
-                    let json = || {
-                        json!({"name": service, "at": line.at_ms, "text": line.text}).to_string()
-                    };
-                    self.hub.broker().announce_contract(now, "services.log", json);
-                }
-                self.hub.perform();
+                self.say(&service, lines);
             }
             What::Ended(how) if is_present => {
+                let left_out = entry.log.left_out(now.unix_ms);
                 if let Some(running) = entry.instance.take() {
                     let mut broker = self.hub.broker();
                     broker.forget_token(&running.token);
@@ -44,11 +39,22 @@ impl Host {
                     drop(broker);
                     self.hub.perform();
                 }
+                self.say(&service, left_out);
                 self.act(&service, |entry, now_ms| entry.supervisor.ended(now_ms, how, chance()));
                 self.forget_if_gone(&service);
             }
             What::Ended(_) => {}
         }
+    }
+
+    /// Has lines of a service logged, and told to who listens.
+    fn say(&self, service: &str, lines: Vec<Line>) {
+        for Line { at_ms, text } in lines {
+            tracing::info!(service, "{text}");
+            let json = || json!({"name": service, "at": at_ms, "text": text}).to_string();
+            self.hub.broker().announce_contract(self.hub.now(), "services.log", json);
+        }
+        self.hub.perform();
     }
 
     /// A service has come.

@@ -216,3 +216,21 @@ fn read_file(name: &str, of: &Configured, base: Option<&Path>) -> Result<Manifes
     }
     Ok(manifest)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_built_says_what_would_build_it() {
+        let built_in = BuiltIn { name: "x".to_owned(), feature: Some("service-x"), make: None };
+        let mut entry = Entry::new(Source::BuiltIn(built_in), Configured::default(), 0);
+        entry.read_manifest("x", None);
+        let row = entry.row("x", None, |ms| ms);
+        assert_eq!((&row["state"], &row["feature"]), (&json!("not-built"), &json!("service-x")));
+        assert_eq!(
+            (&row["kind"], &row["reason"]),
+            (&json!("built-in"), &json!("it was not built"))
+        );
+    }
+}

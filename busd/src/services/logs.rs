@@ -38,20 +38,31 @@ impl Log {
             return Vec::new();
         }
         self.in_second += 1;
-        let mut new = Vec::new();
-        let dropped = std::mem::take(&mut self.dropped);
-        if dropped > 0 {
-            let text = format!("({dropped} lines left out: more than so many a second)");
-            new.push(Line { at_ms, text });
-        }
-        new.push(Line { at_ms, text: printable(text) });
-        for line in &new {
-            if LOG_LINES_KEPT_MAX <= self.lines.len() {
-                self.lines.pop_front();
-            }
-            self.lines.push_back(line.clone());
-        }
+        let mut new = self.left_out(at_ms);
+        let line = Line { at_ms, text: printable(text) };
+        self.keep(&line);
+        new.push(line);
         new
+    }
+
+    /// How many lines were left out that has not been said: before the next one, or when nothing
+    /// more comes.
+    pub(super) fn left_out(&mut self, at_ms: u64) -> Vec<Line> {
+        let dropped = std::mem::take(&mut self.dropped);
+        if dropped == 0 {
+            return Vec::new();
+        }
+        let text = format!("({dropped} lines left out: more than so many a second)");
+        let line = Line { at_ms, text };
+        self.keep(&line);
+        vec![line]
+    }
+
+    fn keep(&mut self, line: &Line) {
+        if LOG_LINES_KEPT_MAX <= self.lines.len() {
+            self.lines.pop_front();
+        }
+        self.lines.push_back(line.clone());
     }
 
     /// The last lines, in their order.
@@ -101,6 +112,11 @@ mod tests {
             format!("({} lines left out: more than so many a second)", 1_000 - shown)
         );
         assert_eq!(next[1].text, "y");
+        // When nothing more comes, too.
+        assert_eq!(log.left_out(6_001), []);
+        (0..LOG_LINES_PER_SECOND_MAX).for_each(|_| drop(log.add(6_001, "x")));
+        assert!(log.left_out(6_002)[0].text.starts_with("(1 lines left out"));
+        assert_eq!(log.left_out(6_002), []);
     }
 
     #[test]
