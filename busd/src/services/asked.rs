@@ -76,6 +76,7 @@ impl Host {
             _ if !hub.broker().may_administer(client) => Err(denied(topic)),
             "services.enable" | "services.disable" | "services.restart" => {
                 let Named { name } = read(topic, payload)?;
+                self.check_running()?;
                 match topic {
                     "services.enable" => self.enable(&name)?,
                     "services.disable" => self.disable(&name)?,

@@ -48,7 +48,7 @@ pub(super) struct Host {
     pub(super) starts: u64,
     /// When it is looked next which services were sent something.
     pub(super) sweep_at_ms: Option<u64>,
-    /// The daemon ends.
+    /// The daemon ends: nothing is started any more.
     is_stopping: bool,
 }
 
@@ -173,6 +173,17 @@ impl Host {
             return Err(Refusal::new(Code::NotAvailable, text));
         }
         self.act(name, |entry, now_ms| entry.supervisor.restart(now_ms));
+        Ok(())
+    }
+
+    /// Whether anything may be changed.
+    ///
+    /// # Errors
+    /// If the daemon stops.
+    pub(super) fn check_running(&self) -> Result<(), Refusal> {
+        if self.is_stopping {
+            return Err(Refusal::new(Code::ShuttingDown, "the daemon is shutting down"));
+        }
         Ok(())
     }
 

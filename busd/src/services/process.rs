@@ -40,6 +40,16 @@ pub(super) struct Process {
     pid: u32,
 }
 
+/// All processes of a service. What it started and left behind ends with it, and all of it with the
+/// daemon, if that does not wait any longer.
+struct Group(u32);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        signal(self.0, Signal::KILL);
+    }
+}
+
 impl Program {
     /// The file of the program, where its name says which.
     pub(super) fn file(&self) -> Option<PathBuf> {
@@ -78,13 +88,13 @@ impl Process {
         let pid = child.id().unwrap_or_default();
         let output = child.stdout.take();
         let errors = child.stderr.take();
+        let group = Group(pid);
         tokio::task::spawn_local(async move {
             let said = async {
                 tokio::join!(listen(output, &reporter), listen(errors, &reporter));
             };
             let status = wait(&mut child, said).await;
-            // What it started and left behind.
-            signal(pid, Signal::KILL);
+            drop(group);
             reporter.report(What::Ended(ended(status))).await;
         });
         Ok(Self { pid })

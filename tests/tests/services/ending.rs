@@ -3,6 +3,7 @@
 use super::{Host, Kind, has_ended_well, real, then, wait_until_gone};
 use crate::process::Place;
 use kith_tests::require;
+use rustix::process::Signal;
 use serde_json::json;
 use std::fs;
 
@@ -45,6 +46,25 @@ fn one_inside_the_daemon_ends_before_it() {
     let mut host = Kind::Inside.start(&then("answer"), "");
     host.administrator.wait_until_it_answers();
     assert!(has_ended_well(&host.stop()));
+}
+
+#[test]
+fn a_daemon_that_is_told_twice_waits_for_no_service_and_leaves_none() {
+    if !require("python3") {
+        return;
+    }
+    let (daemon, mut administrator) = real(&Kind::Python.configuration(&then("deaf"), ""));
+    administrator.change("services.enable", "probe").unwrap();
+    administrator.message("probe.tried");
+    let pid = administrator.row("probe")["pid"].as_u64().unwrap();
+    let place = daemon.place().clone();
+    daemon.process().signal(Signal::TERM);
+    administrator.wait_for("probe", "running");
+    administrator.wait_for("probe", "stopping");
+    let ended = daemon.stop();
+    assert!(ended.status.success() && ended.stderr.contains("not waiting"), "{ended:?}");
+    wait_until_gone(pid);
+    assert_eq!(left(&place), Vec::<String>::new());
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 use super::ending::left;
 use super::{Host, Kind, Neighbours, has_ended_well, real, then, wait_until_gone};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::time::Instant;
 
@@ -117,7 +118,14 @@ fn a_daemon_that_stops_kills_who_does_not_listen() {
     administrator.message("probe.tried");
     let place = daemon.place().clone();
     let began = Instant::now();
-    let ended = daemon.stop();
+    // Nothing is started while it stops, nor again.
+    daemon.process().signal(Signal::TERM);
+    assert_eq!(administrator.wait_for("probe", "stopping"), "");
+    for topic in ["services.enable", "services.restart"] {
+        assert_eq!(administrator.change(topic, "probe").unwrap_err().0, "shutting-down");
+    }
+    assert_eq!(administrator.row("probe")["state"], "stopping");
+    let ended = daemon.wait();
     assert!(ended.status.success() && !has_ended_well(&place), "{ended:?}");
     assert!(began.elapsed().as_secs() < 8, "it waited for {:?}", began.elapsed());
     assert_eq!(left(&place), Vec::<String>::new());
