@@ -51,6 +51,7 @@ pub fn main<S: Service + Default>() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().collect();
     let variable = |name: &str| std::env::var_os(name);
     let environment = Environment {
+        here: std::env::current_dir().unwrap_or_default(),
         token: variable("KITH_TOKEN"),
         service: variable("KITH_SERVICE"),
         data_dir: variable("KITH_DATA_DIR"),

@@ -6,9 +6,10 @@ use kith_client::Token;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// What the daemon puts into the environment.
+/// What the daemon puts into the environment, and where the program was started.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Environment {
+    pub(super) here: PathBuf,
     pub(super) token: Option<OsString>,
     pub(super) service: Option<OsString>,
     pub(super) data_dir: Option<OsString>,
@@ -31,7 +32,7 @@ pub(super) fn plan(manifest: &Manifest, arguments: &[OsString], from: Environmen
     match arguments.get(1..).unwrap_or_default() {
         [] => run(manifest, &program, from),
         [one] if one == "--manifest" => Plan::Say(manifest.to_toml()),
-        [one] if one == "--help" || one == "-h" => Plan::Say(help(manifest, &program)),
+        [one] if one == "--help" || one == "-h" => Plan::Say(help(manifest, &program, &from.here)),
         [one] if one == "--version" || one == "-V" => {
             Plan::Say(format!("{} {}\n", manifest.name, manifest.version))
         }
@@ -44,9 +45,9 @@ pub(super) fn plan(manifest: &Manifest, arguments: &[OsString], from: Environmen
 }
 
 fn run(manifest: &Manifest, program: &Path, from: Environment) -> Plan {
-    let Environment { token, service, data_dir, settings } = from;
+    let Environment { here, token, service, data_dir, settings } = from;
     let Some(token) = token else {
-        return Plan::Refuse { code: USAGE, text: help(manifest, program) };
+        return Plan::Refuse { code: USAGE, text: help(manifest, program, &here) };
     };
     let refuse = |what: &str| {
         let text = format!("{}: {what}\n", manifest.name);
@@ -73,10 +74,16 @@ fn run(manifest: &Manifest, program: &Path, from: Environment) -> Plan {
     Plan::Run(Box::new(Start { name, token, data_dir, settings, clock, seed: 0 }))
 }
 
-fn help(manifest: &Manifest, program: &Path) -> String {
+fn help(manifest: &Manifest, program: &Path, here: &Path) -> String {
     let Manifest { name, version, about, .. } = manifest;
     let shown = program.display();
-    let command = toml::Value::from(program.to_string_lossy().into_owned());
+    // In the configuration a path that is not absolute begins at the configuration. A name alone
+    // is looked for on the PATH, here and there.
+    let absolute: PathBuf = match program.components().count() {
+        1 => program.to_owned(),
+        _ => here.join(program).components().collect(),
+    };
+    let command = toml::Value::from(absolute.to_string_lossy().into_owned());
     let about = if about.is_empty() { String::new() } else { format!("{about}\n") };
     format!(
         "{name} {version}\n{about}
@@ -110,7 +117,7 @@ mod tests {
     }
 
     fn told() -> Environment {
-        Environment { token: Some("abc".into()), ..Environment::default() }
+        Environment { here: "/home".into(), token: Some("abc".into()), ..Environment::default() }
     }
 
     #[test]
@@ -120,7 +127,9 @@ mod tests {
         let Plan::Say(version) = planned(&["./weather", "-V"], told()) else { panic!() };
         assert_eq!(version, "weather 1.2.3\n");
         let Plan::Say(help) = planned(&["./weather", "--help"], told()) else { panic!() };
-        assert!(help.contains("command = [\"./weather\"]"), "{help}");
+        assert!(help.contains("command = [\"/home/weather\"]"), "{help}");
+        let Plan::Say(help) = planned(&["weather", "--help"], told()) else { panic!() };
+        assert!(help.contains("command = [\"weather\"]"), "{help}");
     }
 
     #[test]
