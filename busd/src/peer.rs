@@ -53,8 +53,8 @@ impl Home {
 
     /// As whom a process is sandboxed, if it is: the subject of its grants.
     pub(crate) fn confined(&self, pid: u32) -> Option<String> {
-        // Flatpak and Snap give each program file systems of its own, too. So one look is enough for
-        // most: programs connect and go as fast as they can.
+        // Flatpak and Snap give each program file systems of its own, too. So one look is
+        // enough for most, which matters where programs connect as fast as they can.
         if self.is_at_home(pid) == Some(true) {
             return None;
         }
