@@ -235,9 +235,8 @@ impl Hub {
         let now_ms = self.now().unix_ms;
         let connections: Vec<_> = self.connections.borrow().values().cloned().collect();
         for connection in connections {
-            if let Some(pid) = connection.pid() {
-                self.gate.review(&mut self.broker(), now_ms, connection.client(), pid);
-            }
+            let (client, pid) = (connection.client(), connection.pid());
+            self.gate.review(&mut self.broker(), now_ms, client, pid);
         }
     }
 

@@ -268,3 +268,6 @@ pub(crate) const SERVICES_STOP_MAX: Duration = Duration::from_millis(6_000);
 /// How long at most until it is looked again whether a grant has ended, in milliseconds: somebody
 /// may set the clock.
 pub(crate) const GRANTS_LOOK_MS_MAX: u64 = 60_000;
+/// Questions that the host answers before others have a turn: one answer is at most as long as the
+/// log of a service.
+pub(crate) const ANSWERS_PER_TURN_MAX: usize = 8;

@@ -7,8 +7,8 @@
 //!
 //! Where the daemon may not look, because it is confined itself (systemd's hardening gives it file
 //! systems of its own, and the kernel then keeps it from looking into others), control groups are
-//! all it goes by. Where it could look and is refused, the program hides something, and counts as
-//! sandboxed.
+//! all it goes by. Where it could look and can't, because it is refused, or the process that connected
+//! is gone already and may have left its connection to another, the program counts as sandboxed.
 //!
 //! A process is looked at once, when it connects, by the number that the kernel gave with the
 //! connection. Deliberately absent: protection from a program of the same user that is not
@@ -65,6 +65,11 @@ impl Home {
         named.or_else(|| (self.is_at_home(pid) == Some(false)).then(|| NAMELESS.to_owned()))
     }
 
+    /// The same of a process of which not even the number is known.
+    pub(crate) fn unknown(&self) -> Option<String> {
+        (!self.namespaces.is_empty()).then(|| NAMELESS.to_owned())
+    }
+
     /// Whether a process sees the file systems that programs see which are not sandboxed; nothing,
     /// where that can't be told.
     fn is_at_home(&self, pid: u32) -> Option<bool> {
@@ -73,8 +78,7 @@ impl Home {
         }
         match namespace(&self.processes, pid) {
             Ok(namespace) => Some(self.namespaces.contains(&namespace)),
-            // It may be gone already; then nobody is there to have anything.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            // One that is gone may have left its connection to another.
             Err(_) => Some(false),
         }
     }
@@ -161,7 +165,12 @@ mod tests {
         assert_eq!(confined(5).unwrap(), "flatpak:org.example.Other");
         assert_eq!(confined(6).unwrap(), "snap:hello-world");
         assert_eq!(confined(7).unwrap(), NAMELESS);
-        assert_eq!((confined(99), home.executable(99)), (None, None), "it is gone");
+        assert_eq!(
+            confined(99).unwrap(),
+            NAMELESS,
+            "it is gone, and its connection may be another's"
+        );
+        assert_eq!(home.unknown().unwrap(), NAMELESS);
     }
 
     #[test]

@@ -183,3 +183,5 @@ pub(crate) const DESCRIPTORS_MAX: usize = 253;
 pub(crate) const AHEAD_TOKENS_MAX: usize = 4;
 /// Branches that are followed at once.
 pub(crate) const AHEAD_BRANCHES_MAX: usize = 4 * AHEAD_TOPICS_MAX;
+/// Questions of one connection that wait for the shell's answer: whoever asks waits for it.
+pub(crate) const ASKED_MAX: usize = 8;

@@ -49,9 +49,7 @@ fn take(hub: &Rc<Hub>, stream: UnixStream) -> Result<(), (UnixStream, Refusal)> 
     match connected {
         Ok(client) => {
             let pid = peer_pid(&stream);
-            if let Some(pid) = pid {
-                hub.gate.admit(&mut hub.broker(), hub.now().unix_ms, client, pid);
-            }
+            hub.gate.admit(&mut hub.broker(), hub.now().unix_ms, client, pid);
             hub.perform();
             let process = hub.fairness.process(pid);
             tokio::task::spawn_local(serve(

@@ -67,7 +67,8 @@ fn enter(
     clients: &Rc<Cell<usize>>,
 ) -> Result<(), Refusal> {
     let client = hub.broker().connect_by(hub.now(), Some(door))?;
-    if let Some(pid) = pid {
+    // A service is no program: it shows a token.
+    if door != SERVICE {
         hub.gate.admit(&mut hub.broker(), hub.now().unix_ms, client, pid);
     }
     hub.perform();

@@ -38,9 +38,20 @@ impl Gate {
     }
 
     /// Tells the broker who has connected, and what it may do.
-    pub(crate) fn admit(&self, broker: &mut Broker, now_ms: u64, client: ClientId, pid: u32) {
-        broker.set_pid(client, pid);
-        let confined = self.home.confined(pid);
+    pub(crate) fn admit(
+        &self,
+        broker: &mut Broker,
+        now_ms: u64,
+        client: ClientId,
+        pid: Option<u32>,
+    ) {
+        let confined = match pid {
+            Some(pid) => {
+                broker.set_pid(client, pid);
+                self.home.confined(pid)
+            }
+            None => self.home.unknown(),
+        };
         if let Some(subject) = &confined {
             broker.confine(client, subject);
         }
@@ -52,18 +63,24 @@ impl Gate {
 
     /// Tells the broker once more, of a program that may have been granted something or lost it.
     /// Nothing, for a service and for who showed the key.
-    pub(crate) fn review(&self, broker: &mut Broker, now_ms: u64, client: ClientId, pid: u32) {
+    pub(crate) fn review(
+        &self,
+        broker: &mut Broker,
+        now_ms: u64,
+        client: ClientId,
+        pid: Option<u32>,
+    ) {
         let confined = broker.confined(client).map(str::to_owned);
         let allowed = self.allowed(now_ms, confined, pid);
         broker.allow(client, allowed);
     }
 
-    fn allowed(&self, now_ms: u64, confined: Option<String>, pid: u32) -> Allowed {
+    fn allowed(&self, now_ms: u64, confined: Option<String>, pid: Option<u32>) -> Allowed {
         let record = self.record.borrow();
         let mut names = Vec::from_iter(confined);
         // In a sandbox a path says nothing: the sandbox decides what is there.
         if names.is_empty() && record.names_files() {
-            let executable = self.home.executable(pid);
+            let executable = pid.and_then(|pid| self.home.executable(pid));
             names.extend(executable.map(|path| format!("exe:{}", path.display())));
         }
         record.allowed(now_ms, &names)

@@ -12,7 +12,7 @@ use super::supervisor::{Failure, State};
 use crate::limits::{
     HEARTBEAT_MS, HEARTBEAT_TIMEOUT_MS, SERVICE_LEAVES_MS_MAX, SERVICE_UNASKED_MAX,
 };
-use kith_core::ClientId;
+use kith_core::{ClientId, Usage};
 use kith_wire::Code;
 use serde_json::{Value, json};
 
@@ -66,13 +66,14 @@ impl Host {
     }
 
     /// The connection of a service has ended.
-    pub(super) fn left(&mut self, name: &str, client: ClientId) {
+    pub(super) fn left(&mut self, name: &str, client: ClientId, usage: Usage) {
         let now_ms = self.now_ms();
         let Some(entry) = self.entries.get_mut(name) else { return };
         let Some(running) = entry.instance.as_mut().filter(|one| one.client == Some(client)) else {
             return;
         };
         running.client = None;
+        entry.past.add(usage);
         // What it says of its end comes with that.
         running.watch.ends_by_ms = Some(now_ms + SERVICE_LEAVES_MS_MAX);
     }

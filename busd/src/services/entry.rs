@@ -31,6 +31,27 @@ pub(super) struct Entry {
     pub(super) instance: Option<Running>,
     pub(super) log: Log,
     pub(super) health: Option<Value>,
+    /// What its connections did that have ended.
+    pub(super) past: Past,
+}
+
+/// What the connections of a service did that have ended.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Past {
+    published: u64,
+    delivered: u64,
+    refused: u64,
+    dropped: u64,
+}
+
+impl Past {
+    /// Adds what another did.
+    pub(super) fn add(&mut self, usage: Usage) {
+        self.published += usage.published;
+        self.delivered += usage.delivered;
+        self.refused += usage.refused;
+        self.dropped += usage.dropped;
+    }
 }
 
 /// Where a service is from.
@@ -51,8 +72,6 @@ pub(super) struct Running {
     pub(super) client: Option<ClientId>,
     /// Since when it has run, in milliseconds since the epoch.
     pub(super) since_ms: u64,
-    /// What it has used, when its connection has ended.
-    pub(super) usage: Usage,
     pub(super) watch: Watch,
 }
 
@@ -83,6 +102,7 @@ impl Entry {
             instance: None,
             log: Log::default(),
             health: None,
+            past: Past::default(),
         }
     }
 
@@ -145,7 +165,8 @@ impl Entry {
     ) -> Value {
         let manifest = self.manifest.as_ref().ok();
         let running = self.instance.as_ref();
-        let usage = usage.or_else(|| running.map(|running| running.usage)).unwrap_or_default();
+        let mut all = self.past;
+        all.add(usage.unwrap_or_default());
         let retry_at = match self.supervisor.state() {
             State::Waiting { until_ms } => Some(to_unix_ms(*until_ms)),
             _ => None,
@@ -175,10 +196,10 @@ impl Entry {
             "since": running.map(|running| running.since_ms),
             "pid": running.and_then(|running| running.instance.pid()),
             "client": self.client().map(ClientId::serial),
-            "published": usage.published,
-            "delivered": usage.delivered,
-            "refused": usage.refused,
-            "lost": usage.dropped,
+            "published": all.published,
+            "delivered": all.delivered,
+            "refused": all.refused,
+            "lost": all.dropped,
             "health": self.health,
             "reason": self.reason().or_else(|| self.manifest.as_ref().err().map(String::as_str)),
             "retry_at": retry_at,

@@ -34,9 +34,10 @@ pub(crate) use host::Setup;
 pub(crate) use registry::{BuiltIn, Make, all as built_in};
 
 use crate::hub::Hub;
-use crate::limits::{SERVICE_EVENTS_MAX, SERVICES_STOP_MAX};
+use crate::limits::{ANSWERS_PER_TURN_MAX, SERVICE_EVENTS_MAX, SERVICES_STOP_MAX};
 use host::Host;
 use kith_core::Notice;
+use kith_wire::{Code, Refusal};
 use std::rc::Rc;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -76,7 +77,10 @@ async fn serve(hub: Rc<Hub>, setup: Setup, mut stop: oneshot::Receiver<()>) {
     host.configure(configured);
     let mut is_stopping = false;
     loop {
-        take_notices(&hub, &mut host);
+        if take_notices(&hub, &mut host) {
+            hub.next_round().await;
+            continue;
+        }
         if hub.is_stirred() {
             host.stir();
         }
@@ -115,12 +119,15 @@ async fn sleep_until(due: Option<std::time::Instant>) {
 }
 
 /// Does what the broker told.
-fn take_notices(hub: &Hub, host: &mut Host) {
-    loop {
+///
+/// Answers not too many questions at once: then there is more to do, and others come first.
+fn take_notices(hub: &Hub, host: &mut Host) -> bool {
+    let mut answers_left = ANSWERS_PER_TURN_MAX;
+    while answers_left > 0 {
         let Some(notice) = hub.broker().poll_notice() else { break };
         match notice {
             Notice::Entered { service, client } => host.entered(&service, client),
-            Notice::Left { service, client } => host.left(&service, client),
+            Notice::Left { service, client, usage } => host.left(&service, client, usage),
             Notice::CutOff { client, code } => host.cut_off(client, code),
             Notice::Ready(client) => {
                 if let Some(name) = host.of(client) {
@@ -138,11 +145,17 @@ fn take_notices(hub: &Hub, host: &mut Host) {
             Notice::Alive(client) => host.heartbeat(client, true),
             Notice::Silent(client) => host.heartbeat(client, false),
             Notice::Asked { client, number, topic, payload } => {
-                let answer = host.answer(hub, client, topic, &payload);
+                answers_left -= 1;
+                let answer = match hub.broker().is_choked(client) {
+                    // Whoever does not read its answers gets short ones.
+                    true => Err(Refusal::new(Code::Busy, "the answers before wait to be read")),
+                    false => host.answer(hub, client, topic, &payload),
+                };
                 hub.broker().answer_asked(hub.now(), client, number, topic, answer);
             }
             _ => {}
         }
     }
     hub.perform();
+    answers_left == 0
 }

@@ -13,7 +13,6 @@ use super::supervisor::{Action, Failure};
 use crate::door::bring;
 use crate::hub::Hub;
 use crate::key;
-use kith_core::Usage;
 use kith_plugins_api::{Clock, Manifest, Service, Start};
 use kith_wire::Token;
 use serde_json::Value;
@@ -98,8 +97,8 @@ impl Host {
         let instance = instance.inspect_err(|_| self.hub.broker().forget_token(&token));
         let instance = instance.map_err(Unstarted::Failed)?;
         let since_ms = self.hub.now().unix_ms;
-        let (client, usage, watch) = (None, Usage::default(), Watch::default());
-        Ok(Running { number, instance, token, client, since_ms, usage, watch })
+        let (client, watch) = (None, Watch::default());
+        Ok(Running { number, instance, token, client, since_ms, watch })
     }
 
     /// What a program is told.

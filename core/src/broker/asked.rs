@@ -7,13 +7,13 @@
 //! A heartbeat is a request like any other: a message with a reply topic, on a topic of the
 //! service's own. So a service in any language answers it with what it knows already.
 
-use super::client::ClientId;
+use super::client::{ClientId, Usage};
 use super::publish::delivery;
 use super::requests::{Waiting, reply_topic};
 use super::{Broker, Matched};
 use crate::clock::Now;
 use crate::index::Target;
-use crate::limits::NOTICES_MAX;
+use crate::limits::{ASKED_MAX, COPIED_BYTES_PER_WORK, NOTICES_MAX};
 use crate::parcels::Single;
 use kith_wire::{
     Code, Event, Options, Pattern, Protocol, Publication, Refusal, RequestNumber, Scope, Topic,
@@ -51,6 +51,8 @@ pub enum Notice {
         service: String,
         /// Its connection.
         client: ClientId,
+        /// What it has done.
+        usage: Usage,
     },
     /// A service was cut off for what it said.
     CutOff {
@@ -136,11 +138,19 @@ impl Broker {
         if NOTICES_MAX <= self.notices.len() {
             return Err(Refusal::new(Code::Busy, "too much is asked of the daemon at once"));
         }
-        let payload = publication.payload.to_vec();
+        let Some(client) = self.queues.get(id) else { return Ok(true) };
+        if ASKED_MAX <= client.asked {
+            let text = format!("{ASKED_MAX} questions of this connection wait for an answer");
+            return Err(Refusal::new(Code::QuotaRequests, text));
+        }
         if !publication.protocol.is_ms() {
             let text = format!("`{topic}` is asked in JSON (protocol `ms`)");
             return Err(Refusal::new(Code::BadField, text));
         }
+        if let Some(client) = self.queues.get(id) {
+            client.asked += 1;
+        }
+        let payload = publication.payload.to_vec();
         self.tell(Notice::Asked { client: id, number, topic, payload });
         Ok(true)
     }
@@ -154,6 +164,9 @@ impl Broker {
         topic: &'static str,
         answer: Result<String, Refusal>,
     ) {
+        if let Some(client) = self.queues.get(id) {
+            client.asked = client.asked.saturating_sub(1);
+        }
         match answer {
             Ok(payload) => self.answer_json(now, id, number, topic, payload),
             Err(refusal) => self.refuse(id, Some(number), &refusal, None),
@@ -171,6 +184,7 @@ impl Broker {
         payload: String,
     ) {
         let Ok(topic) = Topic::new(topic) else { return };
+        self.work += payload.len() as u64 / COPIED_BYTES_PER_WORK;
         let message_id = self.identifiers.message_ids(now.unix_ms, 1);
         let answer = Publication {
             topic,

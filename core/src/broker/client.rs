@@ -64,6 +64,8 @@ pub(crate) struct Client {
     pub(crate) subscriptions_weight: usize,
     /// Requests that wait: their numbers, and the tokens of their reply topics.
     pub(crate) requests: BTreeMap<u32, u128>,
+    /// Questions that the shell has not answered yet.
+    pub(crate) asked: usize,
     pub(crate) will: Option<Will>,
     /// Bytes of a frame or line of which the rest has not come yet.
     pub(crate) unfinished_bytes: usize,
@@ -103,6 +105,7 @@ impl Client {
             subscriptions: BTreeMap::new(),
             subscriptions_weight: 0,
             requests: BTreeMap::new(),
+            asked: 0,
             will: None,
             unfinished_bytes: 0,
             takes_descriptors: false,

@@ -31,7 +31,15 @@ impl Broker {
         id: ClientId,
         publication: &Publication<'_>,
     ) -> Result<MessageId, Refusal> {
-        let Views { cbor, json, .. } = self.check_contract(now, id, publication)?;
+        let checked = self.check_contract(now, id, publication);
+        if let Err(Refusal { code: Code::BadPayload, .. }) = checked
+            && self.service(id).is_none()
+            && let Some(client) = self.queues.get(id)
+        {
+            // Of a service all such refusals are counted, wherever they are from.
+            client.standing.refused += 1;
+        }
+        let Views { cbor, json, .. } = checked?;
         let message_id = self.message_id(now, &publication.options);
         self.deliver_alone(Single::new(delivery(now, message_id, publication)));
         let other = if publication.protocol.is_ms() {

@@ -208,11 +208,13 @@ impl Broker {
         if self.client(id).is_none() {
             return;
         }
+        let usage = self.usage(id);
         self.queues.give_back(id);
         let Some(client) = self.queues.clients.try_remove(id.place as usize) else { return };
         if let Some(service) = client.standing.service {
             let service = service.rights.name().to_owned();
-            self.tell(Notice::Left { service, client: id });
+            let usage = usage.unwrap_or_default();
+            self.tell(Notice::Left { service, client: id, usage });
         }
         self.order.remove(&id.serial);
         self.retained.disown(id);

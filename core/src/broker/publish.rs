@@ -141,7 +141,7 @@ impl Broker {
         } else if publication.options.retain {
             Some(Refusal::new(Code::NotAvailable, "only local values are kept"))
         } else {
-            None
+            check_reply_to(publication).err()
         };
         if let Some(refusal) = refused {
             self.queues.totals.refused += 1;
@@ -212,7 +212,9 @@ impl Broker {
         Ok((message_id, reach))
     }
 
+    /// Whether a message may go where it says, and its answer where it says.
     pub(super) fn check_destination(&self, publication: &Publication<'_>) -> Result<(), Refusal> {
+        check_reply_to(publication)?;
         match &publication.options.to {
             Destination::Local => Ok(()),
             Destination::Elsewhere(to) => {
@@ -377,6 +379,16 @@ impl Aim {
         }
         Ok(Self::Reply(token))
     }
+}
+
+/// Whoever answers publishes there with its own rights, which are not the asker's to use.
+fn check_reply_to(publication: &Publication<'_>) -> Result<(), Refusal> {
+    let Some(reply_to) = &publication.options.reply_to else { return Ok(()) };
+    if reply_to.is_reserved() && token_of(reply_to.as_str()).is_none() {
+        let text = format!("`{reply_to}` is reserved: an answer can't be wanted there");
+        return Err(Refusal::new(Code::BadField, text));
+    }
+    Ok(())
 }
 
 pub(super) fn delivery<'a>(

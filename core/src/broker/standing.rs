@@ -74,11 +74,8 @@ struct Rate {
 }
 
 impl Tokens {
-    /// What this token is worth, from now on nothing more if it is a service's.
-    fn take(&mut self, token: &Token) -> Result<Option<Service>, Refusal> {
-        if self.administrator.as_ref() == Some(token) {
-            return Ok(None);
-        }
+    /// The service that this token makes of a connection; from now on it is worth nothing.
+    fn take(&mut self, token: &Token) -> Result<Service, Refusal> {
         let Some(service) = self.services.remove(token) else {
             let text = if self.used.contains(token) {
                 "this token was used before: it works once, and each start of a service has another"
@@ -92,7 +89,7 @@ impl Tokens {
             self.used.pop_front();
         }
         self.used.push_back(token.clone());
-        Ok(Some(service))
+        Ok(service)
     }
 }
 
@@ -160,12 +157,17 @@ impl Broker {
     }
 
     /// Allows a program this and nothing more from now on; not who showed a token, which is worth
-    /// what it is. What it subscribed to before stays.
+    /// what it is. A sandboxed program that may not have what is reserved any more is let go, for
+    /// its subscriptions would stay; it can come again.
     pub fn allow(&mut self, id: ClientId, allowed: Allowed) {
-        if let Some(client) = self.queues.get(id)
-            && !client.standing.has_token
-        {
-            client.standing.allowed = allowed;
+        let Some(client) = self.queues.get(id) else { return };
+        let standing = &mut client.standing;
+        if standing.has_token {
+            return;
+        }
+        let before = std::mem::replace(&mut standing.allowed, allowed);
+        if standing.confined.is_some() && before.reserved && !allowed.reserved {
+            self.dismiss(id, Code::NotGranted, "what this program was granted has ended");
         }
     }
 
@@ -190,19 +192,32 @@ impl Broker {
 
     /// Gives a connection what its token is worth.
     pub(super) fn show_token(&mut self, id: ClientId, token: &Token) -> Result<(), Refusal> {
-        let service = self.tokens.take(token)?;
         let Some(client) = self.queues.get(id) else { return Ok(()) };
-        client.standing.has_token = true;
-        let Some(service) = service else {
+        let is_service = client.standing.service.is_some();
+        let has_spoken = !client.subscriptions.is_empty()
+            || !client.requests.is_empty()
+            || client.will.is_some();
+        if self.tokens.administrator.as_ref() == Some(token) && !is_service {
+            client.standing.has_token = true;
             client.standing.allowed = Allowed { reserved: true, administer: true };
             return Ok(());
-        };
-        if client.standing.service.is_some() {
-            let text = "this connection is a service already, and can't become another";
+        }
+        // Looked at before the token is used up. What was asked for as a program would stay, and
+        // was held against no rights.
+        if is_service || has_spoken {
+            let text = if is_service {
+                "this connection is a service already, and can't become anything else"
+            } else {
+                "a service shows its token first, before it subscribes, asks or leaves a will"
+            };
             return Err(Refusal::fatal(Code::BadToken, text));
         }
+        let service = self.tokens.take(token)?;
         let name = service.rights.name().to_owned();
         client.name = Some(name.clone());
+        client.standing.has_token = true;
+        // Also of what it was granted as a program nothing is left.
+        client.standing.allowed = Allowed::default();
         client.standing.service = Some(Box::new(service));
         self.tell(super::Notice::Entered { service: name, client: id });
         Ok(())

@@ -1,7 +1,7 @@
 //! Services: their tokens, what they may publish and subscribe to, and how fast.
 
 use super::tokens::{TOKEN, notices, service, shows, token};
-use crate::broker::Notice;
+use crate::broker::{Notice, Usage};
 use crate::limits::USED_TOKENS_MAX;
 use crate::tests::{Bus, FRAMINGS, Heard, Who, own_id, publication, publish, small, with};
 use kith_wire::{Code, Operation, Options};
@@ -51,7 +51,9 @@ fn a_token_gives_a_name_and_rights() {
         assert_eq!(bus.hears(who), ["welcome 2"]);
         assert_eq!(bus.broker.name(id), Some("weather"));
         bus.cut(who);
-        assert_eq!(notices(&mut bus), [Notice::Left { service: "weather".to_owned(), client: id }]);
+        let usage = Usage::default();
+        let left = Notice::Left { service: "weather".to_owned(), client: id, usage };
+        assert_eq!(notices(&mut bus), [left]);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::tokens::{notices, service, shows, token};
 use crate::broker::{ASKED, Allowed, Notice};
-use crate::limits::NOTICES_MAX;
+use crate::limits::ASKED_MAX;
 use crate::tests::{Bus, FRAMINGS, Heard, Who, publication, publish, small, with};
 use kith_wire::{Operation, Protocol, Publication, RequestNumber};
 use serde_json::Value;
@@ -84,7 +84,7 @@ fn a_sandboxed_program_publishes_no_reserved_topic_and_asks_for_no_list() {
 }
 
 #[test]
-fn what_is_granted_holds_from_then_on_and_what_it_has_stays() {
+fn what_is_granted_holds_from_then_on_and_its_end_ends_the_connection() {
     let mut bus = Bus::new(small());
     let who = confined(&mut bus, FRAMINGS[1]);
     allow(&mut bus, who, RESERVED);
@@ -95,10 +95,15 @@ fn what_is_granted_holds_from_then_on_and_what_it_has_stays() {
     assert_eq!(heard[0], "ok 2");
     assert!(heard[1].starts_with("reply 3 bus.stats"));
     assert!(!bus.broker.may_administer(bus.id(who)));
+    // Its subscriptions would stay, so it is let go, and can come again.
     allow(&mut bus, who, Allowed::default());
-    bus.sub(who, 4, "self.bus.>");
-    assert_eq!(code(&mut bus, who), "not-granted");
-    assert_eq!(bus.broker.stats().subscriptions, 1);
+    assert_eq!(bus.hears(who), ["bye not-granted"]);
+    assert!(bus.broker.is_closing(bus.id(who)));
+    // One that had nothing that it could keep goes on.
+    let other = confined(&mut bus, FRAMINGS[1]);
+    allow(&mut bus, other, Allowed { reserved: false, administer: true });
+    allow(&mut bus, other, Allowed::default());
+    assert!(!bus.broker.is_closing(bus.id(other)));
 }
 
 #[test]
@@ -148,6 +153,61 @@ fn a_service_is_what_its_token_says_sandboxed_or_granted() {
     assert!(!bus.broker.may_administer(bus.id(who)));
     bus.sub(who, 3, "self.services.>");
     assert_eq!(code(&mut bus, who), "not-granted");
+}
+
+#[test]
+fn a_service_has_nothing_left_of_what_it_was_granted_as_a_program() {
+    let mut bus = Bus::new(small());
+    let rights = super::tokens::rights("weather", &[], &["weather.>"], &["self.ask"]);
+    bus.broker.expect_service(token("t"), rights, None);
+    let who = bus.join(FRAMINGS[1]);
+    allow(&mut bus, who, Allowed { reserved: true, administer: true });
+    shows(&mut bus, who, "t");
+    assert_eq!(bus.hears(who), ["welcome 1"]);
+    assert!(!bus.broker.may_administer(bus.id(who)));
+}
+
+#[test]
+fn a_token_comes_before_anything_that_would_stay() {
+    for what in ["subscription", "will", "request"] {
+        let mut bus = Bus::new(small());
+        let rights = super::tokens::rights("weather", &[], &["weather.>"], &["self.ask"]);
+        bus.broker.expect_service(token("t"), rights, None);
+        let other = bus.join(FRAMINGS[1]);
+        bus.subscribed(other, 1, "self.slow");
+        let who = bus.join(FRAMINGS[1]);
+        match what {
+            "subscription" => bus.subscribed(who, 7, "self.other.>"),
+            "will" => {
+                bus.say(who, 7, Operation::Will(publication("other.will", "1")));
+                assert_eq!(bus.hears(who), ["ok 7"]);
+            }
+            _ => bus.ask_with(who, 7, publication("slow", "1"), 1_000),
+        }
+        shows(&mut bus, who, "t");
+        assert_eq!(bus.hears(who), ["err 1 bad-token fatal"], "{what}");
+        assert!(bus.broker.is_closing(bus.id(who)));
+        // It is not used up by that.
+        let right = bus.join(FRAMINGS[1]);
+        shows(&mut bus, right, "t");
+        assert_eq!(bus.hears(right), ["welcome 1"]);
+    }
+}
+
+#[test]
+fn nobody_has_another_answer_where_it_may_not_publish_itself() {
+    let mut bus = Bus::new(small());
+    let who = bus.join(FRAMINGS[1]);
+    for topic in ["services.health", "bus", "envelope.sent"] {
+        let options = kith_wire::Options {
+            reply_to: kith_wire::Topic::new(topic).ok(),
+            ..kith_wire::Options::default()
+        };
+        let asked = kith_wire::Publication { options, ..publication("echo", "1") };
+        bus.say(who, 1, publish(asked.clone()));
+        bus.say(who, 2, Operation::Will(asked));
+        assert_eq!(bus.hears(who), ["err 1 bad-field", "err 2 bad-field"], "{topic}");
+    }
 }
 
 #[test]
@@ -211,16 +271,20 @@ fn questions_to_the_shell_have_a_bound() {
         let operation = Operation::Request { number, publication, timeout_ms: 1_000 };
         bus.encode(who, number.get(), operation)
     };
-    for number in 1..=u32::try_from(NOTICES_MAX).unwrap() {
+    let most = u32::try_from(ASKED_MAX).unwrap();
+    for number in 1..=most {
         let bytes = one(&bus, number);
         bus.feed(who, &bytes);
     }
     assert!(bus.hears(who).is_empty());
-    let bytes = one(&bus, 1);
+    let bytes = one(&bus, most + 1);
     bus.feed(who, &bytes);
-    assert_eq!(bus.hears(who), ["err 1 busy"]);
-    assert_eq!(notices(&mut bus).len(), NOTICES_MAX);
-    let bytes = one(&bus, 2);
+    assert_eq!(bus.hears(who), [format!("err {} quota-requests", most + 1)]);
+    assert_eq!(notices(&mut bus).len(), ASKED_MAX);
+    // An answer makes room for the next.
+    let (now, id, number) = (bus.now, bus.id(who), RequestNumber::new(1).unwrap());
+    bus.broker.answer_asked(now, id, number, "services.list", Ok("[]".to_owned()));
+    let bytes = one(&bus, most + 2);
     bus.feed(who, &bytes);
     assert_eq!(notices(&mut bus).len(), 1);
 }
