@@ -95,7 +95,18 @@ impl Gate {
     pub(crate) fn has_ended_since_looked(&self, now_ms: u64) -> bool {
         let next_end_ms = self.record.borrow().next_end_ms(now_ms);
         let before = self.next_end_ms.replace(next_end_ms);
-        before.is_none_or(|end_ms| end_ms <= now_ms)
+        let has_ended = before.is_none_or(|end_ms| end_ms <= now_ms);
+        if has_ended && self.record.borrow().has_ended(now_ms) {
+            // For good: somebody may set the clock back.
+            let forgotten = self.change(|record| {
+                record.forget_expired(now_ms);
+                Ok(())
+            });
+            if let Err(error) = forgotten {
+                tracing::error!(%error, "a grant has ended, and is still in the file");
+            }
+        }
+        has_ended
     }
 
     /// Changes what was granted, once that is on the disk.

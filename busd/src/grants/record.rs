@@ -177,7 +177,13 @@ impl Record {
         self.grant.iter().any(|grant| grant.subject.as_str().starts_with("exe:"))
     }
 
-    fn forget_expired(&mut self, now_ms: u64) {
+    /// Whether there is any that holds no more.
+    pub(crate) fn has_ended(&self, now_ms: u64) -> bool {
+        self.grant.iter().any(|grant| !grant.holds(now_ms))
+    }
+
+    /// Forgets what holds no more.
+    pub(crate) fn forget_expired(&mut self, now_ms: u64) {
         self.grant.retain(|grant| grant.holds(now_ms));
     }
 }

@@ -203,7 +203,7 @@ fn nobody_has_another_answer_where_it_may_not_publish_itself() {
             reply_to: kith_wire::Topic::new(topic).ok(),
             ..kith_wire::Options::default()
         };
-        let asked = kith_wire::Publication { options, ..publication("echo", "1") };
+        let asked = Publication { options, ..publication("echo", "1") };
         bus.say(who, 1, publish(asked.clone()));
         bus.say(who, 2, Operation::Will(asked));
         assert_eq!(bus.hears(who), ["err 1 bad-field", "err 2 bad-field"], "{topic}");
