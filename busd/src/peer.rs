@@ -7,8 +7,9 @@
 //!
 //! Where the daemon may not look, because it is confined itself (systemd's hardening gives it file
 //! systems of its own, and the kernel then keeps it from looking into others), control groups are
-//! all it goes by. Where it could look and can't, because it is refused, or the process that connected
-//! is gone already and may have left its connection to another, the program counts as sandboxed.
+//! all it goes by. Where it could look and can't, because it is refused, or because the process
+//! that connected is gone already and may have left its connection to another, the program counts
+//! as sandboxed.
 //!
 //! A process is looked at once, when it connects, by the number that the kernel gave with the
 //! connection. Deliberately absent: protection from a program of the same user that is not
