@@ -17,8 +17,11 @@ pub(crate) const HEARTBEATS: u32 = 5;
 /// How long a program that has just started is looked at before what it did counts: it says the
 /// first things at once.
 pub(crate) const SETTLE_MS: u64 = 400;
-/// How long it is watched for something that it may do and need not: a publish, a request.
-pub(crate) const WATCH_MS: u64 = 1_500;
+/// How long it is watched for a publish, once it has answered a heartbeat behind what it should
+/// publish for: many programs have published by then, and others need a while.
+pub(crate) const PUBLISH_MS: u64 = 5_000;
+/// How long it is watched, after the same, for a request: most programs ask nothing.
+pub(crate) const REQUEST_MS: u64 = 1_500;
 /// How long a program that was refused something is watched: one that dies of it does so at once.
 pub(crate) const AFTERMATH_MS: u64 = 500;
 /// The longest that a look at sockets may take before the kit looks whether it was told to stop.

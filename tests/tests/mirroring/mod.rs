@@ -4,13 +4,14 @@
 //! D-Bus, and what a service may do is tried elsewhere.
 
 use crate::door::{Client, JsonLines};
-use crate::process::Daemon;
+use crate::process::{Daemon, PATIENCE};
 use crate::session::{Broker, Message, Program, SIGNAL, SessionBus, Value};
 use kith_plugins_api::{Bus, Clock, ServiceError, Start, run};
 use kith_service_signals::Signals;
 use kith_service_signals::rules::Settings;
 use std::path::PathBuf;
 use std::thread::{self, JoinHandle};
+use std::time::Instant;
 
 /// Runs the service until the daemon ends.
 fn start(socket: PathBuf, settings: serde_json::Value) -> JoinHandle<Result<(), ServiceError>> {
@@ -45,7 +46,9 @@ fn emit_until_heard(
     arguments: &str,
 ) -> String {
     let wanted = format!(r#""arguments":{arguments}}}"#);
+    let began = Instant::now();
     loop {
+        assert!(began.elapsed() < PATIENCE, "nobody mirrors {arguments}");
         program.send(signal("Changed", body.to_vec()));
         // Anything that the session bus answers, so that it gets a turn.
         program.ask_broker("GetId", Vec::new());

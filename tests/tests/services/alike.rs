@@ -1,7 +1,7 @@
 //! What a service may is the same however it runs: on a thread of the daemon, as a program in Rust,
 //! and in Python without any library of ours.
 
-use super::{Host, Kind, has_ended_well, then};
+use super::{Host, Kind, has_ended_well, quiet, then};
 use serde_json::{Value, json};
 
 /// What is tried, and the code that it gets.
@@ -86,6 +86,7 @@ fn every_service_is_held_to_the_same() {
 
 #[test]
 fn every_service_is_shown_and_ends_alike() {
+    let _quiet = quiet();
     for kind in Kind::all() {
         let mut host = kind.start(&then("answer"), "");
         assert_eq!(host.administrator.turn("probe"), ("running".to_owned(), String::new()));

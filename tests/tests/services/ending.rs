@@ -1,6 +1,6 @@
 //! How services end: cleanly where they may, by force where they must, and with all that is theirs.
 
-use super::{Host, Kind, has_ended_well, real, then, wait_until_gone};
+use super::{Host, Kind, has_ended_well, quiet, real, then, wait_until_gone};
 use crate::process::Place;
 use kith_tests::require;
 use rustix::process::Signal;
@@ -23,6 +23,7 @@ pub(super) fn left(place: &Place) -> Vec<String> {
 
 #[test]
 fn a_daemon_that_stops_lets_its_services_end_first() {
+    let _quiet = quiet();
     for kind in Kind::all().into_iter().filter(|kind| *kind != Kind::Inside) {
         let (daemon, mut administrator) = real(&kind.configuration(&then("answer"), ""));
         administrator.change("services.enable", "probe").unwrap();
@@ -43,6 +44,7 @@ fn a_daemon_that_stops_lets_its_services_end_first() {
 
 #[test]
 fn one_inside_the_daemon_ends_before_it() {
+    let _quiet = quiet();
     let mut host = Kind::Inside.start(&then("answer"), "");
     host.administrator.wait_until_it_answers();
     assert!(has_ended_well(&host.stop()));
@@ -86,6 +88,7 @@ fn what_a_service_has_started_ends_with_it() {
     if !require("python3") {
         return;
     }
+    let _quiet = quiet();
     let mut host = Host::new(&Kind::Python.configuration(&then("children"), ""));
     host.administrator.subscribe("self.probe.child").unwrap();
     host.enable("probe");

@@ -1,6 +1,6 @@
 //! What stays when the daemon stops, and what a reload changes.
 
-use super::{Administrator, Kind, MANIFEST, PYTHON, has_ended_well, real, real_at, then};
+use super::{Administrator, Kind, MANIFEST, PYTHON, has_ended_well, quiet, real, real_at, then};
 use crate::process::{Daemon, Place};
 use kith_tests::require;
 use rustix::process::Signal;
@@ -60,6 +60,7 @@ fn a_reload_adds_changes_and_removes_services() {
     if !require("python3") {
         return;
     }
+    let _quiet = quiet();
     let first = Kind::Python.configuration(&then("answer"), "");
     let (daemon, mut administrator) = real(&first);
     let place = daemon.place().clone();

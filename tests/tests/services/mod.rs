@@ -34,6 +34,7 @@ use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 /// The tests' service, as programs.
@@ -142,6 +143,14 @@ pub(crate) fn real_at(place: &Place) -> (Daemon, Administrator) {
 /// The file that the tests' service leaves when it has ended well.
 pub(crate) fn has_ended_well(place: &Place) -> bool {
     place.state().join("services/probe/ended").exists()
+}
+
+/// Held by tests in which a service has to end within the 2 s that it is given, and by those that
+/// start many at once: on a slow machine the one would be late because of the other.
+pub(crate) fn quiet() -> MutexGuard<'static, ()> {
+    static QUIET: Mutex<()> = Mutex::new(());
+    // Whoever failed leaves nothing behind that others would mind.
+    QUIET.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Waits until there is no such process, or nobody has waited for its end yet.

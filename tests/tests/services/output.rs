@@ -4,6 +4,7 @@ use super::{Administrator, Kind, real};
 use crate::process::Daemon;
 use kith_tests::require;
 use serde_json::{Value, json};
+use std::time::Instant;
 
 /// A daemon whose service prints this so often and then that, in Python, and has done so.
 fn prints(text: &str, times: usize, end: &str) -> (Daemon, Administrator) {
@@ -87,6 +88,9 @@ fn a_flood_of_lines_is_counted_and_not_kept() {
     if !require("python3") {
         return;
     }
+    let began = Instant::now();
+    // Of each second so many are told, however long a slow machine takes for all.
+    let told_max = || (began.elapsed().as_secs() + 2) * 100;
     let (daemon, mut administrator) = prints("flood\n", 50_000, "");
     // A line in another second says how many were left out. So those of a second life tell of all
     // of the first.
@@ -99,10 +103,10 @@ fn a_flood_of_lines_is_counted_and_not_kept() {
             None => shown += 1,
         }
     }
-    assert!(shown < 5_000, "{shown} lines were told");
+    assert!(shown <= told_max(), "{shown} lines were told");
     assert!(kept(&mut administrator, None).len() <= 500);
     let log = daemon.stop().stderr;
-    assert!(log.matches("flood").count() < 5_000);
+    assert!(log.matches("flood").count() as u64 <= told_max(), "the log has too many");
     assert!(log.contains("lines left out"));
 }
 
