@@ -66,6 +66,8 @@ fn a_reload_adds_changes_and_removes_services() {
     let place = daemon.place().clone();
     administrator.change("services.enable", "probe").unwrap();
     administrator.wait_for("probe", "running");
+    // Told to end before it has tried what it was to try, it would not leave its file.
+    administrator.message("probe.tried");
     let pid = administrator.row("probe")["pid"].clone();
     // Another is added, and is not enabled by that; the first goes on as it was.
     let both = first + "\n" + &another(&place);
@@ -73,11 +75,13 @@ fn a_reload_adds_changes_and_removes_services() {
     daemon.process().wait_for_stderr(|log| log.contains("configuration read again"));
     administrator.change("services.enable", "other").unwrap();
     administrator.wait_for("other", "running");
+    administrator.message("probe.tried");
     assert_eq!(administrator.row("probe")["pid"], pid);
     // Other settings are another life.
     reload(&daemon, &both.replace("\"answer\"", "\"health\"\nhealth = []"));
     let turns = [(); 3].map(|()| administrator.turn("probe").0);
     assert_eq!(turns, ["stopping", "starting", "running"]);
+    administrator.message("probe.tried");
     assert_eq!(administrator.row("other")["restarts"], 0);
     // What is not there any more ends, well, and is gone from the list.
     fs::remove_file(place.state().join("services/probe/ended")).unwrap();
