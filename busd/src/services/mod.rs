@@ -146,7 +146,9 @@ fn take_notices(hub: &Hub, host: &mut Host) -> bool {
             Notice::Silent(client) => host.heartbeat(client, false),
             Notice::Asked { client, number, topic, payload } => {
                 answers_left -= 1;
-                let answer = match hub.broker().is_choked(client) {
+                // Not within the match, which would hold the broker while it is answered.
+                let is_choked = hub.broker().is_choked(client);
+                let answer = match is_choked {
                     // Whoever does not read its answers gets short ones.
                     true => Err(Refusal::new(Code::Busy, "the answers before wait to be read")),
                     false => host.answer(hub, client, topic, &payload),
