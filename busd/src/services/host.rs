@@ -239,7 +239,10 @@ impl Host {
     fn tell(&self, name: &str, state: &'static str, reason: Option<&str>) {
         match (state, reason) {
             // It is for the daemon's end, and starts with it again.
-            ("disabled", _) if self.is_stopping => tracing::info!(service = name, "stopped"),
+            ("disabled", None) if self.is_stopping => tracing::info!(service = name, "stopped"),
+            ("disabled", _) if self.is_stopping => {
+                tracing::error!(service = name, reason, "did not stop");
+            }
             ("failed" | "refused", _) => tracing::error!(service = name, reason, "{state}"),
             ("waiting", _) => tracing::warn!(service = name, reason, "failed, and starts again"),
             _ => tracing::info!(service = name, reason, "{state}"),

@@ -165,10 +165,12 @@ impl Supervisor {
         }
     }
 
-    /// It could not be started at all, or will not be.
+    /// It could not be started at all, or will not be, or can't be ended. One that nobody wants to
+    /// run is disabled all the same.
     pub(super) fn refuse(&mut self, now_ms: u64, reason: String) {
+        let is_unwanted = self.state == State::Stopping && self.then == Then::Disable;
         self.reason = Some(reason);
-        self.turn(now_ms, State::Failed);
+        self.turn(now_ms, if is_unwanted { State::Disabled } else { State::Failed });
     }
 
     /// It has subscribed to its heartbeat.

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use std::time::Instant;
 
 /// What is tried, side by side.
-const CASES: [(&str, fn()); 8] = [
+const CASES: [(&str, fn()); 9] = [
     ("inside, waiting", one_that_waits_for_ever_inside_the_daemon_is_stopped_and_starts_again),
     ("inside, never awaiting", one_that_never_awaits_inside_the_daemon_is_left_alone_and_failed),
     ("python", one_that_hangs_in_python_is_told_to_end_and_starts_again),
@@ -19,6 +19,7 @@ const CASES: [(&str, fn()); 8] = [
     ("mute", one_that_never_comes_is_not_waited_for),
     ("answering", one_that_answers_its_heartbeat_goes_on),
     ("disabled and deaf", one_that_is_disabled_and_does_not_listen_is_killed),
+    ("disabled and stuck", one_that_is_disabled_and_can_not_be_ended_is_disabled),
     ("deaf at the end", a_daemon_that_stops_kills_who_does_not_listen),
 ];
 
@@ -70,6 +71,18 @@ fn one_that_never_awaits_inside_the_daemon_is_left_alone_and_failed() {
     // Nothing of it is on the bus, and the daemon stops all the same.
     let clients = host.administrator.ask("bus.clients", &Value::Null).unwrap();
     assert!(clients.as_array().unwrap().iter().all(|client| client["service"].is_null()));
+}
+
+fn one_that_is_disabled_and_can_not_be_ended_is_disabled() {
+    let mut host = Kind::Inside.start(&then("block"), "");
+    host.administrator.message("probe.tried");
+    host.administrator.wait_for("probe", "running");
+    host.administrator.publish("probe.ask", &json!(1)).unwrap();
+    host.administrator.change("services.disable", "probe").unwrap();
+    assert_eq!(host.administrator.turn("probe").0, "stopping");
+    let (state, reason) = host.administrator.turn("probe");
+    assert_eq!(state, "disabled");
+    assert!(reason.starts_with("its thread never awaits"), "{reason}");
 }
 
 fn one_that_hangs_in_python_is_told_to_end_and_starts_again() {

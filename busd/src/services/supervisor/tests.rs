@@ -95,6 +95,24 @@ fn one_that_is_stopped_has_time_to_end_and_is_then_made_to() {
 }
 
 #[test]
+fn one_that_can_not_be_ended_has_failed_unless_nobody_wants_it() {
+    for (is_wanted, state) in [(true, State::Failed), (false, State::Disabled)] {
+        let mut one = running(0);
+        assert_eq!(one.restart(1), Some(Action::Dismiss));
+        if !is_wanted {
+            assert_eq!(one.stop(2, None), None);
+        }
+        one.refuse(3, "can't be ended".to_owned());
+        assert_eq!((one.state(), one.reason()), (&state, Some("can't be ended")));
+        assert_eq!(one.poll_timeout(), None);
+        // To start it again is to start another.
+        assert_eq!(one.start(4), Some(Action::Start));
+        one.refuse(5, "refused".to_owned());
+        assert_eq!(*one.state(), State::Failed);
+    }
+}
+
+#[test]
 fn what_is_wanted_last_counts() {
     let mut one = running(0);
     assert_eq!(one.restart(1), Some(Action::Dismiss));
