@@ -213,6 +213,8 @@ pub(crate) fn note(service: &Service, now_ms: u64, paint: Paint) -> Option<Strin
                 text.push_str(&format!("    {}\n", harmless(line)));
             }
         }
+    // Of one that was not built the state says it all.
+    let reason = reason.filter(|_| service.state != "not-built");
         Some(reason) => text.push_str(&format!(": {}\n", harmless(reason))),
         None => text.push('\n'),
     }

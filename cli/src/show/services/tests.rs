@@ -18,7 +18,8 @@ const SOME: &str = r#"[
      "reason":"did not subscribe to its heartbeat within 10 s"},
     {"name":"greedy","state":"refused","kind":"external","version":null,"about":null,
      "reason":"greedy.toml:3:1: what\n 3 | x\n   | ^"},
-    {"name":"hello","state":"not-built","kind":"built-in","feature":"service-hello"}]"#;
+    {"name":"hello","state":"not-built","kind":"built-in","feature":"service-hello",
+     "reason":"it was not built"}]"#;
 
 #[test]
 fn the_table_says_how_each_is_and_what_to_do() {
