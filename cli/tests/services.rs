@@ -145,7 +145,13 @@ fn somebody_at_a_terminal_is_shown_what_is_asked_for_and_decides() -> Result<()>
         return Ok(());
     }
     let bus = bus_with_hello()?;
-    for (answer, code, state) in [("n\n", 1, "disabled"), ("y\n", 0, "running")] {
+    let other = format!("{HELLO_MANIFEST}\ndisk = true\n");
+    for (answer, manifest, code, state) in [
+        ("n\n", HELLO_MANIFEST, 1, "disabled"),
+        // What comes in the file's place meanwhile was not agreed to.
+        ("y\n", &other, 1, "disabled"),
+        ("y\n", &other, 0, "running"),
+    ] {
         let (mut person, terminal) = terminal()?;
         let mut command = bus.command(&["services", "enable", "hello"]);
         command.arg("--state").arg(bus.folder().join("state"));
@@ -159,9 +165,11 @@ fn somebody_at_a_terminal_is_shown_what_is_asked_for_and_decides() -> Result<()>
         }
         assert!(shown.contains("hello asks for this:"), "{shown}");
         assert!(shown.contains("self.hello.greet"), "{shown}");
+        std::fs::write(bus.folder().join("hello.toml"), manifest)?;
         person.write_all(answer.as_bytes())?;
         assert_eq!(child.wait()?.code(), Some(code), "{answer}");
         assert_eq!(row(&bus, "hello")?["state"], state, "{answer}");
     }
+    assert_eq!(row(&bus, "hello")?["granted"]["disk"], true);
     Ok(())
 }

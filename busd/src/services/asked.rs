@@ -4,6 +4,7 @@
 //! administrator, or a grant.
 
 use super::host::Host;
+use super::record::Granted;
 use crate::grants::{ChangeError, Grant, Right, Subject};
 use crate::hub::Hub;
 use crate::limits::LOG_LINES_KEPT_MAX;
@@ -17,6 +18,15 @@ use serde_json::{Value, json};
 #[serde(deny_unknown_fields)]
 struct Named {
     name: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ToEnable {
+    name: String,
+    /// What was seen that it asks for.
+    #[serde(default)]
+    asked: Option<Granted>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -56,6 +66,7 @@ impl Host {
         match topic {
             "services.list" => {
                 nothing(topic, payload)?;
+                self.look();
                 Ok(Value::from(self.rows(None)).to_string())
             }
             "services.logs" => {
@@ -74,11 +85,16 @@ impl Host {
                 Ok(Value::from(rows).to_string())
             }
             _ if !hub.broker().may_administer(client) => Err(denied(topic)),
-            "services.enable" | "services.disable" | "services.restart" => {
+            "services.enable" => {
+                let ToEnable { name, asked } = read(topic, payload)?;
+                self.check_running()?;
+                self.enable(&name, asked.as_ref())?;
+                Ok(self.rows(Some(&name)).pop().unwrap_or_default().to_string())
+            }
+            "services.disable" | "services.restart" => {
                 let Named { name } = read(topic, payload)?;
                 self.check_running()?;
                 match topic {
-                    "services.enable" => self.enable(&name)?,
                     "services.disable" => self.disable(&name)?,
                     _ => self.restart(&name)?,
                 }

@@ -2,6 +2,7 @@
 
 use super::instance::Instance;
 use super::logs::Log;
+use super::record::Granted;
 use super::registry::{BuiltIn, Make};
 use super::supervisor::{State, Supervisor};
 use crate::configuration::Configured;
@@ -155,11 +156,12 @@ impl Entry {
         self.refused.as_deref().or_else(|| self.supervisor.reason())
     }
 
-    /// All of it, for `services.list`. `usage` is that of its connection; `to_unix_ms` puts a
-    /// monotonic time among those since the epoch.
+    /// All of it, for `services.list`. `granted` is what was granted when it was enabled, `usage`
+    /// that of its connection; `to_unix_ms` puts a monotonic time among those since the epoch.
     pub(super) fn row(
         &self,
         name: &str,
+        granted: Option<&Granted>,
         usage: Option<Usage>,
         to_unix_ms: impl Fn(u64) -> u64,
     ) -> Value {
@@ -191,6 +193,7 @@ impl Entry {
             "subscribes": manifest.map(|it| it.subscribes.as_slice()).unwrap_or_default(),
             "network": manifest.is_some_and(|manifest| manifest.network),
             "disk": manifest.is_some_and(|manifest| manifest.disk),
+            "granted": granted,
             "enabled": self.is_enabled,
             "restarts": self.supervisor.restarts(),
             "since": running.map(|running| running.since_ms),
@@ -247,11 +250,25 @@ mod tests {
         let built_in = BuiltIn { name: "x".to_owned(), feature: Some("service-x"), make: None };
         let mut entry = Entry::new(Source::BuiltIn(built_in), Configured::default(), 0);
         entry.read_manifest("x", None);
-        let row = entry.row("x", None, |ms| ms);
+        let row = entry.row("x", None, None, |ms| ms);
         assert_eq!((&row["state"], &row["feature"]), (&json!("not-built"), &json!("service-x")));
         assert_eq!(
             (&row["kind"], &row["reason"]),
             (&json!("built-in"), &json!("it was not built"))
         );
+        assert_eq!(row["granted"], Value::Null);
+    }
+
+    #[test]
+    fn what_was_granted_stands_beside_what_is_asked_for() {
+        let mut entry = Entry::new(Source::External, Configured::default(), 0);
+        entry.manifest = Ok(Manifest::new("x", "2").publishes("x.>").publishes("y.>").network());
+        let granted = Granted::all_of(&Manifest::new("x", "1").publishes("x.>"));
+        let row = entry.row("x", Some(&granted), None, |ms| ms);
+        assert_eq!((&row["publishes"], &row["network"]), (&json!(["x.>", "y.>"]), &json!(true)));
+        let wanted = json!({
+            "roles": [], "publishes": ["x.>"], "subscribes": [], "network": false, "disk": false,
+        });
+        assert_eq!(row["granted"], wanted);
     }
 }

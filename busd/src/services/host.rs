@@ -128,8 +128,9 @@ impl Host {
         }
     }
 
-    /// Grants a service what it asks for, and starts it.
-    pub(super) fn enable(&mut self, name: &str) -> Result<(), Refusal> {
+    /// Grants a service what it asks for, and starts it; anew, if it runs with other rights.
+    /// `asked` is what somebody saw that it asks for, who agreed to no more.
+    pub(super) fn enable(&mut self, name: &str, asked: Option<&Granted>) -> Result<(), Refusal> {
         let base = self.setup.base.clone();
         let entry = self.entry(name)?;
         if let Source::BuiltIn(BuiltIn { make: None, feature, .. }) = &entry.source {
@@ -138,17 +139,30 @@ impl Host {
                 format!("`{name}` was not built: build the daemon with `--features {feature}`");
             return Err(Refusal::new(Code::NotAvailable, text));
         }
+        let before = entry.manifest.as_ref().ok().map(Granted::all_of);
         entry.read_manifest(name, base.as_deref());
         let refused = |text: String| Refusal::new(Code::BadField, text);
         let manifest = entry.manifest.as_ref().map_err(|text| refused(text.clone()))?;
         manifest.check().map_err(|error| refused(error.to_string()))?;
         let granted = Granted::all_of(manifest);
+        if asked.is_some_and(|asked| *asked != granted) {
+            return Err(refused(format!(
+                "the manifest of `{name}` has changed meanwhile: look again at what it asks for, \
+                 `kith services list {name}`"
+            )));
+        }
+        // The rights of a connection are those of the manifest with which it was started.
+        let is_changed = self.record.granted(name) != Some(&granted)
+            || before.is_some_and(|before| before != granted);
         let mut record = self.record.clone();
         record.enable(name, granted);
         self.keep(record)?;
         self.entry(name)?.is_enabled = true;
         tracing::info!(service = name, "enabled");
-        self.act(name, |entry, now_ms| entry.supervisor.start(now_ms));
+        self.act(name, |entry, now_ms| match is_changed {
+            true => entry.supervisor.restart(now_ms),
+            false => entry.supervisor.start(now_ms),
+        });
         Ok(())
     }
 
@@ -204,12 +218,25 @@ impl Host {
         Ok(())
     }
 
+    /// Reads again what those ask for that do not run: their programs may have been replaced.
+    pub(super) fn look(&mut self) {
+        let base = self.setup.base.as_deref();
+        for (name, entry) in &mut self.entries {
+            if !entry.supervisor.has_instance() {
+                entry.read_manifest(name, base);
+            }
+        }
+    }
+
     /// All rows, or that of one service.
     pub(super) fn rows(&self, name: Option<&str>) -> Vec<Value> {
         let now = self.hub.now();
         let to_unix_ms = |ms: u64| now.unix_ms.saturating_add(ms).saturating_sub(now.monotonic_ms);
         let wanted = self.entries.iter().filter(|(one, _)| name.is_none_or(|name| name == *one));
-        wanted.map(|(name, entry)| entry.row(name, self.usage(entry), to_unix_ms)).collect()
+        let row = |(name, entry): (&String, &Entry)| {
+            entry.row(name, self.record.granted(name), self.usage(entry), to_unix_ms)
+        };
+        wanted.map(row).collect()
     }
 
     fn usage(&self, entry: &Entry) -> Option<Usage> {

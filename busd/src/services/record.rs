@@ -69,6 +69,7 @@ impl Record {
         Ok(format!("{head}{}", toml::to_string(self)?))
     }
 
+    /// What one was granted, while it is enabled.
     pub(super) fn granted(&self, name: &str) -> Option<&Granted> {
         self.0.get(name)
     }

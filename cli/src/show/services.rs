@@ -11,7 +11,7 @@ use crate::show::harmless::harmless;
 use crate::show::paint::{Paint, Style};
 use crate::show::table::{Row, Side, table};
 use crate::show::{columns, quantity};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// Columns of what a service may do: more is in `kith services list NAME`.
@@ -35,6 +35,8 @@ pub(crate) struct Service {
     pub(crate) subscribes: Vec<String>,
     pub(crate) network: bool,
     pub(crate) disk: bool,
+    /// What was granted when it was enabled.
+    pub(crate) granted: Option<Rights>,
     pub(crate) enabled: bool,
     pub(crate) restarts: u64,
     pub(crate) since: Option<u64>,
@@ -47,6 +49,35 @@ pub(crate) struct Service {
     pub(crate) health: Option<Health>,
     pub(crate) reason: Option<String>,
     pub(crate) retry_at: Option<u64>,
+}
+
+/// What a service asks for, or was granted.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(default)]
+pub(crate) struct Rights {
+    roles: Vec<String>,
+    publishes: Vec<String>,
+    subscribes: Vec<String>,
+    network: bool,
+    disk: bool,
+}
+
+impl Service {
+    /// What it asks for now.
+    pub(crate) fn asks(&self) -> Rights {
+        Rights {
+            roles: self.roles.clone(),
+            publishes: self.publishes.clone(),
+            subscribes: self.subscribes.clone(),
+            network: self.network,
+            disk: self.disk,
+        }
+    }
+
+    /// Whether it was granted just what it asks for now.
+    pub(crate) fn is_granted(&self) -> bool {
+        self.enabled && self.granted.as_ref() == Some(&self.asks())
+    }
 }
 
 /// What a service says of itself.
@@ -151,7 +182,8 @@ fn none() -> String {
     "-".to_owned()
 }
 
-/// What it may do, shortened: `pub weather.>, +2; sub self.weather.ask`.
+/// What it may do, or would like to where nothing was granted, shortened:
+/// `pub weather.>, +2; sub self.weather.ask`.
 fn grants(service: &Service) -> String {
     let named = |word: &str, patterns: &[String]| {
         let named = patterns.iter().take(PATTERNS_NAMED).map(|one| harmless(one));
@@ -162,7 +194,8 @@ fn grants(service: &Service) -> String {
             more => Some(format!("{word} {named}, +{more}")),
         }
     };
-    let all = [named("pub", &service.publishes), named("sub", &service.subscribes)];
+    let rights = service.granted.clone().unwrap_or_else(|| service.asks());
+    let all = [named("pub", &rights.publishes), named("sub", &rights.subscribes)];
     let all: Vec<_> = all.into_iter().flatten().collect();
     if all.is_empty() { none() } else { all.join("; ") }
 }
@@ -180,6 +213,8 @@ fn state_style(state: &str) -> Option<Style> {
 pub(crate) fn note(service: &Service, now_ms: u64, paint: Paint) -> Option<String> {
     let name = &service.name;
     let reason = service.reason.as_deref().map(str::trim).filter(|reason| !reason.is_empty());
+    // Of one that was not built the state says it all.
+    let reason = reason.filter(|_| service.state != "not-built");
     let (what, ways) = match service.state.as_str() {
         "failed" => (
             "failed".to_owned(),
@@ -213,8 +248,6 @@ pub(crate) fn note(service: &Service, now_ms: u64, paint: Paint) -> Option<Strin
                 text.push_str(&format!("    {}\n", harmless(line)));
             }
         }
-    // Of one that was not built the state says it all.
-    let reason = reason.filter(|_| service.state != "not-built");
         Some(reason) => text.push_str(&format!(": {}\n", harmless(reason))),
         None => text.push('\n'),
     }

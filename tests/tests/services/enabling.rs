@@ -104,6 +104,72 @@ fn what_a_manifest_asks_for_later_has_to_be_granted_again() {
     assert_eq!(host.administrator.row("probe")["reason"], Value::Null);
 }
 
+/// What a manifest asks for, as it is shown and granted.
+fn rights(row: &Value) -> Value {
+    let of_it = ["roles", "publishes", "subscribes", "network", "disk"];
+    of_it.iter().map(|key| ((*key).to_owned(), row[*key].clone())).collect()
+}
+
+#[test]
+fn what_is_granted_is_what_was_seen_or_nothing() {
+    if !require("python3") {
+        return;
+    }
+    let (place, file) = place(SMALL);
+    let mut host = Host::at(place);
+    let shown = host.administrator.row("probe");
+    assert_eq!(shown["granted"], Value::Null);
+    let asked = json!({"name": "probe", "asked": rights(&shown)});
+    let more = SMALL.replace("'probe.>'", "'probe.>', 'more.>'");
+    fs::write(&file, &more).unwrap();
+    let refused = host.administrator.ask("services.enable", &asked).unwrap_err();
+    assert_eq!(refused.0, "bad-field");
+    assert!(refused.1.contains("`probe` has changed meanwhile: look again"), "{}", refused.1);
+    let row = host.administrator.row("probe");
+    assert_eq!((&row["enabled"], &row["granted"]), (&json!(false), &Value::Null));
+    // Whoever looks sees it as it is now.
+    assert_eq!(row["publishes"], json!(["probe.>", "more.>"]));
+    fs::write(&file, SMALL).unwrap();
+    assert_eq!(rights(&host.administrator.row("probe")), rights(&shown));
+    host.administrator.ask("services.enable", &asked).unwrap();
+    host.administrator.wait_for("probe", "running");
+    let row = host.administrator.row("probe");
+    assert_eq!((&row["granted"], &rights(&row)), (&rights(&shown), &rights(&shown)));
+    host.administrator.change("services.disable", "probe").unwrap();
+    host.administrator.wait_for("probe", "disabled");
+    assert_eq!(host.administrator.row("probe")["granted"], Value::Null);
+}
+
+#[test]
+fn one_that_runs_starts_anew_when_it_is_granted_something_else() {
+    if !require("python3") {
+        return;
+    }
+    let (place, file) = place(SMALL);
+    let mut host = Host::at(place);
+    host.enable("probe");
+    host.administrator.wait_for("probe", "running");
+    let row = host.administrator.row("probe");
+    // What it has already changes nothing.
+    let again = host.administrator.change("services.enable", "probe").unwrap();
+    assert_eq!((&again["state"], &again["pid"]), (&json!("running"), &row["pid"]));
+    fs::write(&file, SMALL.replace("'probe.>'", "'probe.>', 'more.>'")).unwrap();
+    // One that runs is shown with what it was started with, until somebody wants it changed.
+    let asked = json!({"name": "probe", "asked": rights(&host.administrator.row("probe"))});
+    assert_eq!(asked["asked"], row["granted"]);
+    assert_eq!(host.administrator.ask("services.enable", &asked).unwrap_err().0, "bad-field");
+    let shown = host.administrator.row("probe");
+    assert_eq!((&shown["pid"], &shown["granted"]), (&row["pid"], &row["granted"]));
+    let asked = json!({"name": "probe", "asked": rights(&shown)});
+    let changed = host.administrator.ask("services.enable", &asked).unwrap();
+    assert_eq!((&changed["state"], &changed["granted"]), (&json!("stopping"), &asked["asked"]));
+    let turns = [(); 3].map(|()| host.administrator.turn("probe").0);
+    assert_eq!(turns, ["stopping", "starting", "running"]);
+    let after = host.administrator.row("probe");
+    assert_ne!(after["pid"], row["pid"]);
+    assert_eq!((&after["restarts"], &after["granted"]), (&json!(0), &asked["asked"]));
+}
+
 #[test]
 fn what_is_there_can_be_changed_and_nothing_else() {
     let mut host = Host::new(&Kind::Inside.configuration(&then("answer"), ""));

@@ -16,7 +16,7 @@ use crate::show::services::{Service, asks_for, note};
 use crate::terminal::Terminal;
 use kith_client::{Client, Incoming, Subscription};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
@@ -60,13 +60,14 @@ pub(super) async fn enable(
         let services = inquiry::read_rows::<Service>(&inquiry::services(client).await?)?;
         let place = find(&services, &asked.name)?;
         let Some(service) = services.get(place) else { return Ok(None) };
-        // What is enabled and not refused was granted before, just as it is.
-        let is_granted = service.enabled && service.state != "refused";
-        let is_possible = !matches!(service.state.as_str(), "not-built");
-        if is_possible && !is_granted && !arguments.yes && !agree(service, everywhere).await? {
+        let is_possible = service.state != "not-built";
+        let is_asked = is_possible && !service.is_granted() && !arguments.yes;
+        if is_asked && !agree(service, everywhere).await? {
             return Ok(None);
         }
-        change(client, Change::Enable, &asked.name).await.map(Some)
+        // No more is granted than was shown, or could have been.
+        let payload = json!({ "name": asked.name, "asked": service.asks() });
+        change(client, Change::Enable, &asked.name, &payload).await.map(Some)
     };
     match visit.work(work).await? {
         Some(row) => tell(&row, Change::Enable, asked, everywhere),
@@ -97,7 +98,7 @@ async fn make(
     let work = async |client: &Client| {
         let services = inquiry::read_rows::<Service>(&inquiry::services(client).await?)?;
         find(&services, &arguments.name)?;
-        change(client, wanted, &arguments.name).await
+        change(client, wanted, &arguments.name, &json!({ "name": arguments.name })).await
     };
     let row = visit.work(work).await?;
     tell(&row, wanted, arguments, everywhere)
@@ -129,10 +130,15 @@ fn question(service: &Service, paint: Paint) -> String {
 }
 
 /// Asks for it, and waits until it is so or can't be; what the service is like then.
-async fn change(client: &Client, wanted: Change, name: &str) -> Result<Row, Failure> {
+async fn change(
+    client: &Client,
+    wanted: Change,
+    name: &str,
+    payload: &Value,
+) -> Result<Row, Failure> {
     let mut changes = client.subscribe("self.services.state").await?;
     let deadline = Instant::now() + Duration::from_millis(SERVICE_STATE_MS);
-    let answer = inquiry::ask(client, wanted.topic(), &json!({ "name": name })).await?;
+    let answer = inquiry::ask(client, wanted.topic(), payload).await?;
     let Service { state, .. } = inquiry::read(&answer)?;
     if wanted.outcome(&state).is_none() {
         // If time runs out, the list tells how far it has come.

@@ -51,6 +51,31 @@ hello: not built in; cargo's feature `service-hello` builds it
 }
 
 #[test]
+fn what_was_granted_is_shown_before_what_is_asked_for() {
+    let rights = |publishes: &str, network: bool| {
+        format!(r#""publishes":[{publishes}],"network":{network},"roles":[]"#)
+    };
+    let service = |asks: &str, granted: &str| {
+        let text = format!(r#"[{{"name":"a","enabled":true,{asks},"granted":{granted}}}]"#);
+        services(&text).remove(0)
+    };
+    let (less, more) = (rights(r#""a.>""#, false), rights(r#""a.>","b.>""#, false));
+    let braced = |rights: &str| format!("{{{rights}}}");
+    for (asks, granted, shown, is_granted) in [
+        (&more, braced(&less), "pub a.>", false),
+        (&less, braced(&more), "pub a.>, b.>", false),
+        (&less, braced(&less), "pub a.>", true),
+        (&rights(r#""a.>""#, true), braced(&less), "pub a.>", false),
+        (&more, "null".to_owned(), "pub a.>, b.>", false),
+    ] {
+        let service = service(asks, &granted);
+        assert_eq!((grants(&service).as_str(), service.is_granted()), (shown, is_granted));
+    }
+    let disabled = Service { enabled: false, ..service(&less, &braced(&less)) };
+    assert!(!disabled.is_granted());
+}
+
+#[test]
 fn where_none_runs_the_way_to_one_is_told() {
     let text = overview(&services(r#"[{"name":"a","state":"disabled"}]"#), &[], 0, Paint::plain());
     assert!(text.ends_with("\nnone is enabled; to let one run: kith services enable NAME\n"));
