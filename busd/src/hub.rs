@@ -217,6 +217,9 @@ impl Hub {
     /// When a grant ends next, on the monotonic clock.
     pub(crate) fn grants_due_ms(&self) -> Option<u64> {
         let now = self.now();
+        if self.gate.record().has_ended(now.unix_ms) {
+            return Some(now.monotonic_ms);
+        }
         let end_ms = self.gate.record().next_end_ms(now.unix_ms)?;
         // The wall clock may be set meanwhile; then it is looked at again.
         let left_ms = end_ms.saturating_sub(now.unix_ms).clamp(1, GRANTS_LOOK_MS_MAX);

@@ -95,8 +95,10 @@ impl Gate {
     pub(crate) fn has_ended_since_looked(&self, now_ms: u64) -> bool {
         let next_end_ms = self.record.borrow().next_end_ms(now_ms);
         let before = self.next_end_ms.replace(next_end_ms);
-        let has_ended = before.is_none_or(|end_ms| end_ms <= now_ms);
-        if has_ended && self.record.borrow().has_ended(now_ms) {
+        // One granted for less than it took to come here was never seen to hold.
+        let is_over = self.record.borrow().has_ended(now_ms);
+        let has_ended = is_over || before.is_none_or(|end_ms| end_ms <= now_ms);
+        if is_over {
             // For good: somebody may set the clock back.
             let forgotten = self.change(|record| {
                 record.forget_expired(now_ms);
@@ -104,6 +106,7 @@ impl Gate {
             });
             if let Err(error) = forgotten {
                 tracing::error!(%error, "a grant has ended, and is still in the file");
+                self.record.borrow_mut().forget_expired(now_ms);
             }
         }
         has_ended
