@@ -11,6 +11,7 @@ use rustix::rand::{GetRandomFlags, getrandom};
 use std::fmt::Write;
 use std::fs;
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::saved::Saved;
@@ -33,17 +34,39 @@ pub fn read(state: &Path) -> io::Result<Token> {
     Token::new(text.trim_end()).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
-/// Reads the key, or makes it.
+/// Reads the key, or makes it. One that others could read is closed to them.
 ///
 /// # Errors
-/// If there is none and none can be written.
+/// If it can't be read although it is there, or there is none and none can be written.
 pub(crate) fn read_or_make(state: &Path) -> io::Result<Token> {
-    if let Ok(token) = read(state) {
-        return Ok(token);
+    match read(state) {
+        Ok(token) => {
+            close(&path(state))?;
+            return Ok(token);
+        }
+        Err(error) if is_no_key(&error) => {}
+        Err(error) => return Err(error),
     }
     let token = draw()?;
     Saved::new(state, FILE).store(&format!("{}\n", token.reveal()))?;
     Ok(token)
+}
+
+fn is_no_key(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidData)
+}
+
+/// Makes a file one that only its user can read.
+fn close(file: &Path) -> io::Result<()> {
+    if fs::metadata(file)?.permissions().mode() & 0o077 != 0 {
+        fs::set_permissions(file, fs::Permissions::from_mode(0o600))?;
+        tracing::warn!(
+            file = %file.display(),
+            "others could read the administration key: not any more; remove it and start the \
+             daemon again, if somebody may have"
+        );
+    }
+    Ok(())
 }
 
 /// A token that nobody can guess: 128 bits of the system's randomness, in hexadecimal digits.
@@ -78,5 +101,19 @@ mod tests {
         assert_eq!(read(folder.path()).unwrap(), made);
         fs::write(path(folder.path()), "no key\n").unwrap();
         assert_ne!(read_or_make(folder.path()).unwrap(), made);
+    }
+
+    #[test]
+    fn it_is_for_its_user_alone_and_not_made_anew_while_it_can_not_be_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let made = read_or_make(folder.path()).unwrap();
+        let file = path(folder.path());
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+        assert_eq!(read_or_make(folder.path()).unwrap(), made);
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        fs::remove_file(&file).unwrap();
+        fs::create_dir(&file).unwrap();
+        assert_eq!(read_or_make(folder.path()).unwrap_err().kind(), io::ErrorKind::IsADirectory);
+        assert!(file.is_dir());
     }
 }
