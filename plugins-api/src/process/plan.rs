@@ -4,16 +4,29 @@ use super::{FATAL, USAGE};
 use crate::{Clock, Manifest, Start};
 use kith_client::Token;
 use std::ffi::OsString;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// What the daemon puts into the environment, and where the program was started.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(super) struct Environment {
     pub(super) here: PathBuf,
     pub(super) token: Option<OsString>,
     pub(super) service: Option<OsString>,
     pub(super) data_dir: Option<OsString>,
     pub(super) settings: Option<OsString>,
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Without the token.
+        f.debug_struct("Environment")
+            .field("here", &self.here)
+            .field("service", &self.service)
+            .field("data_dir", &self.data_dir)
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What is to be done.
