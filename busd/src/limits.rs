@@ -262,6 +262,9 @@ pub(crate) const HEARTBEAT_TIMEOUT_MS: u64 = 10_000;
 pub(crate) const SERVICE_UNASKED_MAX: u32 = 3;
 /// How long a service may live on without its connection: as long as a process takes to end.
 pub(crate) const SERVICE_LEAVES_MS_MAX: u64 = 2_000;
+/// How long the thread of a service that has ended waits for what it has blocking threads do: so
+/// that its end is still heard of before it counts as one that can't be stopped.
+pub(crate) const SERVICE_BLOCKING_MAX: Duration = Duration::from_millis(1_000);
 /// How long services may take to end when the daemon does: the two steps in which each is made to,
 /// and a little.
 pub(crate) const SERVICES_STOP_MAX: Duration = Duration::from_millis(6_000);

@@ -11,10 +11,12 @@
 use super::instance::Reporter;
 use super::supervisor::{Action, Failure};
 use crate::door::End;
+use crate::limits::SERVICE_BLOCKING_MAX;
 use kith_plugins_api::{Bus, Service, ServiceError, Start, run};
 use std::any::Any;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -48,9 +50,7 @@ impl Thread {
                 .with_writer(lines)
                 .finish();
             let how = tracing::subscriber::with_default(subscriber, || {
-                let ended =
-                    catch_unwind(AssertUnwindSafe(|| serve(service, stream, start, aborted)));
-                ended.unwrap_or_else(|panic| Failure::new(format!("panicked: {}", said(&*panic))))
+                serve(service, stream, start, aborted)
             });
             reporter.report_end(how);
         })?;
@@ -87,7 +87,7 @@ fn serve(
         let bus = bus.map_err(|error| ServiceError::restart(error.to_string()))?;
         run(service, bus).await
     };
-    let ended = runtime.block_on(async {
+    let ended = finish(runtime, async {
         tokio::select! {
             biased;
             ended = served => Some(ended),
@@ -96,11 +96,31 @@ fn serve(
         }
     });
     match ended {
-        Some(Ok(())) => Failure::new("ended by itself"),
-        Some(Err(error)) if error.is_fatal() => Failure::fatal(error.to_string()),
-        Some(Err(error)) => Failure::new(error.to_string()),
-        None => Failure::new("had to be stopped"),
+        Ok(Some(Ok(()))) => Failure::new("ended by itself"),
+        Ok(Some(Err(error))) if error.is_fatal() => Failure::fatal(error.to_string()),
+        Ok(Some(Err(error))) => Failure::new(error.to_string()),
+        Ok(None) => Failure::new("had to be stopped"),
+        Err(panicked) => Failure::new(panicked),
     }
+}
+
+/// What comes of this, and the end of the runtime. What was left to blocking threads may never end;
+/// then it is left alone.
+///
+/// # Errors
+/// If it panics, with what it said.
+fn finish<T>(runtime: Runtime, served: impl Future<Output = T>) -> Result<T, String> {
+    let ended = caught(|| runtime.block_on(served));
+    runtime.shutdown_timeout(SERVICE_BLOCKING_MAX);
+    ended
+}
+
+/// What this code of a service returns.
+///
+/// # Errors
+/// If it panics, with what it said.
+pub(super) fn caught<T>(code: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(code)).map_err(|panic| format!("panicked: {}", said(&*panic)))
 }
 
 /// What a panic said.
@@ -132,5 +152,23 @@ impl<'a> MakeWriter<'a> for Lines {
 
     fn make_writer(&'a self) -> Self {
         self.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    #[test]
+    fn nobody_waits_for_blocking_threads_for_ever() {
+        // Not dropped before the end.
+        let (_never, waits) = mpsc::channel::<()>();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let ended = finish(runtime, async {
+            tokio::task::spawn_blocking(move || waits.recv());
+            std::panic::panic_any("as it was told to");
+        });
+        assert_eq!(ended.unwrap_err(), "panicked: as it was told to");
     }
 }
