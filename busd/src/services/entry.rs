@@ -1,5 +1,6 @@
 //! One service, as the host knows it: where it is from, what it asks for, how it is.
 
+use super::inside::caught;
 use super::instance::Instance;
 use super::logs::Log;
 use super::record::Granted;
@@ -10,9 +11,10 @@ use crate::limits::MANIFEST_BYTES_MAX;
 use kith_core::{ClientId, Usage};
 use kith_plugins_api::Manifest;
 use kith_wire::Token;
+use rustix::fs::{Mode, OFlags, open};
 use serde_json::{Value, json};
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 /// One service.
@@ -122,7 +124,10 @@ impl Entry {
     /// Reads what it asks for; `base` is where relative paths begin.
     pub(super) fn read_manifest(&mut self, name: &str, base: Option<&Path>) {
         self.manifest = match &self.source {
-            Source::BuiltIn(BuiltIn { make: Some(make), .. }) => Ok(make().manifest()),
+            Source::BuiltIn(BuiltIn { make: Some(make), .. }) => {
+                // It runs here, where nobody else's code does.
+                caught(|| make().manifest()).map_err(|text| format!("its manifest {text}"))
+            }
             Source::BuiltIn(_) => Err("it was not built".to_owned()),
             Source::External => read_file(name, &self.configured, base),
         };
@@ -210,6 +215,16 @@ impl Entry {
     }
 }
 
+/// Opens a file to be read, and nothing else that a path may be: a pipe would have the daemon wait.
+fn open_file(path: &Path) -> io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = File::from(open(path, flags, Mode::empty())?);
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file"));
+    }
+    Ok(file)
+}
+
 /// The manifest of a program: beside it, or where the configuration says.
 fn read_file(name: &str, of: &Configured, base: Option<&Path>) -> Result<Manifest, String> {
     let base = base.unwrap_or_else(|| Path::new("/"));
@@ -226,7 +241,7 @@ fn read_file(name: &str, of: &Configured, base: Option<&Path>) -> Result<Manifes
     let file: PathBuf = base.join(file);
     let shown = file.display();
     let mut text = String::new();
-    File::open(&file)
+    open_file(&file)
         .and_then(|file| file.take(MANIFEST_BYTES_MAX).read_to_string(&mut text))
         .map_err(|error| format!("its manifest {shown} can't be read: {error}"))?;
     let manifest = Manifest::from_toml(&shown.to_string(), &text);
@@ -244,6 +259,26 @@ fn read_file(name: &str, of: &Configured, base: Option<&Path>) -> Result<Manifes
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
+
+    #[test]
+    fn a_built_in_that_panics_has_no_manifest() {
+        let make: Make = Arc::new(|| panic!("at once"));
+        let built_in = BuiltIn { name: "x".to_owned(), feature: None, make: Some(make) };
+        let mut entry = Entry::new(Source::BuiltIn(built_in), Configured::default(), 0);
+        entry.read_manifest("x", None);
+        assert_eq!(entry.manifest.unwrap_err(), "its manifest panicked: at once");
+    }
+
+    #[test]
+    fn a_manifest_is_a_file_and_no_pipe() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("x.toml");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, Mode::RUSR | Mode::WUSR).unwrap();
+        let configured = Configured { manifest: Some(pipe), ..Configured::default() };
+        let refused = read_file("x", &configured, None).unwrap_err();
+        assert!(refused.ends_with("x.toml can't be read: it is no file"), "{refused}");
+    }
 
     #[test]
     fn what_was_not_built_says_what_would_build_it() {

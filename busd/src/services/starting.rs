@@ -6,7 +6,7 @@
 
 use super::entry::{Running, Watch};
 use super::host::Host;
-use super::inside::Thread;
+use super::inside::{Thread, caught};
 use super::instance::{Instance, Reporter};
 use super::process::{Process, Program};
 use super::supervisor::{Action, Failure};
@@ -85,7 +85,8 @@ impl Host {
                 let (name, token) = (name.to_owned(), Some(token.clone()));
                 let (clock, settings, seed) = (Clock::system(), configured.settings, chance());
                 let start = Start { name, token, data_dir, settings, clock, seed };
-                inside(&self.hub, make(), start, reporter)
+                let made = caught(|| make()).map_err(Failure::new);
+                made.and_then(|service| inside(&self.hub, service, start, reporter))
             }
             None => {
                 let environment = self.environment(name, &token, &data_dir, &configured.settings);
