@@ -55,10 +55,23 @@ fn a_service_is_enabled_restarted_and_disabled() -> Result<()> {
     assert!(shown.contains(" out, 0 refused, 0 lost\n"), "{shown}");
     // What was granted is granted, so nobody is asked again.
     assert_eq!(bus.administer(&["services", "enable", "hello"])?.ok()?, "hello is running\n");
+    // Where its manifest asks for something else now, it has to be looked at, and agreed to.
+    let manifest = bus.folder().join("hello.toml");
+    std::fs::write(&manifest, format!("{HELLO_MANIFEST}\nnetwork = true\n"))?;
+    let changed = bus.administer(&["services", "enable", "hello"])?;
+    assert_eq!(changed.code, Some(1), "{changed:?}");
+    assert!(changed.err.contains("`hello` has changed meanwhile"), "{changed:?}");
+    assert_eq!(bus.administer(&["services", "enable", "hello"])?.code, Some(64));
+    let changed = bus.administer(&["services", "enable", "hello", "--yes", "--json"])?.json()?;
+    assert_eq!(
+        (&changed[0]["state"], &changed[0]["granted"]["network"]),
+        (&"running".into(), &true.into())
+    );
+    assert_ne!(changed[0]["pid"], first["pid"]);
 
     let restarted = bus.administer(&["services", "restart", "hello", "--json"])?.json()?;
     assert_eq!(restarted[0]["state"], "running");
-    assert_ne!(restarted[0]["pid"], first["pid"]);
+    assert_ne!(restarted[0]["pid"], changed[0]["pid"]);
     let list = bus.run(&["services"])?.ok()?;
     let line = list.lines().find(|line| line.starts_with("  hello ")).context("no hello")?;
     assert!(line.contains("  running "), "{list}");
