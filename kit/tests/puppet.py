@@ -48,7 +48,10 @@ if fault == "blocks":
             break
 last_sent_at = 0
 while True:
-    line = lines.readline()
+    try:
+        line = lines.readline()
+    except OSError:
+        line = ""  # it was refused before all that it had said was read
     if not line and fault == "tries-again":
         try:
             bus, lines = connect()
