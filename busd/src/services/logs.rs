@@ -77,7 +77,11 @@ fn printable(text: &str) -> String {
         .trim_end()
         .chars()
         .take(LOG_LINE_CHARS_MAX)
-        .map(|c| if c.is_control() && c != '\t' { '\u{FFFD}' } else { c })
+        .map(|c| match c {
+            '\t' => ' ',
+            c if c.is_control() => '\u{FFFD}',
+            c => c,
+        })
         .collect();
     if text.trim_end().chars().nth(LOG_LINE_CHARS_MAX).is_some() {
         shown.push('…');
@@ -122,9 +126,12 @@ mod tests {
     #[test]
     fn a_line_is_one_line_and_obeyed_by_no_terminal() {
         let mut log = Log::default();
-        assert_eq!(log.add(0, "a\u{1b}[31m\tb\r\n")[0].text, "a\u{FFFD}[31m\tb");
+        assert_eq!(log.add(0, "a\u{1b}[31m\tb\r\n")[0].text, "a\u{FFFD}[31m b");
         let long = log.add(0, &"é".repeat(LOG_LINE_CHARS_MAX + 1)).remove(0).text;
         assert_eq!(long.chars().count(), LOG_LINE_CHARS_MAX + 1);
         assert!(long.ends_with('…'));
+        // Whatever is kept is a line as the contract has it.
+        let longest = log.add(0, &"😀".repeat(LOG_LINE_CHARS_MAX + 1)).remove(0).text;
+        assert!(longest.len() <= kith_contract::limits::LINE_BYTES_MAX);
     }
 }

@@ -71,7 +71,7 @@ fn what_a_terminal_would_obey_is_harmless() {
     assert_eq!(
         lines[1..],
         [
-            "a\u{fffd}[31mred\u{fffd}\u{fffd}0m\tb",
+            "a\u{fffd}[31mred\u{fffd}\u{fffd}0m b",
             "INFO forged\u{fffd}",
             "\u{fffd}]0;title\u{fffd}end"
         ]
