@@ -15,6 +15,7 @@ use crate::limits::{
 use kith_core::{ClientId, Usage};
 use kith_wire::Code;
 use serde_json::{Value, json};
+use tracing::Level;
 
 impl Host {
     /// Takes what an instance reports.
@@ -50,7 +51,12 @@ impl Host {
     /// Has lines of a service logged, and told to who listens.
     fn say(&self, service: &str, lines: Vec<Line>) {
         for Line { at_ms, text } in lines {
-            tracing::info!(service, "{text}");
+            match leveled(&text) {
+                (Level::ERROR, said) => tracing::error!(service, "{said}"),
+                (Level::WARN, said) => tracing::warn!(service, "{said}"),
+                (Level::DEBUG, said) => tracing::debug!(service, "{said}"),
+                (_, said) => tracing::info!(service, "{said}"),
+            }
             let json = || json!({"name": service, "at": at_ms, "text": text}).to_string();
             self.hub.broker().announce_contract(self.hub.now(), "services.log", json);
         }
@@ -155,6 +161,8 @@ impl Host {
                 }
                 entry.supervisor.handle_timeout(now_ms)
             });
+            // One that can't be ended is let go.
+            self.forget_if_gone(name);
         }
         if self.sweep_at_ms.is_some_and(|due_ms| due_ms <= now_ms) {
             self.sweep_at_ms = None;
@@ -197,5 +205,32 @@ impl Host {
             let failure = Failure::new("hangs: it does not take what is sent to it");
             self.act(name, |entry, now_ms| entry.supervisor.fail(now_ms, failure));
         }
+    }
+}
+
+/// The level that a line says it has, and what it says beside that. Services in Rust write it
+/// first, as many other programs do.
+fn leveled(line: &str) -> (Level, &str) {
+    let (first, rest) = line.trim_start().split_once(' ').unwrap_or_default();
+    match first {
+        "ERROR" => (Level::ERROR, rest),
+        "WARN" => (Level::WARN, rest),
+        "INFO" => (Level::INFO, rest),
+        "DEBUG" => (Level::DEBUG, rest),
+        _ => (Level::INFO, line),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_has_the_level_that_it_says_it_has() {
+        assert_eq!(leveled(" INFO rolled 1"), (Level::INFO, "rolled 1"));
+        assert_eq!(leveled("ERROR no device"), (Level::ERROR, "no device"));
+        assert_eq!(leveled("WARN"), (Level::INFO, "WARN"));
+        assert_eq!(leveled("  indented text"), (Level::INFO, "  indented text"));
+        assert_eq!(leveled(""), (Level::INFO, ""));
     }
 }

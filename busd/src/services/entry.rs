@@ -70,6 +70,8 @@ pub(super) struct Running {
     /// Which start of all services it was.
     pub(super) number: u64,
     pub(super) instance: Instance,
+    /// What its manifest asked for when it was started, which is what it may do.
+    pub(super) granted: Granted,
     /// Unused until its connection has come.
     pub(super) token: Token,
     pub(super) client: Option<ClientId>,

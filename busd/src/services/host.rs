@@ -13,6 +13,7 @@ use super::supervisor::Action;
 use crate::configuration::{Configured, Services};
 use crate::hub::Hub;
 use crate::saved::Saved;
+use kith_contract::limits::TEXT_BYTES_MAX;
 use kith_core::Usage;
 use kith_wire::{Code, Refusal};
 use serde_json::{Value, json};
@@ -139,7 +140,6 @@ impl Host {
                 format!("`{name}` was not built: build the daemon with `--features {feature}`");
             return Err(Refusal::new(Code::NotAvailable, text));
         }
-        let before = entry.manifest.as_ref().ok().map(Granted::all_of);
         entry.read_manifest(name, base.as_deref());
         let refused = |text: String| Refusal::new(Code::BadField, text);
         let manifest = entry.manifest.as_ref().map_err(|text| refused(text.clone()))?;
@@ -151,15 +151,14 @@ impl Host {
                  `kith services list {name}`"
             )));
         }
-        // The rights of a connection are those of the manifest with which it was started.
-        let is_changed = self.record.granted(name) != Some(&granted)
-            || before.is_some_and(|before| before != granted);
+        // The rights of a connection are those with which it was started.
+        let has_others = entry.instance.as_ref().is_some_and(|one| one.granted != granted);
         let mut record = self.record.clone();
         record.enable(name, granted);
         self.keep(record)?;
         self.entry(name)?.is_enabled = true;
         tracing::info!(service = name, "enabled");
-        self.act(name, |entry, now_ms| match is_changed {
+        self.act(name, |entry, now_ms| match has_others {
             true => entry.supervisor.restart(now_ms),
             false => entry.supervisor.start(now_ms),
         });
@@ -276,9 +275,7 @@ impl Host {
         }
         let mut payload = json!({"name": name, "state": state});
         if let (Some(reason), Value::Object(fields)) = (reason, &mut payload) {
-            // As much as the contract allows.
-            let reason: String = reason.chars().filter(|c| !c.is_control()).take(250).collect();
-            fields.insert("reason".to_owned(), reason.into());
+            fields.insert("reason".to_owned(), sentence(reason).into());
         }
         let (mut broker, now) = (self.hub.broker(), self.hub.now());
         broker.announce_contract(now, "services.state", || payload.to_string());
@@ -325,5 +322,34 @@ impl Host {
     /// Whether any is still there.
     pub(super) fn has_instances(&self) -> bool {
         self.entries.values().any(|entry| entry.instance.is_some())
+    }
+}
+
+/// As much of a reason as the contract has room for, on one line.
+fn sentence(reason: &str) -> String {
+    let mut text: String = reason.split_whitespace().collect::<Vec<_>>().join(" ");
+    text.retain(|c| !c.is_control());
+    text.truncate(text.floor_char_boundary(TEXT_BYTES_MAX));
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kith_contract::STATE;
+    use kith_contract::services::{Stage, State};
+
+    #[test]
+    fn any_reason_fits_the_contract() {
+        for reason in ["", "a\n  b\tc\u{1b}[31m", &"😀".repeat(1_000), &"x".repeat(1_000)] {
+            let state = State {
+                name: "a".to_owned(),
+                state: Stage::Failed,
+                reason: Some(sentence(reason)),
+            };
+            let payload = STATE.json(&state);
+            STATE.read("ms", payload.as_bytes()).unwrap();
+        }
+        assert_eq!(sentence("a\n  b\tc\u{1b}[31m"), "a b c[31m");
     }
 }

@@ -9,6 +9,7 @@ use super::host::Host;
 use super::inside::{Thread, caught};
 use super::instance::{Instance, Reporter};
 use super::process::{Process, Program};
+use super::record::Granted;
 use super::supervisor::{Action, Failure};
 use crate::door::bring;
 use crate::hub::Hub;
@@ -98,8 +99,8 @@ impl Host {
         let instance = instance.inspect_err(|_| self.hub.broker().forget_token(&token));
         let instance = instance.map_err(Unstarted::Failed)?;
         let since_ms = self.hub.now().unix_ms;
-        let (client, watch) = (None, Watch::default());
-        Ok(Running { number, instance, token, client, since_ms, watch })
+        let (granted, client, watch) = (Granted::all_of(&manifest), None, Watch::default());
+        Ok(Running { number, instance, granted, token, client, since_ms, watch })
     }
 
     /// What a program is told.
