@@ -233,14 +233,19 @@ pub(crate) async fn serve(
     };
     upkeep.notifier().stopping(reason);
     tracing::info!(reason, connections = hub.connections(), "stopping");
-    if let Some(services) = services {
-        tokio::select! {
-            () = services.end() => {}
-            reason = stop.next() => tracing::warn!(reason, "not waiting for services"),
-        }
-    }
+    let in_time = match services {
+        Some(services) => tokio::select! {
+            () = services.end() => true,
+            reason = stop.next() => at_once(reason),
+        },
+        None => true,
+    };
     drop((accepting, serving));
-    say_goodbye(&hub, stop).await;
+    hub.broker().shut_down();
+    hub.perform();
+    if in_time {
+        wait_for_readers(&hub, stop).await;
+    }
     tracing::info!("stopped");
     Ok(dbus)
 }
@@ -271,17 +276,24 @@ async fn serve_until_stopped(
     }
 }
 
-/// Says goodbye to everybody, and waits a little for those who read it.
-async fn say_goodbye(hub: &Hub, stop: &mut impl Stop) {
-    hub.broker().shut_down();
-    hub.perform();
+/// Waits a little for those who read what is left for them, and the goodbye.
+async fn wait_for_readers(hub: &Hub, stop: &mut impl Stop) {
     tokio::select! {
         () = hub.drained() => {}
         () = tokio::time::sleep(SHUTDOWN_GRACE) => {
             tracing::warn!(connections = hub.connections(), "did not read what was left");
         }
-        reason = stop.next() => tracing::warn!(reason, "stopping at once"),
+        reason = stop.next() => {
+            at_once(reason);
+        }
     }
+}
+
+/// Says that nothing is waited for any more, whatever it was that was waited for: nobody should
+/// have to send a third signal. It is `false`, as the answer to whether there is time.
+fn at_once(reason: &str) -> bool {
+    tracing::warn!(reason, "stopping at once");
+    false
 }
 
 /// The signals that stop the daemon.
