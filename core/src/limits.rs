@@ -35,6 +35,25 @@ pub struct Limits {
     pub descriptors_total_max: usize,
     /// How often `bus.stats` is published while somebody subscribes to it, in milliseconds.
     pub stats_interval_ms: u64,
+    /// Consumers, connected or not: the names of durable subscriptions.
+    pub consumers_max: usize,
+    /// Messages that wait in the store for consumers, of all of them together. One that waits for
+    /// several counts once for each.
+    pub stored_messages_max: usize,
+    /// The same, in bytes. At least one message of the largest size must fit: [`Limits::sane`] sees
+    /// to it.
+    pub stored_bytes_max: usize,
+    /// How long a consumer has to acknowledge a message before it is delivered again, in
+    /// milliseconds.
+    pub lease_ms: u64,
+    /// How often a message is delivered to a consumer that does not acknowledge it, before it is a
+    /// dead letter.
+    pub deliveries_max: u32,
+    /// Messages that are kept when everybody has acknowledged them, the newest ones: for `since` of
+    /// new consumers, and to recognise what is published again.
+    pub history_messages_max: usize,
+    /// The same, in bytes.
+    pub history_bytes_max: usize,
 }
 
 impl Default for Limits {
@@ -63,13 +82,29 @@ impl Default for Limits {
             descriptors_total_max: 1024,
             // What a person watching can follow.
             stats_interval_ms: 10_000,
+            // Ten for each program of a busy desktop's that would want one.
+            consumers_max: 256,
+            // A thousand a minute that nobody takes for most of a day. Of each some tens of bytes
+            // are in memory.
+            stored_messages_max: 1_000_000,
+            // So many of a kibibyte; of any disk of today a small part.
+            stored_bytes_max: 1 << 30,
+            // Longer than work on one message takes, and shorter than a person waits who wonders
+            // why nothing comes.
+            lease_ms: 30_000,
+            // What fails so often fails for a reason that another attempt does not change.
+            deliveries_max: 5,
+            // An evening's messages of a household, and all that a publisher says again after a
+            // restart.
+            history_messages_max: 1 << 14,
+            history_bytes_max: 64 << 20,
         }
     }
 }
 
 impl Limits {
-    /// The same limits with a queue that can hold one message of the largest size, and room for
-    /// four such queues.
+    /// The same limits with a queue that can hold one message of the largest size, room for four
+    /// such queues and for one such message in the store, and at least one delivery with some time.
     #[must_use]
     pub fn sane(mut self) -> Self {
         // In JSON lines bytes grow by a third, and headers and topics by their escapes.
@@ -79,6 +114,10 @@ impl Limits {
         self.queue_messages_max = self.queue_messages_max.max(1);
         let four = self.queue_bytes_max.saturating_mul(4);
         self.waiting_bytes_total_max = self.waiting_bytes_total_max.max(four);
+        self.stored_messages_max = self.stored_messages_max.max(1);
+        self.stored_bytes_max = self.stored_bytes_max.max(one);
+        self.lease_ms = self.lease_ms.max(1);
+        self.deliveries_max = self.deliveries_max.max(1);
         self
     }
 }
