@@ -19,6 +19,7 @@ mod quantity;
 mod services;
 mod settings;
 mod similar;
+mod store;
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -36,6 +37,7 @@ pub use level::LogLevel;
 pub use quantity::QuantityError;
 pub use services::{Configured, Services};
 pub use settings::{Dbus, Metrics, Settings};
+pub use store::StoreKind;
 
 /// Every key with its meaning, range and default; itself a configuration file that changes nothing.
 pub const DEFAULT: &str = include_str!("default.toml");
@@ -47,6 +49,8 @@ pub struct Configuration {
     pub socket: PathBuf,
     /// The directory for what has to survive.
     pub state: PathBuf,
+    /// Where durable messages and kept values are.
+    pub store: StoreKind,
     /// How much is logged.
     pub log_level: LogLevel,
     /// What the broker allows.
@@ -93,6 +97,12 @@ pub enum ConfigurationError {
     /// `KITH_LOG` is no level.
     #[error("KITH_LOG is {value:?}, but has to be {}", LogLevel::NAMES)]
     Level {
+        /// What it is.
+        value: String,
+    },
+    /// `KITH_STORE` is no store.
+    #[error("KITH_STORE is {value:?}, but has to be {}", StoreKind::NAMES)]
+    Store {
         /// What it is.
         value: String,
     },
@@ -158,7 +168,8 @@ impl Configuration {
         settings: Settings,
         file: Option<PathBuf>,
     ) -> Result<Self, ConfigurationError> {
-        let Settings { socket, state, log_level, limits, metrics, dbus, services } = settings;
+        let Settings { socket, store, state, log_level, limits, metrics, dbus, services } =
+            settings;
         let variable = environment::set(environment.kith_socket.as_ref()).map(PathBuf::from);
         let socket = arguments.socket.clone().or(variable).or(socket);
         let socket = socket.or_else(|| environment.socket());
@@ -172,7 +183,8 @@ impl Configuration {
             Some(level) => level,
             None => level(environment)?.unwrap_or(log_level),
         };
-        Ok(Self { socket, state, log_level, limits, metrics, dbus, services, file })
+        let store = self::store(environment)?.unwrap_or(store);
+        Ok(Self { socket, state, store, log_level, limits, metrics, dbus, services, file })
     }
 }
 
@@ -197,6 +209,14 @@ fn level(environment: &Environment) -> Result<Option<LogLevel>, ConfigurationErr
     let level = value.to_str().and_then(LogLevel::from_name);
     let value = || value.to_string_lossy().into_owned();
     level.map(Some).ok_or_else(|| ConfigurationError::Level { value: value() })
+}
+
+/// The store that the environment asks for.
+fn store(environment: &Environment) -> Result<Option<StoreKind>, ConfigurationError> {
+    let Some(value) = environment::set(environment.kith_store.as_ref()) else { return Ok(None) };
+    let kind = value.to_str().and_then(StoreKind::from_name);
+    let value = || value.to_string_lossy().into_owned();
+    kind.map(Some).ok_or_else(|| ConfigurationError::Store { value: value() })
 }
 
 /// What became of looking for the file.

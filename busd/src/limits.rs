@@ -45,6 +45,24 @@ pub(crate) const RETAINED_BYTES: RangeInclusive<u64> = (64 * KIB)..=(16 * GIB);
 /// `clients_max`. Below, nobody could look at the bus while programs use it; above, Linux has no
 /// file descriptors for them in one process.
 pub(crate) const CLIENTS: RangeInclusive<u64> = 4..=(1 << 20);
+/// `consumers_max`. One is a working store; above, each publish would look through too many.
+pub(crate) const CONSUMERS: RangeInclusive<u64> = 1..=(1 << 16);
+/// `stored_messages_max`. Below, one busy moment fills it; above, what is kept in memory of each
+/// takes gigabytes.
+pub(crate) const STORED_MESSAGES: RangeInclusive<u64> = 16..=(1 << 26);
+/// `stored_bytes_max`. Below, one large message fills it; above, checking it takes hours. One
+/// message of the largest size always fits, whatever it says.
+pub(crate) const STORED_BYTES: RangeInclusive<u64> = MIB..=(256 * GIB);
+/// `lease`. Below, what is on its way is taken for lost; above, nobody remembers why it waits.
+pub(crate) const LEASE: RangeInclusive<u64> = 100..=(24 * HOUR);
+/// `deliveries_max`. With one, what a crash interrupted is a dead letter; above, a message that no
+/// consumer can take keeps it from its others.
+pub(crate) const DELIVERIES: RangeInclusive<u64> = 1..=1000;
+/// `history_messages_max`. With none, `since` finds only what still waits; above, as for those that
+/// wait.
+pub(crate) const HISTORY_MESSAGES: RangeInclusive<u64> = 0..=(1 << 26);
+/// `history_bytes_max`. As for its messages, and for the bytes that wait.
+pub(crate) const HISTORY_BYTES: RangeInclusive<u64> = 0..=(256 * GIB);
 /// `stats.interval`. Below, counting would be a load of its own; above, nobody waits for it.
 pub(crate) const STATS_INTERVAL: RangeInclusive<u64> = 100..=HOUR;
 

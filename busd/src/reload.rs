@@ -152,6 +152,7 @@ fn waiting(running: &Configuration, read: &Configuration) -> Vec<&'static str> {
     let Configuration {
         socket,
         state,
+        store,
         metrics,
         dbus,
         log_level: _,
@@ -162,6 +163,7 @@ fn waiting(running: &Configuration, read: &Configuration) -> Vec<&'static str> {
     let keys = [
         ("socket.path", *socket != running.socket),
         ("state.path", *state != running.state),
+        ("store", *store != running.store),
         ("metrics.enabled", metrics.enabled != running.metrics.enabled),
         ("metrics.path", metrics.path != running.metrics.path),
         ("metrics.address", metrics.address != running.metrics.address),
@@ -174,12 +176,13 @@ fn waiting(running: &Configuration, read: &Configuration) -> Vec<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::configuration::{Dbus, LogLevel, Metrics, Services};
+    use crate::configuration::{Dbus, LogLevel, Metrics, Services, StoreKind};
 
     fn configuration() -> Configuration {
         Configuration {
             socket: "/run/bus.sock".into(),
             state: "/state".into(),
+            store: StoreKind::default(),
             log_level: LogLevel::Info,
             limits: Limits::default(),
             metrics: Metrics::default(),
@@ -201,10 +204,11 @@ mod tests {
         assert_eq!(waiting(&running, &read), ["state.path", "metrics.path"]);
         let metrics = Metrics { enabled: false, address: "[::1]:1".parse().ok(), path: None };
         let dbus = Dbus { enabled: false, ..Dbus::default() };
-        let read = Configuration { socket: "/other".into(), metrics, dbus, ..configuration() };
+        let (socket, store) = ("/other".into(), StoreKind::None);
+        let read = Configuration { socket, store, metrics, dbus, ..configuration() };
         assert_eq!(
             waiting(&running, &read),
-            ["socket.path", "metrics.enabled", "metrics.address", "dbus.enabled"]
+            ["socket.path", "store", "metrics.enabled", "metrics.address", "dbus.enabled"]
         );
     }
 

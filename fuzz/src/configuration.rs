@@ -63,6 +63,13 @@ fn value_of(limits: &Limits, name: &str) -> u64 {
         "retained_messages_max" => limits.retained_messages_max,
         "retained_bytes_max" => limits.retained_bytes_max,
         "clients_max" => limits.clients_max,
+        "consumers_max" => limits.consumers_max,
+        "stored_messages_max" => limits.stored_messages_max,
+        "stored_bytes_max" => limits.stored_bytes_max,
+        "lease" => return limits.lease_ms,
+        "deliveries_max" => return limits.deliveries_max.into(),
+        "history_messages_max" => limits.history_messages_max,
+        "history_bytes_max" => limits.history_bytes_max,
         "interval" => return limits.stats_interval_ms,
         other => panic!("`{other}` has a range, and is not looked at here"),
     };
@@ -83,7 +90,7 @@ fn ranges() -> &'static [(String, RangeInclusive<u64>)] {
                 found.extend(range.take().map(|range| (name.to_owned(), range)));
             }
         }
-        assert_eq!(found.len(), 11, "{found:?}");
+        assert_eq!(found.len(), 18, "{found:?}");
         found
     })
 }
@@ -91,7 +98,7 @@ fn ranges() -> &'static [(String, RangeInclusive<u64>)] {
 fn quantity(text: &str) -> u64 {
     let (number, unit) = text.split_once(' ').unwrap_or((text, ""));
     let factor = match unit {
-        "" | "ms" => 1,
+        "" | "ms" | "B" => 1,
         "KiB" => 1 << 10,
         "MiB" => 1 << 20,
         "GiB" => 1 << 30,
@@ -125,11 +132,13 @@ fn names_the_key(fault: &Fault) {
         | Fault::Range { key, .. }
         | Fault::Quantity { key, .. }
         | Fault::Level { key }
+        | Fault::Store { key }
         | Fault::Address { key, .. }
         | Fault::Path { key, .. } => {
             assert!(said.contains(&format!("`{key}`")), "{said}");
+            let is_at_the_top = key == "store";
             let (table, name) = key.split_once('.').unwrap_or((key, ""));
-            assert!(DEFAULT.contains(&format!("[{table}]")), "{said}");
+            assert!(is_at_the_top || DEFAULT.contains(&format!("[{table}]")), "{said}");
             assert!(DEFAULT.contains(&format!("{name} = ")) || name.is_empty(), "{said}");
         }
         Fault::UnknownTable { name, .. } => assert!(said.contains(&format!("[{name}]")), "{said}"),

@@ -57,6 +57,7 @@ fn small() -> Limits {
         clients_max: CLIENTS + 2,
         descriptors_total_max: 4,
         stats_interval_ms: 10_000,
+        ..Limits::default()
     }
 }
 

@@ -28,6 +28,8 @@ pub struct Environment {
     pub kith_socket: Option<OsString>,
     /// `KITH_LOG`: how much is logged.
     pub kith_log: Option<OsString>,
+    /// `KITH_STORE`: where durable messages and kept values are.
+    pub kith_store: Option<OsString>,
     /// `JOURNAL_STREAM`: set by systemd, `device:inode` of the pipe to the journal.
     pub journal_stream: Option<OsString>,
     /// `NOTIFY_SOCKET`: set by systemd, where to tell how the daemon is (`sd_notify(3)`).
@@ -53,6 +55,7 @@ impl Environment {
             home: env::var_os("HOME"),
             kith_socket: env::var_os("KITH_SOCKET"),
             kith_log: env::var_os("KITH_LOG"),
+            kith_store: env::var_os("KITH_STORE"),
             journal_stream: env::var_os("JOURNAL_STREAM"),
             notify_socket: env::var_os("NOTIFY_SOCKET"),
             watchdog_usec: env::var_os("WATCHDOG_USEC"),

@@ -12,6 +12,7 @@ use std::path::Path;
 use super::address::AddressError;
 use super::level::LogLevel;
 use super::quantity::QuantityError;
+use super::store::StoreKind;
 use crate::limits::{PROBLEMS_SHOWN_MAX, SERVICES_MAX, SNIPPET_CHARS_MAX, SOCKET_PATH_BYTES_MAX};
 
 /// What is wrong.
@@ -74,6 +75,12 @@ pub enum Fault {
     #[error("`{key}` has to be {}", LogLevel::NAMES)]
     Level {
         /// With its table.
+        key: String,
+    },
+    /// No store that there is.
+    #[error("`{key}` has to be {}", StoreKind::NAMES)]
+    Store {
+        /// The key.
         key: String,
     },
     /// No address that the daemon would serve.
@@ -156,7 +163,7 @@ pub enum PathError {
 pub enum Hint {
     /// This one, as it would have to be written.
     Similar(String),
-    /// The same key, which stands in this table.
+    /// The same key, which stands in this table; before the first one, if that has no name.
     Table(&'static str),
     /// Nothing is near: these are known here.
     Known(String),
@@ -166,6 +173,7 @@ impl Display for Hint {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::Similar(name) => write!(f, ": did you mean {name}?"),
+            Self::Table("") => f.write_str(": it belongs before the first [table]"),
             Self::Table(name) => write!(f, ": it belongs in [{name}]"),
             Self::Known(names) => write!(f, ": known here are {names}"),
         }

@@ -23,6 +23,7 @@ use super::level::LogLevel;
 use super::quantity::{format_bytes, format_milliseconds, parse_bytes, parse_milliseconds};
 use super::services::{self, Services};
 use super::similar::nearest;
+use super::store::StoreKind;
 use crate::limits;
 
 /// What a file says, with the defaults where it says nothing.
@@ -30,6 +31,8 @@ use crate::limits;
 pub struct Settings {
     /// `socket.path`. What stands in for it depends on the environment.
     pub socket: Option<PathBuf>,
+    /// `store`: where durable messages and kept values are.
+    pub store: StoreKind,
     /// `state.path`. What stands in for it depends on the environment.
     pub state: Option<PathBuf>,
     /// `log.level`.
@@ -78,6 +81,7 @@ impl Default for Metrics {
 
 /// A key that a file may have.
 pub(super) struct Key {
+    /// Empty for one before the first table.
     pub(super) table: &'static str,
     pub(super) name: &'static str,
     pub(super) value: Value,
@@ -85,6 +89,7 @@ pub(super) struct Key {
 
 /// What a key's value has to be, and where it goes.
 pub(super) enum Value {
+    Store,
     Socket,
     State,
     Level,
@@ -95,13 +100,15 @@ pub(super) enum Value {
     DbusAddress,
     Bytes(RangeInclusive<u64>, fn(&mut Limits) -> &mut usize),
     Count(RangeInclusive<u64>, fn(&mut Limits) -> &mut usize),
+    Attempts(RangeInclusive<u64>, fn(&mut Limits) -> &mut u32),
     Milliseconds(RangeInclusive<u64>, fn(&mut Limits) -> &mut u64),
 }
 
-use Value::{Bytes, Count, Milliseconds};
+use Value::{Attempts, Bytes, Count, Milliseconds};
 
 /// Every key that there is.
 pub(super) static KEYS: &[Key] = &[
+    key(TOP, "store", Value::Store),
     key("socket", "path", Value::Socket),
     key("state", "path", Value::State),
     key("log", "level", Value::Level),
@@ -124,6 +131,16 @@ pub(super) static KEYS: &[Key] = &[
     ),
     limit("retained_bytes_max", Bytes(limits::RETAINED_BYTES, |to| &mut to.retained_bytes_max)),
     limit("clients_max", Count(limits::CLIENTS, |to| &mut to.clients_max)),
+    limit("consumers_max", Count(limits::CONSUMERS, |to| &mut to.consumers_max)),
+    limit("stored_messages_max", Count(limits::STORED_MESSAGES, |to| &mut to.stored_messages_max)),
+    limit("stored_bytes_max", Bytes(limits::STORED_BYTES, |to| &mut to.stored_bytes_max)),
+    limit("lease", Milliseconds(limits::LEASE, |to| &mut to.lease_ms)),
+    limit("deliveries_max", Attempts(limits::DELIVERIES, |to| &mut to.deliveries_max)),
+    limit(
+        "history_messages_max",
+        Count(limits::HISTORY_MESSAGES, |to| &mut to.history_messages_max),
+    ),
+    limit("history_bytes_max", Bytes(limits::HISTORY_BYTES, |to| &mut to.history_bytes_max)),
     key("stats", "interval", Milliseconds(limits::STATS_INTERVAL, |to| &mut to.stats_interval_ms)),
     key("metrics", "enabled", Value::MetricsEnabled),
     key("metrics", "path", Value::MetricsPath),
@@ -132,6 +149,8 @@ pub(super) static KEYS: &[Key] = &[
     key("dbus", "address", Value::DbusAddress),
 ];
 
+/// What stands before the first table.
+pub(super) const TOP: &str = "";
 /// The table in which each service has its own.
 const SERVICES: &str = "services";
 
@@ -145,8 +164,11 @@ const fn limit(name: &'static str, value: Value) -> Key {
 
 impl Key {
     /// The key with its table, as sentences have it.
-    fn path(&self) -> String {
-        format!("{}.{}", self.table, self.name)
+    pub(super) fn path(&self) -> String {
+        match self.table {
+            TOP => self.name.to_owned(),
+            table => format!("{table}.{}", self.name),
+        }
     }
 }
 
@@ -187,7 +209,11 @@ impl Reader {
     fn document(&mut self, document: &DeTable<'_>) {
         for (name, value) in document {
             let (written, span) = (name.get_ref().as_ref(), name.span());
-            let known = KEYS.iter().find(|key| key.table == written);
+            if let Some(key) = KEYS.iter().find(|key| key.table == TOP && key.name == written) {
+                self.value(key, value);
+                continue;
+            }
+            let known = KEYS.iter().find(|key| key.table == written && key.table != TOP);
             match (known, value.get_ref()) {
                 (None, value) if written == SERVICES => self.services(value, span),
                 (Some(known), DeValue::Table(table)) => self.table(known.table, table),
@@ -250,6 +276,11 @@ impl Reader {
     fn set(&mut self, key: &Key, value: &DeValue<'_>) -> Result<(), Fault> {
         let settings = &mut self.settings;
         match &key.value {
+            Value::Store => {
+                let written = text(key, value, "a text, such as \"sqlite\"")?;
+                let kind = StoreKind::from_name(written);
+                settings.store = kind.ok_or_else(|| Fault::Store { key: key.path() })?;
+            }
             Value::Socket => settings.socket = Some(socket_path(key, value)?),
             Value::State => settings.state = Some(path(key, value)?),
             Value::Level => {
@@ -280,6 +311,11 @@ impl Reader {
                 *field(&mut settings.limits) = within(key, range, bytes, format_bytes)?;
             }
             Count(range, field) => {
+                let number = whole_number(key, value, range, |number| number.to_string())?;
+                *field(&mut settings.limits) =
+                    within(key, range, number, |number| number.to_string())?;
+            }
+            Attempts(range, field) => {
                 let number = whole_number(key, value, range, |number| number.to_string())?;
                 *field(&mut settings.limits) =
                     within(key, range, number, |number| number.to_string())?;
@@ -429,7 +465,7 @@ fn table_hint(written: &str) -> Hint {
     }
 }
 
-/// What a key in `table` was meant to be; at the top of the file, where none may be, that is "".
+/// What a key in `table` was meant to be.
 fn key_hint(table: &str, written: &str) -> Hint {
     let here = || KEYS.iter().filter(|key| key.table == table);
     if let Some(name) = nearest(written, here().map(|key| key.name)) {
@@ -438,7 +474,7 @@ fn key_hint(table: &str, written: &str) -> Hint {
     if let Some(key) = KEYS.iter().find(|key| key.name == written) {
         return Hint::Table(key.table);
     }
-    if table.is_empty() {
+    if table == TOP {
         return table_hint(written);
     }
     let names: Vec<_> = here().map(|key| format!("`{}`", key.name)).collect();
@@ -447,7 +483,7 @@ fn key_hint(table: &str, written: &str) -> Hint {
 
 /// The names of all tables, each once.
 fn tables() -> Vec<&'static str> {
-    let mut names: Vec<_> = KEYS.iter().map(|key| key.table).collect();
+    let mut names: Vec<_> = KEYS.iter().map(|key| key.table).filter(|name| *name != TOP).collect();
     names.dedup();
     names.push(SERVICES);
     names

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::ffi::OsStringExt;
 
 use super::quantity::{format_bytes, format_milliseconds};
-use super::settings::{KEYS, Key, Value};
+use super::settings::{KEYS, Key, TOP, Value};
 use super::*;
 
 /// A desktop after a login, without a file.
@@ -34,7 +34,7 @@ fn the_documented_defaults_are_the_defaults() {
 /// The lines of the default file from the empty line before `key` to the line that sets it.
 fn documented(key: &Key) -> Option<Vec<&'static str>> {
     let table = format!("[{}]\n", key.table);
-    let section = DEFAULT.split_once(&table)?.1;
+    let section = if key.table == TOP { DEFAULT } else { DEFAULT.split_once(&table)?.1 };
     let section = section.split("\n[").next()?;
     let lines: Vec<_> = section.lines().collect();
     let sets = |line: &&str| {
@@ -49,12 +49,14 @@ fn documented(key: &Key) -> Option<Vec<&'static str>> {
 #[test]
 fn every_key_is_documented_with_its_range() {
     for key in KEYS {
-        let name = format!("{}.{}", key.table, key.name);
+        let name = key.path();
         let lines = documented(key).unwrap_or_else(|| panic!("{name} is not in default.toml"));
         assert!(lines.len() >= 2, "{name} has no word about it");
         let range = match &key.value {
             Value::Bytes(range, _) => Some((range, format_bytes as fn(u64) -> String)),
-            Value::Count(range, _) => Some((range, u64_to_string as fn(u64) -> String)),
+            Value::Count(range, _) | Value::Attempts(range, _) => {
+                Some((range, u64_to_string as fn(u64) -> String))
+            }
             Value::Milliseconds(range, _) => Some((range, format_milliseconds as _)),
             _ => None,
         };
@@ -103,17 +105,18 @@ fn every_key_can_be_set_and_both_ends_of_its_range_are_allowed() {
                 Value::MetricsEnabled | Value::DbusEnabled => "false".to_owned(),
                 Value::DbusAddress => format!("\"unix:path=/{end}\""),
                 Value::MetricsAddress => "\"[::1]:0\"".to_owned(),
+                Value::Store => "\"sled\"".to_owned(),
                 Value::Level => "\"trace\"".to_owned(),
                 Value::Bytes(range, _) => format!("\"{}\"", format_bytes(number(range))),
-                Value::Count(range, _) => number(range).to_string(),
+                Value::Count(range, _) | Value::Attempts(range, _) => number(range).to_string(),
                 Value::Milliseconds(range, _) => {
                     format!("\"{}\"", format_milliseconds(number(range)))
                 }
             };
-            text.push_str(&format!("{}.{} = {value}\n", key.table, key.name));
+            text.push_str(&format!("{} = {value}\n", key.path()));
         }
         let mut settings = Settings::parse(&text).unwrap();
-        assert_eq!(settings.log_level, LogLevel::Trace);
+        assert_eq!((settings.log_level, settings.store), (LogLevel::Trace, StoreKind::Sled));
         assert_eq!(settings.socket, Some(format!("/{end}").into()));
         assert_eq!(settings.state, settings.socket);
         assert_eq!((settings.metrics.enabled, &settings.metrics.path), (false, &settings.state));
@@ -125,11 +128,12 @@ fn every_key_can_be_set_and_both_ends_of_its_range_are_allowed() {
                 Value::Bytes(range, field) | Value::Count(range, field) => {
                     (range, *field(&mut settings.limits) as u64)
                 }
+                Value::Attempts(range, field) => (range, (*field(&mut settings.limits)).into()),
                 Value::Milliseconds(range, field) => (range, *field(&mut settings.limits)),
                 _ => continue,
             };
             let expected = if end == "start" { range.start() } else { range.end() };
-            assert_eq!(found, *expected, "{}.{}", key.table, key.name);
+            assert_eq!(found, *expected, "{}", key.path());
         }
     }
 }
@@ -142,10 +146,11 @@ fn every_default_is_in_its_range() {
             Value::Bytes(range, field) | Value::Count(range, field) => {
                 (range, *field(&mut limits) as u64)
             }
+            Value::Attempts(range, field) => (range, (*field(&mut limits)).into()),
             Value::Milliseconds(range, field) => (range, *field(&mut limits)),
             _ => continue,
         };
-        assert!(range.contains(&found), "{}.{}: {found}", key.table, key.name);
+        assert!(range.contains(&found), "{}: {found}", key.path());
     }
     assert_eq!(limits.clone().sane(), limits);
 }
@@ -191,9 +196,24 @@ fn command_line_goes_before_environment_before_file_before_default() {
 }
 
 #[test]
+fn the_store_of_the_environment_goes_before_that_of_the_file() {
+    let found = |environment: &Environment, text: &str| {
+        resolve(&Arguments::default(), environment, text).map(|found| found.store)
+    };
+    assert_eq!(found(&desktop(), "").unwrap(), StoreKind::Sqlite);
+    assert_eq!(found(&desktop(), "store = 'none'").unwrap(), StoreKind::None);
+    let environment = Environment { kith_store: Some("sled".into()), ..desktop() };
+    assert_eq!(found(&environment, "store = 'none'").unwrap(), StoreKind::Sled);
+    let environment = Environment { kith_store: Some("disk".into()), ..desktop() };
+    let error = found(&environment, "").unwrap_err().to_string();
+    assert_eq!(error, r#"KITH_STORE is "disk", but has to be "sqlite", "sled" or "none""#);
+}
+
+#[test]
 fn empty_variables_are_none() {
+    let empty = || Some("".into());
     let environment =
-        Environment { kith_socket: Some("".into()), kith_log: Some("".into()), ..desktop() };
+        Environment { kith_socket: empty(), kith_log: empty(), kith_store: empty(), ..desktop() };
     let found = resolve(&Arguments::default(), &environment, "").unwrap();
     let expected = resolve(&Arguments::default(), &desktop(), "").unwrap();
     assert_eq!(found, expected);
