@@ -132,6 +132,7 @@ pub(crate) fn delivery(message: &Message) -> Result<Delivery<'_>, Failure> {
         reply_to: message.reply_to().map(topic).transpose()?,
         priority: message.priority(),
         retained: message.retained(),
+        attempt: message.attempt(),
         headers: message.headers().clone(),
         sealed_bytes: None,
         payload: message.payload(),

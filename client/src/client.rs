@@ -113,7 +113,7 @@ impl Client {
         let command = |waiter| Command::Publish { frame, sealed, id, waiter };
         match self.ask(message.bytes_about(), command).await? {
             Done::Published(published) => Ok(published),
-            _ => Ok(Published { id, duplicate: false }),
+            _ => Ok(Published { id, duplicate: false, stored: false }),
         }
     }
 

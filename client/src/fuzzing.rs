@@ -196,6 +196,8 @@ fn subscribe(number: u32) -> Operation<'static> {
         group: None,
         retained: false,
         monitor: false,
+        durable: None,
+        since: None,
     })
 }
 

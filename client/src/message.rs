@@ -13,6 +13,7 @@ use crate::limits::MAPPED_BYTES_MIN;
 use kith_sealed::{Mapping, SealedError, SealedMemory};
 use kith_wire::{Delivery, Headers, MessageId, Priority, Protocol, SENDER_LOCAL, Scope, Topic};
 use std::fmt;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -21,6 +22,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub struct Message {
     envelope: Arc<Envelope>,
     id: MessageId,
+    attempt: Option<NonZeroU32>,
     payload: Payload,
 }
 
@@ -31,7 +33,7 @@ pub(crate) enum Payload {
     Mapped(Arc<Mapping>),
 }
 
-/// Everything but id and payload.
+/// Everything that a run of messages has alike.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Envelope {
     topic: Topic<'static>,
@@ -133,6 +135,13 @@ impl Message {
         self.extras().is_some_and(|extras| extras.retained)
     }
 
+    /// Of a durable subscription: 1 where it has not been delivered before, more where it may have
+    /// been. `None` on any other subscription.
+    #[must_use]
+    pub fn attempt(&self) -> Option<NonZeroU32> {
+        self.attempt
+    }
+
     /// Strings beside the payload.
     #[must_use]
     pub fn headers(&self) -> &Headers {
@@ -178,15 +187,15 @@ impl Message {
         payload: Payload,
         last: &mut Option<Arc<Envelope>>,
     ) -> Self {
-        let id = delivery.message_id;
+        let (id, attempt) = (delivery.message_id, delivery.attempt);
         if let Some(envelope) = last
             && envelope.is_of(&delivery)
         {
-            return Self { envelope: Arc::clone(envelope), id, payload };
+            return Self { envelope: Arc::clone(envelope), id, attempt, payload };
         }
         let envelope = Arc::new(Envelope::from_delivery(delivery));
         *last = Some(Arc::clone(&envelope));
-        Self { envelope, id, payload }
+        Self { envelope, id, attempt, payload }
     }
 
     fn extras(&self) -> Option<&Extras> {
@@ -215,7 +224,8 @@ impl Payload {
 
 impl PartialEq for Message {
     fn eq(&self, other: &Self) -> bool {
-        self.id == other.id && self.envelope == other.envelope && self.payload() == other.payload()
+        let same = self.id == other.id && self.attempt == other.attempt;
+        same && self.envelope == other.envelope && self.payload() == other.payload()
     }
 }
 
@@ -225,6 +235,7 @@ impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Message")
             .field("id", &self.id)
+            .field("attempt", &self.attempt)
             .field("envelope", &self.envelope)
             .field("payload", &String::from_utf8_lossy(self.payload()))
             .finish()
@@ -298,6 +309,7 @@ pub(crate) mod tests {
             reply_to: None,
             priority: Priority::Normal,
             retained: false,
+            attempt: None,
             headers: Headers::new(),
             payload: payload.as_bytes(),
             sealed_bytes: None,
@@ -338,6 +350,7 @@ pub(crate) mod tests {
             reply_to: Some(Topic::new("answers").unwrap()),
             priority: Priority::High,
             retained: true,
+            attempt: NonZeroU32::new(3),
             headers: headers.clone(),
             payload: b"\xff",
             sealed_bytes: None,

@@ -13,7 +13,7 @@ use kith_sealed::SealedMemory;
 use kith_wire::limits::{REQUEST_TIMEOUT_MS_DEFAULT, SEALED_BYTES_MIN};
 use kith_wire::{
     Destination, Headers, HeadersError, MessageId, Operation, Options, Priority, Protocol,
-    Publication, RequestNumber, Topic, binary,
+    Publication, RequestNumber, Topic, Until, binary,
 };
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -49,6 +49,7 @@ pub struct Publish<'a> {
     reply_to: Option<Cow<'a, str>>,
     priority: Priority,
     headers: Result<Headers, HeadersError>,
+    until: Until,
 }
 
 impl<'a> Publish<'a> {
@@ -81,6 +82,7 @@ impl<'a> Publish<'a> {
             reply_to: None,
             priority: Priority::Normal,
             headers: Ok(Headers::new()),
+            until: Until::Accepted,
         }
     }
 
@@ -132,6 +134,15 @@ impl<'a> Publish<'a> {
         {
             self.headers = Err(error);
         }
+        self
+    }
+
+    /// The answer comes once the message is on the disk, for a durable subscription or as a kept
+    /// value. Where nobody has it stored it is refused, with
+    /// [`Code::NoConsumers`](crate::Code::NoConsumers). (A message that a durable subscription
+    /// matches is stored without this, too.)
+    pub fn until_stored(mut self) -> Self {
+        self.until = Until::Stored;
         self
     }
 
@@ -196,6 +207,7 @@ impl<'a> Publish<'a> {
             reply_to: reply_to.map_err(InvalidMessage::ReplyTo)?,
             priority: self.priority,
             headers: self.headers.clone()?,
+            until: self.until,
         };
         Ok(Publication {
             topic: Topic::new(&*self.topic).map_err(InvalidMessage::Topic)?,
@@ -215,6 +227,9 @@ pub struct Published {
     /// Whether it had been published under this id before, and was not delivered again. So it is
     /// where the answer to the first attempt was lost.
     pub duplicate: bool,
+    /// Whether it is on the daemon's disk, for a durable subscription that matches or, with
+    /// [`Publish::until_stored`], as a kept value.
+    pub stored: bool,
 }
 
 /// A question to whoever subscribes to its topic:

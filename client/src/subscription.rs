@@ -73,6 +73,8 @@ impl<'a> Subscribe<'a> {
             group: self.group.as_deref().map(Cow::Borrowed),
             retained: self.retained,
             monitor: self.monitor,
+            durable: None,
+            since: None,
         }))
     }
 }

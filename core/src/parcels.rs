@@ -142,6 +142,7 @@ impl<'a> Run<'a> {
             reply_to: None,
             priority: Priority::Normal,
             retained: false,
+            attempt: None,
             headers: Headers::new(),
             payload: &[],
             sealed_bytes: None,

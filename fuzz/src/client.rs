@@ -176,12 +176,13 @@ fn event(what: u8, input: &mut Input<'_>) -> Vec<u8> {
         reply_to: Topic::new(text.as_str()).ok(),
         priority: Priority::Normal,
         retained: false,
+        attempt: NonZeroU32::new(u32::from(what) / 64),
         headers: Headers::new(),
         payload: text.as_bytes(),
         sealed_bytes: None,
     };
     let event = match what % 6 {
-        0 | 1 => Event::Ok { number, message_id: None, duplicate: what > 16 },
+        0 | 1 => Event::Ok { number, message_id: None, duplicate: what > 16, stored: what > 64 },
         2 => Event::Message { subscription: number, delivery },
         3 => Event::Reply { number, delivery },
         4 => Event::Lag { subscription: number, count: input.number() },

@@ -29,6 +29,7 @@ pub(crate) struct Heard {
     pub(crate) payload_bytes_max: Option<u64>,
     pub(crate) msg_id: Option<String>,
     pub(crate) duplicate: bool,
+    pub(crate) state: Option<String>,
     pub(crate) sender: Option<String>,
     pub(crate) device: Option<String>,
     pub(crate) scope: Option<String>,
@@ -38,6 +39,7 @@ pub(crate) struct Heard {
     pub(crate) reply_to: Option<String>,
     pub(crate) priority: Option<String>,
     pub(crate) retained: bool,
+    pub(crate) attempt: Option<u32>,
     pub(crate) headers: Option<BTreeMap<String, String>>,
     #[serde(deserialize_with = "as_it_stands")]
     pub(crate) payload: Option<String>,
@@ -80,10 +82,11 @@ impl Heard {
             Event::Message { subscription, delivery } => {
                 Self { sub: Some(subscription.get()), ..Self::new("msg") }.with(delivery)
             }
-            Event::Ok { number, message_id, duplicate } => Self {
+            Event::Ok { number, message_id, duplicate, stored } => Self {
                 id: Some(number.get()),
                 msg_id: message_id.map(|id| id.to_string()),
                 duplicate: *duplicate,
+                state: stored.then(|| "stored".to_owned()),
                 ..Self::new("ok")
             },
             Event::Reply { number, delivery } => {
@@ -119,6 +122,7 @@ impl Heard {
                 .filter(|one| *one != Priority::Normal)
                 .map(|one| one.name().to_owned()),
             retained: delivery.retained,
+            attempt: delivery.attempt.map(|attempt| attempt.get()),
             headers: map_of(&delivery.headers),
             payload: is_ms.then(|| trimmed(delivery.payload)),
             payload_b64: (!is_ms).then(|| BASE64.encode(delivery.payload)),

@@ -9,9 +9,10 @@ use crate::binary::{PAYLOAD_BYTES, told_again, written_again};
 use crate::refused;
 use kith_wire::json::decode::{Refused, request};
 use kith_wire::{
-    Delivery, Event, MessageId, Operation, Publication, RequestNumber, SENDER_LOCAL, Scope,
+    Delivery, Event, MessageId, Operation, Publication, RequestNumber, SENDER_LOCAL, Scope, Until,
 };
 use serde_json::Value;
+use std::num::NonZeroU32;
 
 /// Runs the target.
 pub fn target(bytes: &[u8]) {
@@ -61,11 +62,13 @@ fn delivered(publication: &Publication<'_>) {
         reply_to: options.reply_to.clone(),
         priority: options.priority,
         retained: false,
+        attempt: None,
         headers: options.headers.clone(),
         payload,
         sealed_bytes: None,
     };
     told_again(&Event::Reply { number: RequestNumber::MIN, delivery: delivery.clone() });
     delivery.retained = options.retain;
+    delivery.attempt = Some(NonZeroU32::MIN).filter(|_| options.until == Until::Stored);
     told_again(&Event::Message { subscription: RequestNumber::MIN, delivery });
 }

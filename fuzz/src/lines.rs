@@ -4,7 +4,9 @@
 //! reader: what is read back has to be what was meant.
 
 use data_encoding::BASE64;
-use kith_wire::{Destination, Operation, Options, Priority, Publication, Request, Token};
+use kith_wire::{
+    Destination, Operation, Options, Priority, Publication, Request, Since, Token, Until,
+};
 use std::fmt::Write;
 
 /// A line that is being written.
@@ -14,6 +16,15 @@ struct Line(String);
 pub(crate) fn line(request: &Request<'_>) -> String {
     let mut line = Line(String::new());
     match &request.operation {
+        Operation::Acknowledge { subscription, message_ids } => {
+            line.text("op", "ack");
+            line.value("sub", &subscription.to_string());
+            let ids: Vec<_> = message_ids.iter().map(|id| format!("\"{id}\"")).collect();
+            match &ids[..] {
+                [id] => line.value("msg_id", id),
+                ids => line.value("msg_ids", &format!("[{}]", ids.join(","))),
+            }
+        }
         Operation::Bye => line.text("op", "bye"),
         Operation::Hello { name, client, token, .. } => {
             line.text("op", "hello");
@@ -35,6 +46,13 @@ pub(crate) fn line(request: &Request<'_>) -> String {
             line.text_if("group", asked.group.as_deref());
             line.flag("retained", asked.retained);
             line.flag("monitor", asked.monitor);
+            line.text_if("durable", asked.durable.as_deref());
+            match asked.since {
+                None => {}
+                Some(Since::Start) => line.text("since", "start"),
+                Some(Since::Time(ms)) => line.value("since", &ms.to_string()),
+                Some(Since::After(id)) => line.text("since", &id.to_string()),
+            }
         }
         Operation::Unsubscribe(subscription) => {
             line.text("op", "unsub");
@@ -102,6 +120,9 @@ impl Line {
         self.text_if("reply_to", options.reply_to.as_ref().map(|topic| topic.as_str()));
         if options.priority != Priority::Normal {
             self.text("priority", options.priority.name());
+        }
+        if options.until != Until::Accepted {
+            self.text("until", options.until.name());
         }
         let pairs = options.headers.iter();
         let pairs: Vec<_> =

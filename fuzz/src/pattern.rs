@@ -106,7 +106,8 @@ fn on_a_bus(patterns: &[Pattern<'_>], topics: &[String]) {
     let mut asked = MAGIC.to_vec();
     for (number, pattern) in numbers().zip(patterns) {
         let pattern = pattern.clone();
-        let subscribe = Subscribe { number, pattern, group: None, retained: false, monitor: false };
+        let (group, durable, since, retained, monitor) = (None, None, None, false, false);
+        let subscribe = Subscribe { number, pattern, group, retained, monitor, durable, since };
         let operation = Operation::Subscribe(subscribe);
         encode::request(&mut asked, &Request { number: Some(number), operation });
     }

@@ -10,6 +10,7 @@ use kith_wire::{
     Delivery, Headers, MessageId, Priority, Protocol, SENDER_LOCAL, Scope, Topic, check_ms,
 };
 use serde_json::Value;
+use std::num::NonZeroU32;
 use unicode_width::UnicodeWidthStr;
 
 /// Runs the target.
@@ -52,6 +53,7 @@ fn message(mut input: Input<'_>) {
         reply_to: (marks & 16 != 0).then(|| Topic::new("r").unwrap()),
         priority: if marks & 32 == 0 { Priority::Normal } else { Priority::Bulk },
         retained: marks & 64 != 0,
+        attempt: NonZeroU32::new(u32::from(marks) & 3),
         headers,
         payload,
         sealed_bytes: None,

@@ -101,6 +101,18 @@ codes! {
     NotGranted = 32, "not-granted";
     /// The service publishes more in a second than it may.
     QuotaRate = 33, "quota-rate";
+    /// The store can't take the message: it is full, read-only, failing, or not keeping up.
+    NotStored = 34, "not-stored";
+    /// As much is stored as may be.
+    QuotaStored = 35, "quota-stored";
+    /// It was to be stored, and no durable subscription matches.
+    NoConsumers = 36, "no-consumers";
+    /// No message with this id waits for the consumer.
+    UnknownMessage = 37, "unknown-message";
+    /// The consumer of this name has another pattern.
+    DurableConflict = 38, "durable-conflict";
+    /// Not a consumer's name.
+    BadConsumer = 39, "bad-consumer";
 }
 
 impl Code {

@@ -1,10 +1,10 @@
 //! What both codecs check alike when they read an operation.
 
-use crate::limits::{EXPIRE_AFTER_MS_MAX, REQUEST_TIMEOUT_MS_MAX};
+use crate::limits::{ACKNOWLEDGED_IDS_MAX, EXPIRE_AFTER_MS_MAX, REQUEST_TIMEOUT_MS_MAX};
 use crate::refusal::Placed;
 use crate::{
     Code, Destination, Operation, Options, Protocol, Publication, Refusal, RequestNumber,
-    TextError, check_destination,
+    Subscribe, TextError, check_destination,
 };
 use uuid::fmt::Hyphenated;
 
@@ -77,10 +77,30 @@ pub(crate) fn request(
     Ok(Operation::Request { number, publication, timeout_ms })
 }
 
-/// One of a group takes messages from the others, which is more than looking on.
-pub(crate) fn monitor(is_monitor: bool, has_group: bool) -> Result<(), Refusal> {
-    if is_monitor && has_group {
-        return Err(Refusal::new(Code::BadField, "a monitor can't be one of a group"));
+/// What a subscription can't be at once. One of a group takes messages from the others, and so does
+/// a durable one, which is more than looking on.
+pub(crate) fn subscribe(asked: &Subscribe<'_>) -> Result<(), Refusal> {
+    let Subscribe { group, retained, monitor, durable, since, .. } = asked;
+    let text = match (group, durable) {
+        (Some(_), Some(_)) => {
+            "a durable subscription can't be one of a group; all connections with its name share \
+             its messages"
+        }
+        (Some(_), None) if *monitor => "a monitor can't be one of a group",
+        (None, Some(_)) if *monitor => "a monitor can't be durable",
+        (_, None) if since.is_some() && !retained => {
+            "only what is durable or asks for kept values can say since when"
+        }
+        _ => return Ok(()),
+    };
+    Err(Refusal::new(Code::BadField, text))
+}
+
+/// How many messages may be acknowledged at once.
+pub(crate) fn acknowledged(ids: usize) -> Result<(), Refusal> {
+    if (1..=ACKNOWLEDGED_IDS_MAX).contains(&ids) {
+        return Ok(());
     }
-    Ok(())
+    let text = format!("1 to {ACKNOWLEDGED_IDS_MAX} messages are acknowledged at once, not {ids}");
+    Err(Refusal::new(Code::BadField, text))
 }

@@ -48,6 +48,8 @@ pub enum Event<'a> {
         message_id: Option<MessageId>,
         /// Whether it had been published before, and was not delivered again.
         duplicate: bool,
+        /// Whether what was published is on the disk.
+        stored: bool,
     },
     /// The reply to a request.
     Reply {
@@ -94,6 +96,9 @@ pub struct Delivery<'a> {
     pub priority: Priority,
     /// Whether it is a kept value rather than a new message.
     pub retained: bool,
+    /// Of a durable subscription: 1 where it has not been delivered before, more where it may have
+    /// been.
+    pub attempt: Option<NonZeroU32>,
     /// Strings beside the payload.
     pub headers: Headers,
     /// The payload.

@@ -36,13 +36,14 @@ pub use event::{Delivery, Event, SENDER_LOCAL};
 pub use headers::{Headers, HeadersError};
 pub use message_id::{MessageId, MessageIdError};
 pub use operation::{
-    Destination, Operation, Options, Priority, Publication, Request, RequestNumber, Subscribe,
+    Destination, Operation, Options, Priority, Publication, Request, RequestNumber, Since,
+    Subscribe, Until,
 };
 pub use pattern::{Meant, Pattern, PatternError, ProtocolSelector, ScopeSelector};
 pub use payload::{PayloadError, check_ms, compact_json};
 pub use protocol::{Protocol, ProtocolError};
 pub use refusal::Refusal;
 pub use scope::Scope;
-pub use text::{TextError, check_destination, check_group, check_name};
+pub use text::{TextError, check_consumer, check_destination, check_group, check_name};
 pub use token::{Token, TokenError};
 pub use topic::{Topic, TopicError, is_reserved};

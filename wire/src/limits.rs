@@ -16,6 +16,8 @@ pub const TOKEN_BYTES_MAX: usize = 64;
 pub const DESTINATION_BYTES_MAX: usize = 255;
 /// Keys and values together: headers are for routing and tracing, not a second payload.
 pub const HEADERS_BYTES_MAX: usize = 4096;
+/// Messages acknowledged at once: four such frames, of 4 KiB each, clear a consumer's window.
+pub const ACKNOWLEDGED_IDS_MAX: usize = 256;
 /// Headers of a message: they are looked through one by one.
 pub const HEADERS_MAX: usize = 64;
 /// One header key.
@@ -25,7 +27,7 @@ pub const HEADER_KEY_BYTES_MAX: usize = 64;
 pub const PAYLOAD_DEPTH_MAX: usize = 96;
 /// How much of a bad input is repeated in an answer, in characters.
 pub(crate) const SHOWN_CHARS_MAX: usize = 20;
-/// How much is repeated of what the JSON parser says: its list of fields has 240 characters.
+/// How much is repeated of what the JSON parser says: its list of fields has 280 characters.
 pub(crate) const REASON_CHARS_MAX: usize = 320;
 /// The default of `payload_bytes_max`: a photo fits; what is larger belongs in a file.
 pub const PAYLOAD_BYTES_DEFAULT: usize = 16 << 20;

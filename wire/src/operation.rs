@@ -23,6 +23,13 @@ pub struct Request<'a> {
 /// What a client asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Operation<'a> {
+    /// Messages of a durable subscription have been dealt with, and are not delivered again.
+    Acknowledge {
+        /// Of which subscription.
+        subscription: NonZeroU32,
+        /// Which; 1 to 256 where it was read.
+        message_ids: Vec<MessageId>,
+    },
     /// Goodbye: the will is dropped, the connection closed after what is queued was sent.
     Bye,
     /// Names the program.
@@ -80,6 +87,22 @@ pub struct Subscribe<'a> {
     pub retained: bool,
     /// Whether it only looks on, and does not count as somebody who could answer a request.
     pub monitor: bool,
+    /// Under which name messages are stored for it until they are acknowledged; then there is no
+    /// group, and it is no monitor.
+    pub durable: Option<Cow<'a, str>>,
+    /// From where on a new durable subscription begins, and of which kept values it is to hear.
+    pub since: Option<Since>,
+}
+
+/// From where on messages are wanted that were published before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Since {
+    /// All that are still there.
+    Start,
+    /// Those that were published then or later, in milliseconds since the Unix epoch.
+    Time(u64),
+    /// Those that were stored after the one with this id.
+    After(MessageId),
 }
 
 /// A message as its publisher gives it: no sender, no scope.
@@ -112,6 +135,35 @@ pub struct Options<'a> {
     pub priority: Priority,
     /// Strings beside the payload.
     pub headers: Headers,
+    /// When the answer is to come.
+    pub until: Until,
+}
+
+/// When a publish is answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Until {
+    /// As soon as the daemon has taken the message on; where it is stored too, once it is.
+    #[default]
+    Accepted,
+    /// Once it is stored, and with an error where nobody has it stored.
+    Stored,
+}
+
+impl Until {
+    /// The word that JSON lines and people use.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Stored => "stored",
+        }
+    }
+
+    /// What this word stands for, if for anything.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Accepted, Self::Stored].into_iter().find(|until| until.name() == name)
+    }
 }
 
 /// Where a message goes.

@@ -1,5 +1,5 @@
-//! Short texts that people see: names of groups and of clients, destinations, and what of a bad
-//! input is repeated in an answer.
+//! Short texts that people see: names of groups, consumers and clients, destinations, and what of a
+//! bad input is repeated in an answer.
 
 use crate::limits::{DESTINATION_BYTES_MAX, NAME_BYTES_MAX};
 
@@ -16,8 +16,8 @@ pub enum TextError {
     /// A control character.
     #[error("control character at byte {0} of the name")]
     Control(usize),
-    /// Something a group name may not hold.
-    #[error("{1:?} at byte {0}: a group name is one token, without `.`, `*`, `>` and white space")]
+    /// Something that the name of a group or a consumer may not hold.
+    #[error("{1:?} at byte {0}: such a name is one token, without `.`, `*`, `>` and white space")]
     Token(usize, char),
     /// Not UTF-8.
     #[error("the name is not UTF-8 from byte {0}")]
@@ -75,6 +75,14 @@ pub fn check_group(group: &str) -> Result<(), TextError> {
         Some((at, c)) => Err(TextError::Token(at, c)),
         None => Ok(()),
     }
+}
+
+/// Whether `consumer` can be the name of a durable subscription's consumer: as that of a group.
+///
+/// # Errors
+/// Says what is wrong, and at which byte.
+pub fn check_consumer(consumer: &str) -> Result<(), TextError> {
+    check_group(consumer)
 }
 
 /// The beginning of a text from outside, fit to be repeated in an answer: what can't be seen, or

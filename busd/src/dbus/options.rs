@@ -6,7 +6,8 @@
 use super::error::Failure;
 use crate::limits::OPTION_SHOWN_CHARS_MAX;
 use kith_wire::{
-    Code, Destination, Headers, MessageId, Options, Priority, Protocol, Refusal, Topic, parse_uuid,
+    Code, Destination, Headers, MessageId, Options, Priority, Protocol, Refusal, Topic, Until,
+    parse_uuid,
 };
 use std::collections::HashMap;
 use zbus::Variant;
@@ -94,6 +95,7 @@ impl<'a> Given<'a> {
             reply_to: self.text("reply_to")?.map(reply_to).transpose()?,
             priority: self.text("priority")?.map_or(Ok(Priority::Normal), priority)?,
             headers: self.headers()?,
+            until: Until::Accepted,
         })
     }
 

@@ -90,7 +90,8 @@ impl Waiting {
                 self.in_order.push_back(Waits { slip, number: begins });
                 let Asked { pattern, group, retained, monitor } = asked;
                 let group = group.map(Cow::Owned);
-                let asked = Subscribe { number, pattern, group, retained, monitor };
+                let (durable, since) = (None, None);
+                let asked = Subscribe { number, pattern, group, retained, monitor, durable, since };
                 return (
                     Request { number: Some(number), operation: Operation::Subscribe(asked) },
                     None,

@@ -1,6 +1,7 @@
 //! Messages for the tests of everything that is shown, the nasty ones among them.
 
 use kith_wire::{Delivery, Headers, MessageId, Priority, Protocol, SENDER_LOCAL, Scope, Topic};
+use std::num::NonZeroU32;
 
 /// A plain message.
 pub(crate) fn delivery<'a>(topic: &'a str, payload: &'a [u8]) -> Delivery<'a> {
@@ -16,6 +17,7 @@ pub(crate) fn delivery<'a>(topic: &'a str, payload: &'a [u8]) -> Delivery<'a> {
         reply_to: None,
         priority: Priority::Normal,
         retained: false,
+        attempt: None,
         headers: Headers::new(),
         payload,
         sealed_bytes: None,
@@ -36,6 +38,7 @@ pub(crate) fn full() -> Delivery<'static> {
         reply_to: Some(Topic::new("answers").unwrap()),
         priority: Priority::High,
         retained: true,
+        attempt: NonZeroU32::new(2),
         headers,
         ..delivery("a.\u{202e}b", b"\xff")
     }

@@ -5,7 +5,7 @@ use crate::message::Payload;
 use crate::{BackgroundError, Incoming, Loss, Message, Published, SubscribeError};
 use kith_wire::binary::{receive, split};
 use kith_wire::limits::{PAYLOAD_BYTES_MAX, frame_bytes_max};
-use kith_wire::{Code, Event, Refusal};
+use kith_wire::{Code, Event, MessageId, Refusal};
 use std::num::NonZeroU32;
 use std::time::Instant;
 
@@ -54,11 +54,13 @@ impl<W, S: Clone> Session<W, S> {
             Event::Lag { subscription, count } => {
                 self.deliver(subscription, |_| Incoming::Lag { count });
             }
-            Event::Ok { number, message_id, duplicate } => {
+            Event::Ok { number, message_id, duplicate, stored } => {
                 self.expect(number, |kind| !matches!(kind, Kind::Request(_) | Kind::Hello))?;
                 if let Some(pending) = self.answered(now, number) {
-                    let published = message_id.map(|id| Published { id, duplicate });
-                    self.succeed(number, pending, published, duplicate);
+                    self.succeed(number, pending, |own| {
+                        let id = message_id.unwrap_or(own);
+                        Published { id, duplicate, stored }
+                    });
                 }
             }
             Event::Reply { number, delivery } => {
@@ -149,13 +151,11 @@ impl<W, S: Clone> Session<W, S> {
         &mut self,
         number: NonZeroU32,
         pending: Pending<W>,
-        published: Option<Published>,
-        duplicate: bool,
+        published: impl FnOnce(MessageId) -> Published,
     ) {
         let (waiter, done) = match pending.kind {
             Kind::Publish(Unconfirmed { id, waiter, .. }) => {
-                let published = published.unwrap_or(Published { id, duplicate });
-                (waiter, Done::Published(published))
+                (waiter, Done::Published(published(id)))
             }
             Kind::Will { frame, waiter } => {
                 self.will = Some(frame);

@@ -61,7 +61,7 @@ impl Pair {
 
     fn ok(&mut self, number: u32) {
         let number = NonZeroU32::new(number).unwrap();
-        self.say(&Event::Ok { number, message_id: None, duplicate: false });
+        self.say(&Event::Ok { number, message_id: None, duplicate: false, stored: false });
     }
 
     fn refuse(&mut self, number: u32, code: Code) {
@@ -120,6 +120,8 @@ impl Pair {
             group: None,
             retained: false,
             monitor: false,
+            durable: None,
+            since: None,
         }));
         self.ask(Command::Subscribe { key, frame, to, waiter: "subscribe" });
     }
@@ -167,6 +169,9 @@ fn read(mut bytes: &[u8]) -> Vec<Heard> {
             format!("{}{with_id}", String::from_utf8_lossy(&publication.payload))
         };
         let what = match &request.operation {
+            Operation::Acknowledge { subscription, message_ids } => {
+                format!("ack {subscription} of {}", message_ids.len())
+            }
             Operation::Bye => "bye".to_owned(),
             Operation::Hello { name, client, .. } => {
                 assert_eq!(*client, Some([7; 16]));
@@ -201,7 +206,7 @@ fn done<S>(waiter: &'static str) -> Output<&'static str, S> {
 }
 
 fn published<S>(waiter: &'static str, id: MessageId, duplicate: bool) -> Output<&'static str, S> {
-    Output::Answer(waiter, Ok(Done::Published(Published { id, duplicate })))
+    Output::Answer(waiter, Ok(Done::Published(Published { id, duplicate, stored: false })))
 }
 
 fn items(output: Output<&'static str, &'static str>) -> (&'static str, Vec<Incoming>) {
@@ -227,7 +232,7 @@ fn operations_are_written_in_order_and_answered_by_number() {
 
     pair.ok(heard[0].0);
     let number = NonZeroU32::new(heard[2].0).unwrap();
-    pair.say(&Event::Ok { number, message_id: None, duplicate: false });
+    pair.say(&Event::Ok { number, message_id: None, duplicate: false, stored: false });
     assert_eq!(pair.outputs(), [published("1", id, false), done("ping")]);
 }
 
@@ -403,7 +408,7 @@ fn an_answer_to_something_else_ends_the_connection() {
     pair.publish("1");
     let heard = pair.hear();
     let [request, publish] = [0, 1].map(|at: usize| NonZeroU32::new(heard[at].0).unwrap());
-    let ok = Event::Ok { number: request, message_id: None, duplicate: false };
+    let ok = Event::Ok { number: request, message_id: None, duplicate: false, stored: false };
     let reply = Event::Reply { number: publish, delivery: delivery("a", "1") };
     let welcome =
         Event::Welcome { number: publish, version: "1", payload_bytes_max: 9, descriptors: false };

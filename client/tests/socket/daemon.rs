@@ -196,6 +196,7 @@ pub(crate) fn delivery<'a>(topic: &'a str, payload: &'a [u8]) -> Delivery<'a> {
         reply_to: None,
         priority: Priority::Normal,
         retained: false,
+        attempt: None,
         headers: Headers::new(),
         payload,
         sealed_bytes: None,
@@ -207,7 +208,8 @@ pub(crate) fn id(last: u8) -> MessageId {
 }
 
 pub(crate) fn ok(number: u32, message_id: Option<MessageId>, duplicate: bool) -> Event<'static> {
-    Event::Ok { number: NonZeroU32::new(number).unwrap(), message_id, duplicate }
+    let number = NonZeroU32::new(number).unwrap();
+    Event::Ok { number, message_id, duplicate, stored: false }
 }
 
 fn short(number: u32, operation: &Operation<'_>, client: &mut [u8; 16]) -> Heard {
@@ -218,6 +220,9 @@ fn short(number: u32, operation: &Operation<'_>, client: &mut [u8; 16]) -> Heard
         format!("{name} {}", publication.topic)
     };
     heard.what = match operation {
+        Operation::Acknowledge { subscription, message_ids } => {
+            format!("ack {subscription} of {}", message_ids.len())
+        }
         Operation::Bye => "bye".to_owned(),
         Operation::Hello { name, client: id, .. } => {
             *client = id.unwrap();

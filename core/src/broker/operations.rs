@@ -36,6 +36,12 @@ impl Broker {
             Operation::Request { number, publication, timeout_ms } => {
                 return self.request(now, id, number, publication, timeout_ms);
             }
+            Operation::Acknowledge { .. } => return Err(no_store()),
+            Operation::Subscribe(
+                Subscribe { durable: Some(_), .. } | Subscribe { since: Some(_), .. },
+            ) => {
+                return Err(no_store());
+            }
             Operation::Subscribe(asked) => return self.subscribe(now, id, &asked),
             Operation::Hello { name, client, descriptors, token } => {
                 if let Some(token) = token {
@@ -61,7 +67,7 @@ impl Broker {
 
     pub(super) fn answer_ok(&mut self, id: ClientId, number: Option<RequestNumber>) {
         if let Some(number) = number {
-            let event = Event::Ok { number, message_id: None, duplicate: false };
+            let event = Event::Ok { number, message_id: None, duplicate: false, stored: false };
             self.queues.answer(id, &event);
         }
     }
@@ -205,6 +211,11 @@ impl Broker {
         }
         Ok(())
     }
+}
+
+/// The refusal of what takes a store.
+pub(super) fn no_store() -> Refusal {
+    Refusal::new(Code::NotAvailable, "this daemon stores no messages")
 }
 
 /// The refusal of a publish on a topic of the daemon's.

@@ -5,7 +5,7 @@
 //! whose turn it is, or the first after it that has room.
 
 use super::client::{ClientId, Framing};
-use super::operations::reserved;
+use super::operations::{no_store, reserved};
 use super::remembered::Publisher;
 use super::requests::token_of;
 use super::will::{Kept, Will};
@@ -19,7 +19,7 @@ use crate::sealed::Sealed;
 use kith_wire::binary::encode;
 use kith_wire::{
     Code, Delivery, Destination, Event, MessageId, Options, Protocol, Publication, Refusal,
-    RequestNumber, SENDER_LOCAL, Scope, Topic,
+    RequestNumber, SENDER_LOCAL, Scope, Topic, Until,
 };
 
 /// A message that came from outside: what the daemon worked out about its sender, and what it says.
@@ -103,6 +103,9 @@ impl Broker {
         sealed: Option<Sealed>,
     ) -> Result<(), Refusal> {
         self.check_destination(publication)?;
+        if publication.options.until == Until::Stored {
+            return Err(no_store());
+        }
         let aim = Aim::of(publication)?;
         if let Aim::Plain = aim {
             self.check_publish(now, id, publication.topic.as_str())?;
@@ -250,7 +253,8 @@ impl Broker {
         duplicate: bool,
     ) {
         if let Some(number) = number {
-            let event = Event::Ok { number, message_id: Some(message_id), duplicate };
+            let event =
+                Event::Ok { number, message_id: Some(message_id), duplicate, stored: false };
             self.queues.answer(id, &event);
         }
     }
@@ -409,6 +413,7 @@ pub(super) fn delivery<'a>(
         reply_to: options.reply_to.as_ref().map(Topic::borrow),
         priority: options.priority,
         retained: false,
+        attempt: None,
         headers: options.headers.clone(),
         payload,
         sealed_bytes: None,

@@ -78,6 +78,7 @@ impl Kept {
             reply_to: self.reply_to.as_ref().map(Topic::borrow),
             priority: self.priority,
             retained: true,
+            attempt: None,
             headers: self.headers.clone(),
             payload: &self.payload,
             sealed_bytes: None,

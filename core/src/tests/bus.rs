@@ -337,5 +337,7 @@ pub(crate) fn subscribe(
         group: group.map(|group| group.to_owned().into()),
         retained,
         monitor: false,
+        durable: None,
+        since: None,
     })
 }

@@ -219,7 +219,7 @@ fn of_event(event: &Event<'_>, handed: &mut VecDeque<Vec<u8>>) -> Heard {
             subscription: subscription.get(),
             message: Message::of_delivery(delivery, handed),
         },
-        Event::Ok { number, message_id, duplicate } => Heard::Ok {
+        Event::Ok { number, message_id, duplicate, .. } => Heard::Ok {
             number: number.get(),
             message_id: message_id.map(|id| id.to_string()),
             duplicate: *duplicate,

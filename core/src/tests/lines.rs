@@ -1,6 +1,6 @@
 //! Operations as the JSON lines that a script would write.
 
-use kith_wire::{Destination, Operation, Priority, Publication, Request};
+use kith_wire::{Destination, Operation, Priority, Publication, Request, Since, Until};
 use serde_json::{Map, Value, json};
 
 /// The line of an operation, with its line feed. `ms` payloads are written as they are.
@@ -8,6 +8,12 @@ pub(super) fn line(request: &Request<'_>) -> Vec<u8> {
     let mut fields = Map::new();
     let mut payload = None;
     let op = match &request.operation {
+        Operation::Acknowledge { subscription, message_ids } => {
+            let ids: Vec<_> = message_ids.iter().map(ToString::to_string).collect();
+            fields.insert("sub".to_owned(), json!(subscription));
+            fields.insert("msg_ids".to_owned(), json!(ids));
+            "ack"
+        }
         Operation::Bye => "bye",
         Operation::Hello { name, client, token, .. } => {
             if let Some(name) = name {
@@ -44,6 +50,17 @@ pub(super) fn line(request: &Request<'_>) -> Vec<u8> {
             }
             if asked.monitor {
                 fields.insert("monitor".to_owned(), json!(true));
+            }
+            if let Some(durable) = &asked.durable {
+                fields.insert("durable".to_owned(), json!(durable));
+            }
+            if let Some(since) = &asked.since {
+                let since = match since {
+                    Since::Start => json!("start"),
+                    Since::Time(ms) => json!(ms),
+                    Since::After(id) => json!(id.to_string()),
+                };
+                fields.insert("since".to_owned(), since);
             }
             "sub"
         }
@@ -100,6 +117,9 @@ fn publication_fields(
     }
     if options.priority != Priority::Normal {
         put("priority", json!(options.priority.name()));
+    }
+    if options.until != Until::Accepted {
+        put("until", json!(options.until.name()));
     }
     if !options.headers.is_empty() {
         let headers: Map<_, _> =

@@ -155,6 +155,8 @@ pub(super) fn subscribe(number: u32, pattern: &str, marks: u8) -> Request<'stati
         group: (marks & 4 != 0 && !monitor).then(|| "group".into()),
         retained: marks & 1 != 0,
         monitor,
+        durable: None,
+        since: None,
     });
     Request { number: Some(number), operation }
 }

@@ -9,8 +9,9 @@ use super::{
 use crate::limits::REQUEST_TIMEOUT_MS_DEFAULT;
 use crate::refusal::Placed;
 use crate::{
-    Code, Operation, Pattern, PatternError, Protocol, ProtocolError, Publication, Refusal, Request,
-    RequestNumber, Subscribe, TextError, Token, check_group, check_name, decode,
+    Code, MessageId, Operation, Pattern, PatternError, Protocol, ProtocolError, Publication,
+    Refusal, Request, RequestNumber, Since, Subscribe, TextError, Token, check_consumer,
+    check_group, check_name, decode,
 };
 use std::num::NonZeroU32;
 
@@ -18,6 +19,10 @@ use std::num::NonZeroU32;
 pub(super) const FLAG_RETAINED: u8 = 0x01;
 /// Flag of SUB: it only looks on.
 pub(super) const FLAG_MONITOR: u8 = 0x02;
+/// Flag of SUB: the name is that of a consumer, and none of a group.
+pub(super) const FLAG_DURABLE: u8 = 0x04;
+/// Flag of SUB: from where on messages are wanted stands behind the name.
+pub(super) const FLAG_SINCE: u8 = 0x08;
 
 /// Decodes one frame of a client.
 ///
@@ -32,7 +37,7 @@ pub fn request(frame: Frame<'_>, payload_bytes_max: usize) -> Result<Request<'_>
         Kind::Unsub => Operation::Unsubscribe(unsubscribe(frame)?),
         Kind::Pub if frame.flags & FLAG_SEALED != 0 => sealed(frame)?,
         Kind::Pub => Operation::Publish(publication(frame, PUB_TAGS, payload_bytes_max)?.0),
-        Kind::Will => Operation::Will(publication(frame, PUB_TAGS, payload_bytes_max)?.0),
+        Kind::Will => Operation::Will(publication(frame, WILL_TAGS, payload_bytes_max)?.0),
         Kind::Req => {
             let (publication, all) = publication(frame, REQ_TAGS, payload_bytes_max)?;
             let timeout_ms = all.unwrap_or(REQUEST_TIMEOUT_MS_DEFAULT);
@@ -42,12 +47,24 @@ pub fn request(frame: Frame<'_>, payload_bytes_max: usize) -> Result<Request<'_>
         Kind::Unwill => plain(frame, 0).map(|()| Operation::Unwill)?,
         Kind::Ping => plain(frame, 0).map(|()| Operation::Ping)?,
         Kind::Bye => plain(frame, 0).map(|()| Operation::Bye)?,
+        Kind::Ack => acknowledge(frame)?,
         _ => return Err(no_kind(frame.kind)),
     };
     Ok(Request { number, operation })
 }
 
 const PUB_TAGS: &[Tag] = &[
+    Tag::MessageId,
+    Tag::To,
+    Tag::ExpireAfter,
+    Tag::Retain,
+    Tag::ReplyTo,
+    Tag::Priority,
+    Tag::Header,
+    Tag::Until,
+];
+/// Nobody waits for the answer to a will's message.
+const WILL_TAGS: &[Tag] = &[
     Tag::MessageId,
     Tag::To,
     Tag::ExpireAfter,
@@ -142,37 +159,87 @@ fn token(bytes: &[u8]) -> Result<Token, Refusal> {
 }
 
 fn subscribe(frame: Frame<'_>) -> Result<Operation<'_>, Refusal> {
-    known_flags(frame, FLAG_RETAINED | FLAG_MONITOR)?;
-    unused(frame.b, B_AT)?;
+    known_flags(frame, FLAG_RETAINED | FLAG_MONITOR | FLAG_DURABLE | FLAG_SINCE)?;
+    let flag = |flag| frame.flags & flag != 0;
+    if !flag(FLAG_SINCE) {
+        unused(frame.b, B_AT)?;
+    }
     let number = NonZeroU32::new(frame.number).ok_or_else(|| {
         Refusal::new(Code::BadField, "a subscription needs a number, by which it is named")
             .at(NUMBER_AT)
     })?;
-    let (group, pattern) = cut(frame.body, frame.a, A_AT)?;
-    let at = HEADER_BYTES + group.len();
-    let group = match group {
-        [] => None,
-        group => {
-            let group = short_text(group, check_group)
-                .map_err(|error| decode::text(Code::BadGroup, &error).after(HEADER_BYTES))?;
-            Some(group.into())
-        }
-    };
+    let (name, rest) = cut(frame.body, frame.a, A_AT)?;
+    let since_at = HEADER_BYTES + name.len();
+    let (since_bytes, pattern) = cut(rest, frame.b, B_AT)?;
+    let at = since_at + since_bytes.len();
+    let (mut group, mut durable) = (None, None);
+    if flag(FLAG_DURABLE) {
+        let name = short_text(name, check_consumer)
+            .map_err(|error| decode::text(Code::BadConsumer, &error).after(HEADER_BYTES))?;
+        durable = Some(name.into());
+    } else if !name.is_empty() {
+        let name = short_text(name, check_group)
+            .map_err(|error| decode::text(Code::BadGroup, &error).after(HEADER_BYTES))?;
+        group = Some(name.into());
+    }
+    let since = if flag(FLAG_SINCE) { Some(since(since_bytes, since_at)?) } else { None };
     let pattern = std::str::from_utf8(pattern)
         .map_err(|error| PatternError::Utf8(error.valid_up_to()))
         .and_then(Pattern::new)
         .map_err(|error| error.placed().after(at))?;
-    let retained = frame.flags & FLAG_RETAINED != 0;
-    let monitor = frame.flags & FLAG_MONITOR != 0;
-    decode::monitor(monitor, group.is_some()).map_err(|refusal| refusal.at(FLAGS_AT))?;
-    Ok(Operation::Subscribe(Subscribe { number, pattern, group, retained, monitor }))
+    let (retained, monitor) = (flag(FLAG_RETAINED), flag(FLAG_MONITOR));
+    let asked = Subscribe { number, pattern, group, retained, monitor, durable, since };
+    decode::subscribe(&asked).map_err(|refusal| refusal.at(FLAGS_AT))?;
+    Ok(Operation::Subscribe(asked))
+}
+
+/// From where on, by how many bytes say it.
+fn since(bytes: &[u8], at: usize) -> Result<Since, Refusal> {
+    if bytes.is_empty() {
+        return Ok(Since::Start);
+    }
+    if let Ok(ms) = bytes.try_into() {
+        return Ok(Since::Time(u64::from_le_bytes(ms)));
+    }
+    let id = bytes.try_into().map_err(|_| {
+        let text = "since is nothing, a time of 8 bytes or a message id of 16";
+        Refusal::new(Code::BadField, text).at(B_AT)
+    })?;
+    let id = MessageId::from_bytes(id).map_err(|error| Refusal::from(error).after(at))?;
+    Ok(Since::After(id))
 }
 
 fn unsubscribe(frame: Frame<'_>) -> Result<NonZeroU32, Refusal> {
     plain(frame, 4)?;
-    let number = frame.body.first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes));
-    NonZeroU32::new(number)
+    subscription(frame.body.first_chunk().copied().unwrap_or_default())
+}
+
+fn subscription(number: [u8; 4]) -> Result<NonZeroU32, Refusal> {
+    NonZeroU32::new(u32::from_le_bytes(number))
         .ok_or_else(|| Refusal::new(Code::BadField, "there is no subscription 0").at(HEADER_BYTES))
+}
+
+fn acknowledge(frame: Frame<'_>) -> Result<Operation<'_>, Refusal> {
+    known_flags(frame, 0)?;
+    unused(frame.a, A_AT)?;
+    unused(frame.b, B_AT)?;
+    let (number, rest) = frame.body.split_first_chunk().ok_or_else(|| {
+        let text = "the frame ends before it has named a subscription";
+        Refusal::new(Code::BadFrame, text).at(frame.bytes.len())
+    })?;
+    let subscription = subscription(*number)?;
+    let (ids, cut) = rest.as_chunks::<16>();
+    if !cut.is_empty() {
+        let text = "the frame ends inside a message id";
+        return Err(Refusal::new(Code::BadFrame, text).at(frame.bytes.len()));
+    }
+    let ids_at = HEADER_BYTES + number.len();
+    decode::acknowledged(ids.len()).map_err(|refusal| refusal.at(ids_at))?;
+    let ids = ids.iter().enumerate().map(|(index, id)| {
+        MessageId::from_bytes(*id)
+            .map_err(|error| Refusal::from(error).after(ids_at + index * id.len()))
+    });
+    Ok(Operation::Acknowledge { subscription, message_ids: ids.collect::<Result<_, _>>()? })
 }
 
 /// A publication, and the time-out where the frame is a request.

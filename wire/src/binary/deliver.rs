@@ -17,6 +17,8 @@ pub const RUN_HEAD_BYTES: usize = 40;
 
 /// Flag of OK: had been published before.
 pub(super) const FLAG_DUPLICATE: u8 = 0x01;
+/// Flag of OK: what was published is on the disk.
+pub(super) const FLAG_STORED: u8 = 0x02;
 /// Flag of ERR: the connection is closed.
 pub(super) const FLAG_FATAL: u8 = 0x01;
 /// Flag of ERR: the field `at` is known.
@@ -73,6 +75,7 @@ pub fn message(out: &mut Vec<u8>, subscription: u32, delivery: &Delivery<'_>) {
         || delivery.reply_to.is_some()
         || delivery.priority != crate::Priority::Normal
         || delivery.retained
+        || delivery.attempt.is_some()
         || !delivery.headers.is_empty();
     let flags = delivery.scope.number() << SCOPE_SHIFT
         | if has_options { FLAG_OPTIONS } else { 0 }
@@ -98,6 +101,9 @@ pub fn message(out: &mut Vec<u8>, subscription: u32, delivery: &Delivery<'_>) {
             }
             if delivery.retained {
                 put(out, Tag::Retained, &[]);
+            }
+            if let Some(attempt) = delivery.attempt {
+                put(out, Tag::Attempt, &attempt.get().to_le_bytes());
             }
         });
     }
@@ -150,8 +156,9 @@ pub fn event(out: &mut Vec<u8>, event: &Event<'_>) {
             finish(out, start);
         }
         Event::Message { subscription, delivery } => message(out, subscription.get(), delivery),
-        Event::Ok { number, message_id, duplicate } => {
-            let flags = if *duplicate { FLAG_DUPLICATE } else { 0 };
+        Event::Ok { number, message_id, duplicate, stored } => {
+            let flags =
+                if *duplicate { FLAG_DUPLICATE } else { 0 } | if *stored { FLAG_STORED } else { 0 };
             let id: &[u8] = message_id.as_ref().map_or(&[], |id| id.as_bytes());
             let id_bytes = if id.is_empty() { 0 } else { 16 };
             let start = begin(out, Kind::Ok, flags, 0, id_bytes, number.get());

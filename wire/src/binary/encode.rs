@@ -4,18 +4,25 @@
 //! thing is written so that the frame stays whole and the daemon refuses it, never so that it is
 //! taken for something else.
 
-use super::decode::{FLAG_MONITOR, FLAG_RETAINED};
+use super::decode::{FLAG_DURABLE, FLAG_MONITOR, FLAG_RETAINED, FLAG_SINCE};
 use super::frame::{Kind, begin, finish, short};
 use super::options::{Tag, put, put_shared, with_length};
 use super::{FLAG_DESCRIPTORS, FLAG_OPTIONS, FLAG_SEALED, FLAG_TOKEN, FLAGS_AT, HEADER_BYTES};
 use crate::{
-    Destination, Operation, Options, Protocol, Publication, Request, RequestNumber, Subscribe,
+    Destination, Operation, Options, Protocol, Publication, Request, RequestNumber, Since,
+    Subscribe, Until,
 };
 
 /// Appends the frame of `request`.
 pub fn request(out: &mut Vec<u8>, request: &Request<'_>) {
     let number = request.number.map_or(0, RequestNumber::get);
     match &request.operation {
+        Operation::Acknowledge { subscription, message_ids } => {
+            let start = begin(out, Kind::Ack, 0, 0, 0, number);
+            out.extend_from_slice(&subscription.get().to_le_bytes());
+            message_ids.iter().for_each(|id| out.extend_from_slice(id.as_bytes()));
+            finish(out, start);
+        }
         Operation::Bye => empty(out, Kind::Bye, number),
         Operation::Hello { name, client, descriptors, token } => {
             let (name_bytes, name) = short(name.as_deref().unwrap_or_default());
@@ -79,15 +86,32 @@ fn empty(out: &mut Vec<u8>, kind: Kind, number: u32) {
 }
 
 fn subscribe(out: &mut Vec<u8>, asked: &Subscribe<'_>) {
-    let (group_bytes, group) = match asked.group.as_deref() {
+    let durable = asked.durable.as_deref();
+    let (name_bytes, name) = match asked.group.as_deref() {
         // No bytes would be no group, and every member would get every message.
         Some("") => short(" "),
-        group => short(group.unwrap_or_default()),
+        group => short(durable.or(group).unwrap_or_default()),
     };
+    // There is no room for both names: what is durable and of a group is refused as what else it
+    // can't be.
+    let is_monitor = asked.monitor || (durable.is_some() && asked.group.is_some());
     let flags = if asked.retained { FLAG_RETAINED } else { 0 }
-        | if asked.monitor { FLAG_MONITOR } else { 0 };
-    let start = begin(out, Kind::Sub, flags, group_bytes, 0, asked.number.get());
-    out.extend_from_slice(group);
+        | if is_monitor { FLAG_MONITOR } else { 0 }
+        | if durable.is_some() { FLAG_DURABLE } else { 0 }
+        | if asked.since.is_some() { FLAG_SINCE } else { 0 };
+    let time;
+    let since: &[u8] = match &asked.since {
+        None | Some(Since::Start) => &[],
+        Some(Since::Time(ms)) => {
+            time = ms.to_le_bytes();
+            &time
+        }
+        Some(Since::After(id)) => id.as_bytes(),
+    };
+    let since_bytes = u8::try_from(since.len()).unwrap_or(u8::MAX);
+    let start = begin(out, Kind::Sub, flags, name_bytes, since_bytes, asked.number.get());
+    out.extend_from_slice(name);
+    out.extend_from_slice(since);
     out.extend_from_slice(asked.pattern.to_string().as_bytes());
     finish(out, start);
 }
@@ -130,5 +154,8 @@ fn put_all(out: &mut Vec<u8>, options: &Options<'_>, timeout_ms: Option<u32>) {
     put_shared(out, options.reply_to.as_ref(), options.priority, &options.headers);
     if let Some(ms) = timeout_ms {
         put(out, Tag::Timeout, &ms.to_le_bytes());
+    }
+    if options.until == Until::Stored {
+        put(out, Tag::Until, &[1]);
     }
 }

@@ -62,6 +62,8 @@ kinds! {
     Ping = 0x08, "PING";
     /// From the client: goodbye.
     Bye = 0x09, "BYE";
+    /// Messages of a durable subscription have been dealt with.
+    Ack = 0x0a, "ACK";
     /// An operation succeeded.
     Ok = 0x81, "OK";
     /// An operation failed.

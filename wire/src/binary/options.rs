@@ -6,7 +6,8 @@
 use super::frame::short;
 use crate::limits::ENVELOPE_BYTES_MAX;
 use crate::refusal::Placed;
-use crate::{Code, Headers, MessageId, Options, Priority, Refusal, Topic, TopicError};
+use crate::{Code, Headers, MessageId, Options, Priority, Refusal, Topic, TopicError, Until};
+use std::num::NonZeroU32;
 
 macro_rules! tags {
     ($($(#[$doc:meta])* $variant:ident = $byte:literal, $name:literal;)*) => {
@@ -53,6 +54,8 @@ tags! {
     Header = 0x07, "header";
     /// How long a request waits.
     Timeout = 0x08, "time-out";
+    /// When the answer is to come.
+    Until = 0x09, "until";
     /// Until when the message is of use.
     ExpiresAt = 0x10, "expires at";
     /// Who sent it.
@@ -61,6 +64,8 @@ tags! {
     Device = 0x12, "device";
     /// A kept value rather than a new message.
     Retained = 0x13, "retained";
+    /// How many times it may have been delivered, with this one.
+    Attempt = 0x14, "attempt";
 }
 
 impl Tag {
@@ -83,6 +88,7 @@ pub(super) struct AllOptions<'a> {
     pub(super) sender: Option<&'a str>,
     pub(super) device: Option<&'a str>,
     pub(super) retained: bool,
+    pub(super) attempt: Option<NonZeroU32>,
 }
 
 /// Reads options; `bytes` is the whole of them, `offset` where they begin in the frame.
@@ -141,12 +147,29 @@ fn read_one<'a>(all: &mut AllOptions<'a>, tag: Tag, value: &'a [u8]) -> Result<(
             let ms = u32::from_le_bytes(number(tag, value)?);
             all.timeout_ms = Some(crate::decode::timeout(ms.into())?);
         }
+        Tag::Until => {
+            all.publish.until = match number(tag, value)? {
+                [0] => Until::Accepted,
+                [1] => Until::Stored,
+                _ => {
+                    let text = "until is 0 (accepted) or 1 (stored)";
+                    return Err(Refusal::new(Code::BadField, text));
+                }
+            };
+        }
         Tag::ExpiresAt => all.expires_at_ms = Some(u64::from_le_bytes(number(tag, value)?)),
         Tag::Sender => all.sender = Some(text(tag, value)?),
         Tag::Device => all.device = Some(text(tag, value)?),
         Tag::Retained => {
             number::<0>(tag, value)?;
             all.retained = true;
+        }
+        Tag::Attempt => {
+            let attempt = NonZeroU32::new(u32::from_le_bytes(number(tag, value)?));
+            all.attempt = Some(
+                attempt
+                    .ok_or_else(|| Refusal::new(Code::BadField, "attempts are counted from 1"))?,
+            );
         }
     }
     Ok(())

@@ -5,7 +5,7 @@
 //! be new is a code, which has a text beside it.
 
 use super::decode::{body_of, known_flags, parts, sealed_bytes, unused};
-use super::deliver::{FLAG_AT, FLAG_DUPLICATE, FLAG_FATAL, RUN_HEAD_BYTES};
+use super::deliver::{FLAG_AT, FLAG_DUPLICATE, FLAG_FATAL, FLAG_STORED, RUN_HEAD_BYTES};
 use super::frame::{Frame, Kind, split};
 use super::options::{AllOptions, Tag, read};
 use super::{
@@ -26,6 +26,7 @@ const MSG_TAGS: &[Tag] = &[
     Tag::Sender,
     Tag::Device,
     Tag::Retained,
+    Tag::Attempt,
 ];
 const REPLY_TAGS: &[Tag] =
     &[Tag::ReplyTo, Tag::Priority, Tag::Header, Tag::ExpiresAt, Tag::Sender, Tag::Device];
@@ -96,7 +97,7 @@ fn plain(frame: Frame<'_>, flags: u8) -> Result<(), Refusal> {
 }
 
 fn ok(frame: Frame<'_>) -> Result<Event<'_>, Refusal> {
-    known_flags(frame, FLAG_DUPLICATE)?;
+    known_flags(frame, FLAG_DUPLICATE | FLAG_STORED)?;
     unused(frame.a, A_AT)?;
     let message_id = match frame.b {
         0 => None,
@@ -105,7 +106,8 @@ fn ok(frame: Frame<'_>) -> Result<Event<'_>, Refusal> {
     };
     body_of(frame, usize::from(frame.b))?;
     let duplicate = frame.flags & FLAG_DUPLICATE != 0;
-    Ok(Event::Ok { number: number(frame)?, message_id, duplicate })
+    let stored = frame.flags & FLAG_STORED != 0;
+    Ok(Event::Ok { number: number(frame)?, message_id, duplicate, stored })
 }
 
 fn error(frame: Frame<'_>) -> Result<Event<'_>, Refusal> {
@@ -138,7 +140,7 @@ fn delivery<'a>(frame: Frame<'a>, tags: &[Tag], flags: u8) -> Result<Delivery<'a
     let sent_at_ms = u64::from_le_bytes(field(frame, 16)?);
     let parts = parts(frame, STAMP_BYTES)?;
     let all = read(parts.options, parts.options_at, tags)?;
-    let AllOptions { publish, expires_at_ms, sender, device, retained, .. } = all;
+    let AllOptions { publish, expires_at_ms, sender, device, retained, attempt, .. } = all;
     let is_sealed = frame.flags & FLAG_SEALED != 0;
     let sealed_bytes = is_sealed.then(|| sealed_bytes(&parts)).transpose()?;
     Ok(Delivery {
@@ -153,6 +155,7 @@ fn delivery<'a>(frame: Frame<'a>, tags: &[Tag], flags: u8) -> Result<Delivery<'a
         reply_to: publish.reply_to,
         priority: publish.priority,
         retained,
+        attempt,
         headers: publish.headers,
         payload: if is_sealed { &[] } else { parts.payload },
         sealed_bytes,
@@ -228,6 +231,7 @@ impl<'a> Run<'a> {
             reply_to: None,
             priority: Priority::Normal,
             retained: false,
+            attempt: None,
             headers: Headers::new(),
             payload,
             sealed_bytes: None,

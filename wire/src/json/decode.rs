@@ -4,15 +4,15 @@
 //! takes its own fields and refuses the others. (An enum tagged by `op` would have serde keep the
 //! whole line in a tree until it has seen the tag.)
 
-use super::fields::{Line, PUBLICATION, REQUEST, Text};
+use super::fields::{Line, PUBLICATION, REQUEST, SinceField, Text, WILL};
 use crate::limits::{REQUEST_TIMEOUT_MS_DEFAULT, SHOWN_CHARS_MAX};
 use crate::payload::{check_depth, offset_of, reason_of};
 use crate::refusal::Placed;
 use crate::text::shown;
 use crate::{
     Code, Destination, Headers, MessageId, Operation, Options, Pattern, Priority, Protocol,
-    Publication, Refusal, Request, Subscribe, TextError, Token, Topic, check_group, check_name,
-    decode,
+    Publication, Refusal, Request, Since, Subscribe, TextError, Token, Topic, Until,
+    check_consumer, check_group, check_name, decode,
 };
 use data_encoding::BASE64;
 use serde::Deserialize;
@@ -82,7 +82,7 @@ fn operation<'a>(
             hello(line, &fields)
         }
         "sub" => {
-            fields.only(&["pattern", "group", "retained", "monitor"])?;
+            fields.only(&["pattern", "group", "retained", "monitor", "durable", "since"])?;
             subscribe(line, fields)
         }
         "unsub" => {
@@ -93,8 +93,12 @@ fn operation<'a>(
             fields.only(&PUBLICATION)?;
             Ok(Operation::Publish(publication(line, fields, payload_bytes_max)?))
         }
+        "ack" => {
+            fields.only(&["sub", "msg_id", "msg_ids"])?;
+            acknowledge(line, fields)
+        }
         "will" => {
-            fields.only(&PUBLICATION)?;
+            fields.only(&WILL)?;
             Ok(Operation::Will(publication(line, fields, payload_bytes_max)?))
         }
         "req" => {
@@ -111,7 +115,8 @@ fn operation<'a>(
         "bye" => fields.only(&[]).map(|()| Operation::Bye),
         other => {
             let text = format!(
-                "no operation `{}`; there are hello, sub, unsub, pub, req, will, unwill, ping, bye",
+                "no operation `{}`; there are hello, sub, unsub, pub, req, ack, will, unwill, \
+                 ping, bye",
                 shown(other, SHOWN_CHARS_MAX)
             );
             Err(Refusal::new(Code::BadOp, text).after(offset_in(line, other)))
@@ -150,10 +155,47 @@ fn subscribe<'a>(line: &'a str, fields: Line<'a>) -> Result<Operation<'a>, Refus
         short_text(line, group, Code::BadGroup, check_group)?;
     }
     let group = fields.group.map(|group| group.0);
+    if let Some(durable) = &fields.durable {
+        short_text(line, durable, Code::BadConsumer, check_consumer)?;
+    }
+    let durable = fields.durable.map(|durable| durable.0);
     let retained = fields.retained.unwrap_or(false);
     let monitor = fields.monitor.unwrap_or(false);
-    decode::monitor(monitor, group.is_some())?;
-    Ok(Operation::Subscribe(Subscribe { number, pattern, group, retained, monitor }))
+    let since = fields.since.map(|since| self::since(line, &since)).transpose()?;
+    let asked = Subscribe { number, pattern, group, retained, monitor, durable, since };
+    decode::subscribe(&asked)?;
+    Ok(Operation::Subscribe(asked))
+}
+
+fn since(line: &str, field: &SinceField<'_>) -> Result<Since, Refusal> {
+    match field {
+        SinceField::Time(ms) => Ok(Since::Time(*ms)),
+        SinceField::Text(text) if &**text == "start" => Ok(Since::Start),
+        SinceField::Text(text) if decode::parse_uuid(text).is_none() => {
+            let reason = "`since` is `start`, a time in milliseconds or a message id";
+            Err(Refusal::new(Code::BadField, reason).after(offset_in(line, text)))
+        }
+        SinceField::Text(text) => message_id(line, text).map(Since::After),
+    }
+}
+
+fn acknowledge<'a>(line: &str, fields: Line<'a>) -> Result<Operation<'a>, Refusal> {
+    let subscription = fields.sub.ok_or_else(|| missing("ack", "sub"))?;
+    let texts = match (fields.msg_id, fields.msg_ids) {
+        (Some(_), Some(_)) => {
+            return Err(Refusal::new(Code::BadField, "`msg_id` and `msg_ids` are given both"));
+        }
+        (Some(text), None) => vec![text],
+        (None, texts) => texts.ok_or_else(|| missing("ack", "msg_id"))?.0,
+    };
+    decode::acknowledged(texts.len())?;
+    let message_ids = texts.iter().map(|text| message_id(line, text)).collect::<Result<_, _>>()?;
+    Ok(Operation::Acknowledge { subscription, message_ids })
+}
+
+fn message_id(line: &str, text: &str) -> Result<MessageId, Refusal> {
+    let id = MessageId::from_text(text);
+    id.map_err(|error| Refusal::from(error).after(offset_in(line, text)))
 }
 
 fn publication<'a>(
@@ -177,16 +219,18 @@ fn publication<'a>(
 }
 
 fn options<'a>(line: &'a str, fields: Line<'a>) -> Result<Options<'a>, Refusal> {
-    let message_id = |text: Text<'_>| {
-        let id = MessageId::from_text(&text);
-        id.map_err(|error| Refusal::from(error).after(offset_in(line, &text)))
-    };
     let to = |to: Text<'_>| {
         decode::destination(&to).map_err(|refusal| refusal.after(offset_in(line, &to)))
     };
     let priority = |name: Text<'_>| {
         Priority::from_name(&name).ok_or_else(|| {
             let text = "`priority` is `high`, `normal` or `bulk`";
+            Refusal::new(Code::BadField, text).after(offset_in(line, &name))
+        })
+    };
+    let until = |name: Text<'_>| {
+        Until::from_name(&name).ok_or_else(|| {
+            let text = "`until` is `accepted` or `stored`";
             Refusal::new(Code::BadField, text).after(offset_in(line, &name))
         })
     };
@@ -197,13 +241,14 @@ fn options<'a>(line: &'a str, fields: Line<'a>) -> Result<Options<'a>, Refusal> 
             .map_err(|error| Refusal::from(error).after(offset_in(line, key)))?;
     }
     Ok(Options {
-        message_id: fields.msg_id.map(message_id).transpose()?,
+        message_id: fields.msg_id.map(|text| message_id(line, &text)).transpose()?,
         to: fields.to.map_or_else(|| Ok(Destination::default()), to)?,
         expire_after_ms: fields.expire_after_ms.map(decode::expire_after).transpose()?,
         retain: fields.retain.unwrap_or(false),
         reply_to: fields.reply_to.map(|text| topic(line, text)).transpose()?,
         priority: fields.priority.map_or(Ok(Priority::Normal), priority)?,
         headers,
+        until: fields.until.map_or(Ok(Until::Accepted), until)?,
     })
 }
 

@@ -54,6 +54,10 @@ pub fn tail(out: &mut Vec<u8>, delivery: &Delivery<'_>) {
     if delivery.retained {
         out.extend_from_slice(b",\"retained\":true");
     }
+    if let Some(attempt) = delivery.attempt {
+        out.extend_from_slice(b",\"attempt\":");
+        put_number(out, attempt.get().into());
+    }
     if !delivery.headers.is_empty() {
         put_headers(out, delivery);
     }
@@ -113,7 +117,7 @@ pub fn event(out: &mut Vec<u8>, event: &Event<'_>) {
             message_head(out, *subscription);
             return tail(out, delivery);
         }
-        Event::Ok { number, message_id, duplicate } => {
+        Event::Ok { number, message_id, duplicate, stored } => {
             put_ok(out, *number);
             if let Some(id) = message_id {
                 out.extend_from_slice(b",\"msg_id\":\"");
@@ -122,6 +126,9 @@ pub fn event(out: &mut Vec<u8>, event: &Event<'_>) {
             }
             if *duplicate {
                 out.extend_from_slice(b",\"duplicate\":true");
+            }
+            if *stored {
+                out.extend_from_slice(b",\"state\":\"stored\"");
             }
         }
         Event::Reply { number, delivery } => {

@@ -4,10 +4,10 @@
 //! (and that `payload` can). Texts are borrowed from the line unless they hold an escape; serde's
 //! own `Option<Cow<str>>` would copy every one of them.
 
-use crate::limits::HEADERS_MAX;
+use crate::limits::{ACKNOWLEDGED_IDS_MAX, HEADERS_MAX};
 use crate::{Code, Refusal};
 use serde::Deserialize;
-use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
@@ -54,23 +54,43 @@ line! {
     #[serde(borrow)] group: Text<'a>,
     retained: bool,
     monitor: bool,
+    #[serde(borrow)] durable: Text<'a>,
+    #[serde(borrow)] since: SinceField<'a>,
     sub: NonZeroU32,
     #[serde(borrow)] topic: Text<'a>,
     #[serde(borrow)] protocol: Text<'a>,
     #[serde(borrow)] payload: &'a RawValue,
     #[serde(borrow)] payload_b64: Text<'a>,
     #[serde(borrow)] msg_id: Text<'a>,
+    #[serde(borrow)] msg_ids: Texts<'a>,
     #[serde(borrow)] to: Text<'a>,
     expire_after_ms: u64,
     retain: bool,
     #[serde(borrow)] reply_to: Text<'a>,
     #[serde(borrow)] priority: Text<'a>,
     #[serde(borrow)] headers: Pairs<'a>,
+    #[serde(borrow)] until: Text<'a>,
     timeout_ms: u64,
 }
 
-/// What `pub` and `will` may have.
-pub(super) const PUBLICATION: [&str; 11] = [
+/// What `pub` may have. Nobody waits for the answer to a will's message, so that has no `until`.
+pub(super) const PUBLICATION: [&str; 12] = [
+    "topic",
+    "payload",
+    "payload_b64",
+    "protocol",
+    "msg_id",
+    "to",
+    "expire_after_ms",
+    "retain",
+    "reply_to",
+    "priority",
+    "headers",
+    "until",
+];
+
+/// What `will` may have.
+pub(super) const WILL: [&str; 11] = [
     "topic",
     "payload",
     "payload_b64",
@@ -133,6 +153,67 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
             }
         }
         from.deserialize_str(Borrowing(PhantomData))
+    }
+}
+
+/// What `since` may be: a text or a time.
+pub(super) enum SinceField<'a> {
+    Text(Text<'a>),
+    Time(u64),
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for SinceField<'a> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Either<'a>(PhantomData<&'a str>);
+        impl<'de: 'a, 'a> Visitor<'de> for Either<'a> {
+            type Value = SinceField<'a>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("`start`, a time in milliseconds or a message id")
+            }
+
+            fn visit_u64<E: Error>(self, ms: u64) -> Result<SinceField<'a>, E> {
+                Ok(SinceField::Time(ms))
+            }
+
+            fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<SinceField<'a>, E> {
+                Ok(SinceField::Text(Text(Cow::Borrowed(text))))
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<SinceField<'a>, E> {
+                Ok(SinceField::Text(Text(Cow::Owned(text.to_owned()))))
+            }
+        }
+        from.deserialize_any(Either(PhantomData))
+    }
+}
+
+/// A JSON array of strings; of more than there may be one more is kept, as of headers.
+pub(super) struct Texts<'a>(pub(super) Vec<Text<'a>>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Texts<'a> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Strings<'a>(PhantomData<&'a str>);
+        impl<'de: 'a, 'a> Visitor<'de> for Strings<'a> {
+            type Value = Texts<'a>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an array of strings")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Texts<'a>, A::Error> {
+                let mut texts = Vec::new();
+                while texts.len() <= ACKNOWLEDGED_IDS_MAX {
+                    match array.next_element()? {
+                        Some(text) => texts.push(text),
+                        None => return Ok(Texts(texts)),
+                    }
+                }
+                while array.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Texts(texts))
+            }
+        }
+        from.deserialize_seq(Strings(PhantomData))
     }
 }
 

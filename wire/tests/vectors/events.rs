@@ -5,6 +5,7 @@ use kith_wire::{
     Code, Delivery, Event, Headers, MessageId, Priority, Protocol, RequestNumber, SENDER_LOCAL,
     Scope, Topic,
 };
+use std::num::NonZeroU32;
 
 const SENT_AT_MS: u64 = 1_645_557_742_000;
 const EXPIRES_AT_MS: u64 = 1_645_557_802_000;
@@ -23,10 +24,14 @@ pub(crate) fn events(name: &str) -> Vec<Event<'static>> {
 }
 
 fn answer(name: &str) -> Option<Event<'static>> {
-    let ok = |n, message_id, duplicate| Event::Ok { number: number(n), message_id, duplicate };
+    let stored = name.starts_with("ok-stored");
+    let ok =
+        |n, message_id, duplicate| Event::Ok { number: number(n), message_id, duplicate, stored };
     Some(match name {
         "ok" => ok(6, None, false),
         "ok-id" => ok(5, Some(message_id()), false),
+        "ok-stored" => ok(5, Some(message_id()), false),
+        "ok-stored-duplicate" => ok(5, Some(message_id()), true),
         "ok-duplicate" => ok(5, Some(message_id()), true),
         "welcome" | "welcome-descriptors" => {
             let payload_bytes_max = 16_777_216;
@@ -64,6 +69,7 @@ fn delivery(topic: &'static str, payload: &'static [u8]) -> Delivery<'static> {
         reply_to: None,
         priority: Priority::Normal,
         retained: false,
+        attempt: None,
         headers: Headers::new(),
         payload,
         sealed_bytes: None,
@@ -101,6 +107,10 @@ fn message(name: &str) -> Option<Event<'static>> {
                 ..delivery("chess.move", b"[1,2]")
             };
             (4, delivery)
+        }
+        "msg-attempt" => {
+            let (attempt, headers) = (NonZeroU32::new(2), headers(&[("k", "v w x")]));
+            (9, Delivery { attempt, headers, ..delivery("a", b"1") })
         }
         "msg-quoted" => {
             let payload = b"\"{\\\"op\\\":\\\"bye\\\"}\"";

@@ -128,7 +128,7 @@ proptest! {
         let message = Event::Message { subscription, delivery: delivery.clone() };
         prop_assert_eq!(received(whole(&frame)), Ok(vec![message]));
 
-        let delivery = Delivery { retained: false, ..delivery };
+        let delivery = Delivery { retained: false, attempt: None, ..delivery };
         let reply = Event::Reply { number, delivery };
         let bytes = delivered(&reply);
         prop_assert_eq!(received(whole(&bytes)), Ok(vec![reply]));
@@ -164,7 +164,7 @@ proptest! {
                 message_id: first.advance(index), sender: "local", device: None, scope,
                 protocol: protocol.borrow(), topic: topic.borrow(), sent_at_ms,
                 expires_at_ms: None, reply_to: None, priority: Priority::Normal, retained: false,
-                headers: Headers::new(), payload, sealed_bytes: None,
+                attempt: None, headers: Headers::new(), payload, sealed_bytes: None,
             };
             Event::Message { subscription, delivery }
         }).collect();
@@ -221,6 +221,7 @@ proptest! {
     fn unchecked_texts_forge_nothing(
         name in option::of(long_text()),
         group in option::of(long_text()),
+        durable in option::of(long_text()),
         to in long_text(),
         number in number(),
     ) {
@@ -232,7 +233,9 @@ proptest! {
         };
         let pattern = Pattern::new("self.a").unwrap();
         let group = group.map(Cow::Owned);
-        let asked = Subscribe { number, pattern, group, retained: false, monitor: false };
+        let durable = durable.map(Cow::Owned);
+        let (retained, monitor, since) = (false, false, None);
+        let asked = Subscribe { number, pattern, group, retained, monitor, durable, since };
         for operation in [
             // An empty name is none.
             Operation::Hello {
@@ -291,6 +294,7 @@ fn options_never_run_over_into_the_payload() {
         reply_to: None,
         priority: Priority::Normal,
         retained: true,
+        attempt: None,
         headers: Headers::new(),
         payload: b"payload",
         sealed_bytes: None,
@@ -312,6 +316,8 @@ fn an_empty_group_is_refused_rather_than_forgotten() {
         group: Some(Cow::Borrowed("")),
         retained: false,
         monitor: false,
+        durable: None,
+        since: None,
     };
     let operation = Operation::Subscribe(asked);
     let bytes = written(&Request { number: Some(RequestNumber::MIN), operation });

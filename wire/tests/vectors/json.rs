@@ -57,7 +57,7 @@ fn what_is_refused_is_refused_with_its_code_place_and_number() {
 
 #[test]
 fn every_operation_event_and_code_has_a_vector() {
-    for op in ["hello", "sub", "unsub", "pub", "req", "will", "unwill", "ping", "bye"] {
+    for op in ["hello", "sub", "unsub", "pub", "ack", "req", "will", "unwill", "ping", "bye"] {
         assert!(taken(Way::ToDaemon).any(|vector| vector.name == op), "no vector of {op}");
         let refused = |vector: &Vector| vector.name.starts_with(op);
         assert!(vectors(REFUSED).iter().any(refused) || op == "ping", "no refused {op}");
@@ -70,10 +70,28 @@ fn every_operation_event_and_code_has_a_vector() {
         let Ruling::Refused(refused) = vector.ruling else { panic!("{}", vector.name) };
         codes.insert(refused.code.number());
     }
-    // Binary frames alone have bad-frame; what comes after too-large is for the broker to say.
+    // Binary frames alone have bad-frame; what comes after too-large is for the broker to say, but
+    // for the names of consumers.
     let expected = Code::all().map(Code::number).filter(|n| *n <= Code::TooLarge.number());
-    let expected: BTreeSet<u16> = expected.filter(|n| *n != Code::BadFrame.number()).collect();
+    let mut expected: BTreeSet<u16> = expected.filter(|n| *n != Code::BadFrame.number()).collect();
+    expected.insert(Code::BadConsumer.number());
     assert_eq!(codes, expected);
+}
+
+#[test]
+fn acknowledged_messages_are_counted_before_they_are_read() {
+    let line = |n: usize| {
+        let ids = vec!["\"017f22e2-79b0-7cc3-98c4-dc0c0c07398f\""; n].join(",");
+        format!("{{\"op\":\"ack\",\"sub\":1,\"msg_ids\":[{ids}]}}")
+    };
+    let taken = line(256);
+    let request = decode::request(taken.as_bytes(), PAYLOAD_BYTES_MAX).unwrap();
+    let Operation::Acknowledge { message_ids, .. } = request.operation else { panic!() };
+    assert_eq!(message_ids.len(), 256);
+    for n in [257, 10_000] {
+        let refusal = decode::request(line(n).as_bytes(), PAYLOAD_BYTES_MAX).unwrap_err().refusal;
+        assert_eq!(refusal.code, Code::BadField, "{refusal:?}");
+    }
 }
 
 #[test]

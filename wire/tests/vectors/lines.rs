@@ -66,6 +66,7 @@ fn fields(delivery: &Delivery<'_>) -> Map<String, Value> {
     if delivery.retained {
         put("retained", true.into());
     }
+    delivery.attempt.into_iter().for_each(|attempt| put("attempt", attempt.get().into()));
     if !delivery.headers.is_empty() {
         let pair = |(key, value): (&str, &str)| (key.to_owned(), Value::from(value));
         put("headers", Value::Object(delivery.headers.iter().map(pair).collect()));
@@ -137,11 +138,13 @@ proptest! {
                 prop_assert_eq!(&found["sub"], &Value::from(subscription.get()));
                 prop_assert_eq!(&found["count"], &Value::from(count));
             }
-            Event::Ok { number, message_id, duplicate } => {
+            Event::Ok { number, message_id, duplicate, stored } => {
                 let id = message_id.map(|id| Value::from(id.to_string()));
                 prop_assert_eq!(&found["id"], &Value::from(number.get()));
                 prop_assert_eq!(found.get("msg_id"), id.as_ref());
                 prop_assert_eq!(found.contains_key("duplicate"), duplicate);
+                let state = Value::from("stored");
+                prop_assert_eq!(found.get("state"), stored.then_some(&state));
             }
             Event::Welcome { number, version, payload_bytes_max, .. } => {
                 prop_assert_eq!(&found["id"], &Value::from(number.get()));

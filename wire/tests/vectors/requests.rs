@@ -4,7 +4,7 @@
 
 use kith_wire::{
     Destination, Headers, MessageId, Operation, Options, Pattern, Priority, Protocol, Publication,
-    Request, Subscribe, Token, Topic,
+    Request, Since, Subscribe, Token, Topic, Until,
 };
 use std::num::NonZeroU32;
 
@@ -28,7 +28,8 @@ pub(crate) fn headers(pairs: &[(&str, &str)]) -> Headers {
 
 /// What the vector of this name asks for; `None` if it is not known.
 pub(crate) fn request(name: &str) -> Option<Request<'static>> {
-    let (number, operation) = plain(name).or_else(|| published(name)).or_else(|| waited(name))?;
+    let plain = plain(name).or_else(|| durable(name));
+    let (number, operation) = plain.or_else(|| published(name)).or_else(|| waited(name))?;
     Some(Request { number: NonZeroU32::new(number), operation })
 }
 
@@ -47,6 +48,8 @@ fn plain(name: &str) -> Option<(u32, Operation<'static>)> {
             group: group.map(Into::into),
             retained,
             monitor: name == "sub-monitor",
+            durable: None,
+            since: None,
         })
     };
     let unsub = |number| Operation::Unsubscribe(NonZeroU32::new(number).unwrap());
@@ -70,6 +73,40 @@ fn plain(name: &str) -> Option<(u32, Operation<'static>)> {
         "bye" => (14, Operation::Bye),
         _ => return None,
     })
+}
+
+fn durable(name: &str) -> Option<(u32, Operation<'static>)> {
+    const AT: Since = Since::Time(1_645_557_742_000);
+    let sub = |number, pattern, durable: Option<&'static str>, since| {
+        let asked = Subscribe {
+            number: NonZeroU32::new(number).unwrap(),
+            pattern: Pattern::new(pattern).unwrap(),
+            group: None,
+            retained: name.ends_with("-retained"),
+            monitor: false,
+            durable: durable.map(Into::into),
+            since,
+        };
+        Some((number, Operation::Subscribe(asked)))
+    };
+    let ack = |subscription, message_ids| {
+        let subscription = NonZeroU32::new(subscription).unwrap();
+        Operation::Acknowledge { subscription, message_ids }
+    };
+    match name {
+        "sub-durable" => sub(9, "self.mail.>", Some("mailer"), None),
+        "sub-durable-retained" => sub(10, "bt/self.mail.>", Some("mailer"), Some(Since::Start)),
+        "sub-since-time" => sub(11, "self.a", Some("m"), Some(AT)),
+        "sub-since-id" => sub(12, "self.a", Some("m"), Some(Since::After(message_id()))),
+        "sub-since-retained" => sub(13, "self.a", None, Some(AT)),
+        "ack" | "ack-list" => Some((15, ack(9, vec![message_id()]))),
+        "ack-many" => {
+            let ids =
+                ["017f22e2-79b0-7cc3-98c4-dc0c0c0739ff", "017f22e2-79b0-7cc3-98c4-dc0c0c073a00"];
+            Some((0, ack(u32::MAX, ids.map(|id| MessageId::from_text(id).unwrap()).to_vec())))
+        }
+        _ => None,
+    }
 }
 
 fn publication(topic: &'static str, payload: &'static [u8]) -> Publication<'static> {
@@ -104,6 +141,11 @@ fn published(name: &str) -> Option<(u32, Operation<'static>)> {
             let options = Options { priority: Priority::Bulk, ..Options::default() };
             (0, with(publication("a", b"1"), options))
         }
+        "pub-stored" => {
+            let options = Options { until: Until::Stored, ..Options::default() };
+            (8, with(publication("a", b"1"), options))
+        }
+        "pub-accepted" => (8, publication("a", b"1")),
         "pub-white-space" => (0, publication("a", b"  { \"n\" :\t1 } ")),
         "pub-inner-white-space" => (0, publication("a", b"{ \"n\" :\t1 }")),
         "pub-text-kept" => (0, publication("a", b"{\"b\":1.50e+01,\"a\":\"\\u0041\\/\",\"b\":-0}")),
@@ -142,6 +184,7 @@ fn all_options() -> Options<'static> {
         reply_to: Some(Topic::new("chess.answers").unwrap()),
         priority: Priority::High,
         headers: headers(&[("content-type", "application/json"), ("trace", "ä\"1")]),
+        until: Until::Accepted,
     }
 }
 

@@ -5,7 +5,8 @@
 
 use kith_wire::{
     Delivery, Destination, Event, Headers, MessageId, Operation, Options, Pattern, Priority,
-    Protocol, Publication, Request, RequestNumber, SENDER_LOCAL, Scope, Subscribe, Token, Topic,
+    Protocol, Publication, Request, RequestNumber, SENDER_LOCAL, Scope, Since, Subscribe, Token,
+    Topic, Until,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -208,6 +209,7 @@ fn publication(for_request: bool) -> impl Strategy<Value = Publication<'static>>
                 reply_to: reply_to.filter(|_| !for_request),
                 priority,
                 headers,
+                until: Until::Accepted,
             }
         });
     let options = prop_oneof![Just(Options::default()), options];
@@ -245,14 +247,15 @@ pub(crate) fn request() -> BoxedStrategy<Request<'static>> {
         Operation::PublishSealed { publication, payload_bytes }
     });
     let plain = select(vec![Operation::Bye, Operation::Ping, Operation::Unwill]);
-    let subscribe = (number(), pattern_text(), option::of(visible(12, ".*>")), any::<[bool; 2]>())
-        .prop_map(|(number, pattern, group, [retained, monitor])| {
-            let pattern = Pattern::new(pattern).unwrap();
-            let group = group.map(Cow::Owned);
-            let monitor = monitor && group.is_none();
-            let asked = Subscribe { number, pattern, group, retained, monitor };
-            Request { number: Some(number), operation: Operation::Subscribe(asked) }
+    let acknowledge =
+        (number(), vec(message_id(), 1..=256)).prop_map(|(subscription, message_ids)| {
+            Operation::Acknowledge { subscription, message_ids }
         });
+    // What is wanted until it is stored is published, and not left as a will.
+    let stored = publication(false).prop_map(|mut publication| {
+        publication.options.until = Until::Stored;
+        Operation::Publish(publication)
+    });
     let waited = (number(), publication(true), 1_u32..=3_600_000).prop_map(
         |(number, publication, timeout_ms)| Request {
             number: Some(number),
@@ -261,15 +264,36 @@ pub(crate) fn request() -> BoxedStrategy<Request<'static>> {
     );
     prop_oneof![
         hello,
+        with(acknowledge.boxed()),
+        with(stored.boxed()),
         with(sealed.boxed()),
         with(plain.boxed()),
         with(number().prop_map(Operation::Unsubscribe).boxed()),
         with(publication(false).prop_map(Operation::Publish).boxed()),
         with(publication(false).prop_map(Operation::Will).boxed()),
-        subscribe,
+        subscribe(),
         waited,
     ]
     .boxed()
+}
+
+fn subscribe() -> impl Strategy<Value = Request<'static>> {
+    let since = prop_oneof![
+        Just(Since::Start),
+        any::<u64>().prop_map(Since::Time),
+        message_id().prop_map(Since::After),
+    ];
+    let name = option::of(visible(12, ".*>"));
+    let asked = (number(), pattern_text(), name, option::of(since), any::<[bool; 3]>());
+    asked.prop_map(|(number, pattern, name, since, [retained, monitor, is_durable])| {
+        let pattern = Pattern::new(pattern).unwrap();
+        let name = name.map(Cow::Owned);
+        let monitor = monitor && name.is_none();
+        let (group, durable) = if is_durable { (None, name) } else { (name, None) };
+        let since = since.filter(|_| retained || durable.is_some());
+        let asked = Subscribe { number, pattern, group, retained, monitor, durable, since };
+        Request { number: Some(number), operation: Operation::Subscribe(asked) }
+    })
 }
 
 /// A delivery in words that live long enough to be borrowed.
@@ -299,7 +323,7 @@ pub(crate) fn letter() -> impl Strategy<Value = Letter> {
         option::of(any::<u64>()),
         option::of(topic()),
         priority(),
-        any::<bool>(),
+        (any::<bool>(), option::of(number())),
         headers(),
         prop_oneof![Just(SENDER_LOCAL.to_owned()), text(12)],
         option::of(text(12)),
@@ -307,7 +331,8 @@ pub(crate) fn letter() -> impl Strategy<Value = Letter> {
     let payload = protocol().prop_flat_map(|protocol| (payload(&protocol), Just(protocol)));
     (marks, rare, payload).prop_map(|(marks, rare, (payload, protocol))| {
         let (message_id, scope, topic, sent_at_ms) = marks;
-        let (expires_at_ms, reply_to, priority, retained, headers, sender, device) = rare;
+        let (expires_at_ms, reply_to, priority, (retained, attempt), headers, sender, device) =
+            rare;
         let delivery = Delivery {
             message_id,
             sender: "",
@@ -320,6 +345,7 @@ pub(crate) fn letter() -> impl Strategy<Value = Letter> {
             reply_to,
             priority,
             retained,
+            attempt,
             headers,
             payload: &[],
             sealed_bytes: None,
@@ -337,8 +363,13 @@ pub(crate) fn notice() -> impl Strategy<Value = (Event<'static>, String)> {
         err.prop_map(|(number, code, at, fatal)| Event::Err { number, code, text: "", at, fatal }),
         (number(), any::<u64>())
             .prop_map(|(subscription, count)| Event::Lag { subscription, count }),
-        (number(), option::of(message_id()), any::<bool>()).prop_map(
-            |(number, message_id, duplicate)| Event::Ok { number, message_id, duplicate }
+        (number(), option::of(message_id()), any::<[bool; 2]>()).prop_map(
+            |(number, message_id, [duplicate, stored])| Event::Ok {
+                number,
+                message_id,
+                duplicate,
+                stored,
+            }
         ),
         (number(), any::<u64>(), any::<bool>()).prop_map(
             |(number, payload_bytes_max, descriptors)| Event::Welcome {

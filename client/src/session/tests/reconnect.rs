@@ -15,7 +15,7 @@ fn an_unanswered_publish_is_repeated_with_its_id_and_answered_once() {
     let heard = pair.hear();
     assert_eq!(whats(&heard), ["pub 1+id"]);
     let number = NonZeroU32::new(heard[0].0).unwrap();
-    let ok = Event::Ok { number, message_id: Some(id), duplicate: true };
+    let ok = Event::Ok { number, message_id: Some(id), duplicate: true, stored: false };
     pair.say(&ok);
     assert_eq!(pair.outputs(), [published("1", id, true)]);
 

@@ -211,6 +211,7 @@ impl Expected {
             },
             priority: self.priority,
             retained: self.retained,
+            attempt: None,
             headers,
             payload: &payload,
             sealed_bytes: None,

@@ -296,6 +296,9 @@ impl Reference {
     ) -> Result<(), Stop> {
         match operation {
             Operation::Publish(publication) => return self.publish(who, number, publication),
+            Operation::Acknowledge { .. } => {
+                return Err(Stop::Differs("the model has no store".to_owned()));
+            }
             Operation::PublishSealed { .. } => {
                 return Err(Stop::Differs("no client of the model has descriptors".to_owned()));
             }

@@ -12,7 +12,7 @@ use crate::limits::Limits;
 use crate::tests::own_id;
 use kith_wire::{
     Destination, Headers, Operation, Options, Pattern, Priority, Protocol, Publication,
-    RequestNumber, Scope, Subscribe, Topic,
+    RequestNumber, Scope, Subscribe, Topic, Until,
 };
 
 /// How many clients there are at a time.
@@ -200,6 +200,7 @@ impl Publishing {
                 reply_to: self.reply_to.then(|| Topic::new("an.answer").unwrap()),
                 priority: self.priority,
                 headers,
+                until: Until::Accepted,
             },
         }
     }
@@ -222,6 +223,8 @@ impl Saying {
                     group: asked.group.clone().map(Into::into),
                     retained: asked.retained,
                     monitor: asked.monitor,
+                    durable: None,
+                    since: None,
                 };
                 (asked.number, Operation::Subscribe(subscribe))
             }
