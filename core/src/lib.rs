@@ -40,6 +40,7 @@
 mod broker;
 mod buffers;
 mod clock;
+mod durable;
 mod identifiers;
 mod index;
 mod ledger;
@@ -57,6 +58,7 @@ pub use broker::{
     Usage,
 };
 pub use clock::Now;
+pub use durable::{Loaded, StoreAsk};
 pub use kith_contract::Rights;
 pub use limits::Limits;
 pub use sealed::{Handed, SealedPayload};

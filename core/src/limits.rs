@@ -38,7 +38,7 @@ pub struct Limits {
     /// Consumers, connected or not: the names of durable subscriptions.
     pub consumers_max: usize,
     /// Messages that wait in the store for consumers, of all of them together. One that waits for
-    /// several counts once for each.
+    /// several counts once; of one consumer may be half of them.
     pub stored_messages_max: usize,
     /// The same, in bytes. At least one message of the largest size must fit: [`Limits::sane`] sees
     /// to it.
@@ -224,3 +224,42 @@ pub(crate) const AHEAD_TOKENS_MAX: usize = 4;
 pub(crate) const AHEAD_BRANCHES_MAX: usize = 4 * AHEAD_TOPICS_MAX;
 /// Questions of one connection that wait for the shell's answer: whoever asks waits for it.
 pub(crate) const ASKED_MAX: usize = 8;
+/// Messages that a consumer may have and not have acknowledged: enough to keep both sides busy.
+pub(crate) const CONSUMER_WINDOW_MAX: usize = 1024;
+/// The same, in bytes of their records.
+pub(crate) const CONSUMER_WINDOW_BYTES_MAX: usize = 8 << 20;
+/// How many messages ahead the store is told that they may have been delivered. So many that were
+/// not may be marked after a crash; and so rarely does a delivery wait for the disk.
+pub(crate) const OFFERED_AHEAD_MAX: u64 = 4096;
+/// Messages that a consumer failed on, and that are kept for whoever looks into it.
+pub(crate) const DEAD_LETTERS_MAX: usize = 1024;
+/// Messages that are taken out of the store in one commit: some milliseconds of it.
+pub(crate) const DOOMED_PER_TURN_MAX: usize = 4096;
+/// Ids of messages that live subscribers have and the store could not take: their publishers may
+/// try again.
+pub(crate) const UNSTORED_IDS_MAX: usize = 1 << 16;
+/// Records that are read at once.
+pub(crate) const SCAN_RECORDS_MAX: usize = 4096;
+/// The same, in bytes: a few milliseconds of a slow disk.
+pub(crate) const SCAN_BYTES_MAX: usize = 1 << 20;
+/// How long a message waits for its consumer at most, in milliseconds: as long as the longest
+/// expiry that a publisher can give.
+pub(crate) const STORED_MS_MAX: u64 = 30 * 24 * 60 * 60 * 1000;
+/// How long publishers wait for the disk before they are told that it does not answer, in
+/// milliseconds: a disk that has fallen asleep takes some seconds to spin up.
+pub(crate) const STORE_STALL_MS_MAX: u64 = 10_000;
+/// Bytes on their way to the store of one client, from which on nothing is read from it.
+pub(crate) const UNSTORED_BYTES_MAX: usize = 4 << 20;
+/// The same of all clients together, so that the memory for it is bounded.
+pub(crate) const UNSTORED_BYTES_TOTAL_MAX: usize = 64 << 20;
+/// How long acknowledgements that nobody waits for are gathered before they are written, in
+/// milliseconds: a commit for each would keep the disk busy.
+pub(crate) const ACKNOWLEDGED_MS_MAX: u64 = 20;
+/// How long kept values are gathered before they are written, in milliseconds: one that changes ten
+/// times a second is written once.
+pub(crate) const RETAINED_MS_MAX: u64 = 1_000;
+/// How long after the store could not take something it is tried again, in milliseconds.
+pub(crate) const STORE_AGAIN_MS_MAX: u64 = 1_000;
+/// How long at most until it is looked again whether something has expired, in milliseconds: the
+/// wall clock may be set.
+pub(crate) const EXPIRY_LOOK_MS_MAX: u64 = 60 * 60 * 1000;

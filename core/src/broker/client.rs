@@ -4,7 +4,7 @@ use super::standing::Standing;
 use super::will::Will;
 use crate::index::SubscriptionKey;
 use crate::outbox::Outbox;
-use kith_wire::Code;
+use kith_wire::{Code, RequestNumber};
 use std::collections::BTreeMap;
 
 /// Names one connection. Never used again, even when its place is.
@@ -21,6 +21,11 @@ impl ClientId {
     #[must_use]
     pub fn serial(self) -> u64 {
         self.serial
+    }
+
+    /// Its place in the broker's list.
+    pub(crate) fn place(self) -> usize {
+        self.place as usize
     }
 }
 
@@ -75,6 +80,14 @@ pub(crate) struct Client {
     pub(crate) unclaimed_descriptors: usize,
     /// What it may do.
     pub(crate) standing: Standing,
+    /// Answers that it gets when the store has answered.
+    pub(crate) unstored_answers: usize,
+    /// Bytes of its messages that are on their way to the store.
+    pub(crate) unstored_bytes: usize,
+    /// It has said goodbye with this number, and gets those answers first.
+    pub(crate) leaving: Option<Option<RequestNumber>>,
+    /// Its durable subscriptions: their numbers, and their consumers.
+    pub(crate) durable: BTreeMap<u32, u32>,
     /// Nothing more is taken from it; it is closed once its queue is empty.
     pub(crate) closing: bool,
     /// It said goodbye, and is closed for that.
@@ -110,6 +123,10 @@ impl Client {
             unfinished_bytes: 0,
             takes_descriptors: false,
             unclaimed_descriptors: 0,
+            unstored_answers: 0,
+            unstored_bytes: 0,
+            leaving: None,
+            durable: BTreeMap::new(),
             standing: Standing::default(),
             closing: false,
             said_goodbye: false,
@@ -133,8 +150,9 @@ impl Client {
         Usage {
             queued_bytes: self.outbox.message_bytes(),
             queued_messages: self.outbox.messages(),
-            subscriptions: self.subscriptions.len(),
+            subscriptions: self.subscriptions.len() + self.durable.len(),
             requests: self.requests.len(),
+            unstored: self.unstored_answers,
             published: self.published,
             published_bytes: self.published_bytes,
             delivered: self.delivered,
@@ -156,6 +174,8 @@ pub struct Usage {
     pub subscriptions: usize,
     /// Its requests that wait.
     pub requests: usize,
+    /// Answers that wait for the store.
+    pub unstored: usize,
     /// Messages it published.
     pub published: u64,
     /// Bytes of their payloads.

@@ -120,7 +120,7 @@ impl Broker {
         let (group, monitor) = match self.index.role(key) {
             Some(Role::Member(group)) => (Some(group), false),
             Some(Role::Monitor) => (None, true),
-            Some(Role::Each) | None => (None, false),
+            Some(Role::Each | Role::Durable) | None => (None, false),
         };
         json!({
             "client": client,

@@ -14,12 +14,16 @@
 //! - `retained.rs`, `remembered.rs`, `will.rs`: kept values, repeated publishes, wills;
 //! - `standing.rs`: what a connection may do; `contract.rs`: reserved topics;
 //! - `asked.rs`: what the shell is told and asked, about services;
+//! - `durable.rs`, `consumers.rs`, `kept_lists.rs`: what is stored, for whom, and what is said of it;
 //! - `announce.rs`: the topics of the daemon itself; `lists.rs`: its lists, page by page.
 
 mod announce;
 mod asked;
 mod client;
+mod consumers;
 mod contract;
+mod durable;
+mod kept_lists;
 mod lists;
 mod operations;
 mod publish;
@@ -42,16 +46,19 @@ pub use standing::Allowed;
 pub(crate) use will::Will;
 
 use crate::clock::Now;
+use crate::durable::Durable;
 use crate::identifiers::Identifiers;
 use crate::index::{Index, Matches};
 use crate::limits::{Limits, OPERATION_WORK, TIMEOUTS_PER_TURN_MAX};
 use crate::queues::Queues;
 use kith_wire::{Code, Event, Refusal, RequestNumber, Scope};
-use remembered::{Publisher, Remembered};
+pub(crate) use remembered::Publisher;
+use remembered::Remembered;
 use requests::Requests;
 use retained::Retained;
 use standing::Tokens;
 use std::collections::{BTreeMap, VecDeque};
+pub(crate) use will::Kept;
 
 /// The broker. See the crate's documentation for the loop around it.
 #[derive(Debug)]
@@ -64,6 +71,9 @@ pub struct Broker {
     requests: Requests,
     remembered: Remembered,
     tokens: Tokens,
+    durable: Durable,
+    /// Bytes of messages on their way to the store.
+    unstored_bytes: usize,
     /// What the shell has to be told.
     notices: VecDeque<Notice>,
     /// Whether it has not been told yet that there is something.
@@ -89,6 +99,8 @@ pub enum Output {
     Flush(ClientId),
     /// There is something in [`Broker::poll_notice`].
     Notice,
+    /// There is something in [`Broker::poll_store`].
+    Store,
     /// For the log: this client's queue is full, and messages for it are being dropped.
     Overflown(ClientId),
 }
@@ -122,6 +134,8 @@ impl Broker {
             requests: Requests::default(),
             remembered: Remembered::default(),
             tokens: Tokens::default(),
+            durable: Durable::default(),
+            unstored_bytes: 0,
             notices: VecDeque::new(),
             has_notice: false,
             asks_shell: false,
@@ -244,7 +258,9 @@ impl Broker {
     #[must_use]
     pub fn is_choked(&self, id: ClientId) -> bool {
         let share_bytes = self.queues.share_bytes();
-        self.client(id).is_none_or(|client| client.closing || client.outbox.is_choked(share_bytes))
+        self.client(id).is_none_or(|client| {
+            client.closing || client.outbox.is_choked(share_bytes) || self.waits_for_store(client)
+        })
     }
 
     /// Whether a client is to be closed once all is sent.
@@ -302,6 +318,9 @@ impl Broker {
         if std::mem::take(&mut self.has_notice) {
             return Some(Output::Notice);
         }
+        if self.durable.is_urgent || self.durable.outstanding.has_asks() {
+            return Some(Output::Store);
+        }
         self.queues.next_flush().map(Output::Flush)
     }
 
@@ -331,11 +350,15 @@ impl Broker {
         self.queues.wrote(id, bytes, payloads);
         self.queues.tell_if_drained(id);
         self.announce_lags(now);
+        self.pump_client(id);
     }
 
     /// When [`Broker::handle_timeout`] wants to be called, on the monotonic clock.
     pub fn poll_timeout(&mut self) -> Option<u64> {
-        [self.requests.next_deadline(), self.stats_due_ms].into_iter().flatten().min()
+        [self.requests.next_deadline(), self.stats_due_ms, self.store_due_ms()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Does what is due, or the first of it: then [`Broker::poll_timeout`] says that more is.
@@ -347,6 +370,7 @@ impl Broker {
         if self.stats_due_ms.is_some_and(|due| due <= now.monotonic_ms) {
             self.announce_stats(now);
         }
+        self.handle_store_timeout(now);
     }
 
     /// Forgets what waits for a client that can't be sent anything any more.
@@ -451,6 +475,7 @@ impl Broker {
 
     /// Ends the subscriptions and requests of a client.
     fn release(&mut self, id: ClientId) {
+        self.leave_consumers(id);
         let Some(client) = self.queues.get(id) else { return };
         let subscriptions = std::mem::take(&mut client.subscriptions);
         client.subscriptions_weight = 0;

@@ -2,11 +2,13 @@
 //! wills.
 
 use super::client::ClientId;
+use super::consumers::is_since;
 use super::remembered::Publisher;
 use super::sealed::no_descriptor;
 use super::will::Will;
 use super::{Broker, Client};
 use crate::clock::Now;
+use crate::durable::succeeded;
 use crate::index::{Role, Target};
 use crate::limits::WILL_BYTES_MAX;
 use crate::parcels::Single;
@@ -36,11 +38,8 @@ impl Broker {
             Operation::Request { number, publication, timeout_ms } => {
                 return self.request(now, id, number, publication, timeout_ms);
             }
-            Operation::Acknowledge { .. } => return Err(no_store()),
-            Operation::Subscribe(
-                Subscribe { durable: Some(_), .. } | Subscribe { since: Some(_), .. },
-            ) => {
-                return Err(no_store());
+            Operation::Acknowledge { subscription, message_ids } => {
+                return self.acknowledge(now, id, number, subscription, &message_ids);
             }
             Operation::Subscribe(asked) => return self.subscribe(now, id, &asked),
             Operation::Hello { name, client, descriptors, token } => {
@@ -56,9 +55,12 @@ impl Broker {
             }
             Operation::Ping => {}
             Operation::Bye => {
-                self.queues.set_will(id, None);
-                self.with(id, |client| client.said_goodbye = true);
-                self.close(id);
+                if self.client(id).is_some_and(|client| client.unstored_answers > 0) {
+                    self.with(id, |client| client.leaving = Some(number));
+                } else {
+                    self.leave(id, number);
+                }
+                return Ok(());
             }
         }
         self.answer_ok(id, number);
@@ -67,8 +69,7 @@ impl Broker {
 
     pub(super) fn answer_ok(&mut self, id: ClientId, number: Option<RequestNumber>) {
         if let Some(number) = number {
-            let event = Event::Ok { number, message_id: None, duplicate: false, stored: false };
-            self.queues.answer(id, &event);
+            self.queues.answer(id, &succeeded(number, None, false, None));
         }
     }
 
@@ -119,9 +120,12 @@ impl Broker {
         let (own_max, total_max) =
             (self.queues.limits.subscriptions_max, self.queues.limits.subscriptions_total_max);
         let Some(client) = self.queues.get(id) else { return Ok(()) };
-        if client.subscriptions.contains_key(&number) {
+        if client.subscriptions.contains_key(&number) || client.durable.contains_key(&number) {
             let text = format!("subscription {number} is there already; take another number");
             return Err(Refusal::new(Code::DuplicateSubscription, text));
+        }
+        if let Some(name) = asked.durable.as_deref() {
+            return self.subscribe_durable(now, id, asked, name);
         }
         let weight = crate::index::weight(&asked.pattern);
         if own_max < client.subscriptions_weight.saturating_add(weight) {
@@ -161,6 +165,9 @@ impl Broker {
         let target =
             Target { client: id.place, number: asked.number.get(), group: crate::index::NONE };
         for kept in self.retained.find(&asked.pattern, now.unix_ms, &mut self.work) {
+            if asked.since.is_some_and(|since| !is_since(since, kept.sent_at_ms, kept.message_id)) {
+                continue;
+            }
             let mut single = Single::new(kept.delivery());
             self.queues.deliver_single(target, &mut single);
             single.recycle(&mut self.queues.buffers);
@@ -176,6 +183,10 @@ impl Broker {
         subscription: NonZeroU32,
     ) -> Result<(), Refusal> {
         let number = subscription.get();
+        if self.leave_consumer(id, number) {
+            self.queues.finish_subscription(id, number);
+            return Ok(());
+        }
         let Some(client) = self.queues.get(id) else { return Ok(()) };
         let Some(key) = client.subscriptions.remove(&number) else {
             let text = format!("this connection has no subscription {number}");
@@ -211,11 +222,6 @@ impl Broker {
         }
         Ok(())
     }
-}
-
-/// The refusal of what takes a store.
-pub(super) fn no_store() -> Refusal {
-    Refusal::new(Code::NotAvailable, "this daemon stores no messages")
 }
 
 /// The refusal of a publish on a topic of the daemon's.

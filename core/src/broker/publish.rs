@@ -5,21 +5,23 @@
 //! whose turn it is, or the first after it that has room.
 
 use super::client::{ClientId, Framing};
-use super::operations::{no_store, reserved};
+use super::durable::Storing;
+use super::operations::reserved;
 use super::remembered::Publisher;
 use super::requests::token_of;
 use super::will::{Kept, Will};
 use super::{Broker, Matched};
 use crate::buffers::Body;
 use crate::clock::Now;
+use crate::durable::{OnDisk, succeeded};
 use crate::index::{MONITOR, Matches, Target};
 use crate::limits::{COPIED_BYTES_PER_WORK, NODES_PER_WORK, RUN_WORK_MAX};
 use crate::parcels::{Run, Single};
 use crate::sealed::Sealed;
 use kith_wire::binary::encode;
 use kith_wire::{
-    Code, Delivery, Destination, Event, MessageId, Options, Protocol, Publication, Refusal,
-    RequestNumber, SENDER_LOCAL, Scope, Topic, Until,
+    Code, Delivery, Destination, MessageId, Options, Protocol, Publication, Refusal, RequestNumber,
+    SENDER_LOCAL, Scope, Topic, Until,
 };
 
 /// A message that came from outside: what the daemon worked out about its sender, and what it says.
@@ -75,6 +77,9 @@ impl Broker {
         self.count_published(id, count, payload_bytes);
         self.count_run(id, count);
         self.deliver_run(now, run);
+        if !self.matched.matches.durable.is_empty() {
+            self.store_run(now, id, (topic, protocol), first, entries);
+        }
     }
 
     /// How many messages of one topic may be published as a run: as many as there are where they
@@ -103,33 +108,44 @@ impl Broker {
         sealed: Option<Sealed>,
     ) -> Result<(), Refusal> {
         self.check_destination(publication)?;
-        if publication.options.until == Until::Stored {
-            return Err(no_store());
-        }
         let aim = Aim::of(publication)?;
         if let Aim::Plain = aim {
             self.check_publish(now, id, publication.topic.as_str())?;
+        } else if publication.options.until == Until::Stored {
+            let text = "messages on reserved topics are of the moment, and not stored";
+            return Err(Refusal::new(Code::NotAvailable, text));
         }
         let identity = self.client(id).and_then(|client| client.identity);
         let publisher = Publisher::new(id, identity);
         let given = publication.options.message_id;
-        if let Some(message_id) = given
-            && self.remembered.is_repeated(publisher, message_id, now.monotonic_ms)
-        {
-            self.answer_published(id, number, message_id, true);
-            return Ok(());
+        let storing = Storing { client: Some(id), number, publisher: given.map(|_| publisher) };
+        if let Some(message_id) = given {
+            if self.publish_again(now, storing, publication, message_id)? {
+                return Ok(());
+            }
+            let known = self.remembered.is_repeated(publisher, message_id, now.monotonic_ms);
+            if let Some(on_disk) = known {
+                self.answer_published(id, number, message_id, true, on_disk);
+                return Ok(());
+            }
         }
         let message_id = match aim {
             Aim::Reply(token) => self.reply(now, id, token, publication)?,
             Aim::Contract => self.publish_contract(now, id, publication)?,
-            Aim::Plain => self.publish_now(now, Some(id), publication, sealed)?.0,
+            Aim::Plain => {
+                self.check_until(publication)?;
+                self.publish_now(now, Some(id), publication, sealed)?.0
+            }
         };
         // Only now: one that was refused can be published again.
         if let Some(message_id) = given {
             self.remembered.remember(publisher, message_id, now.monotonic_ms);
         }
         self.count_published(id, 1, publication.payload.len() as u64);
-        self.answer_published(id, number, message_id, false);
+        let is_plain = matches!(aim, Aim::Plain);
+        if !is_plain || !self.store_published(now, publication, message_id, storing)? {
+            self.answer_published(id, number, message_id, false, None);
+        }
         Ok(())
     }
 
@@ -155,18 +171,27 @@ impl Broker {
         delivery.sender = sender;
         delivery.device = Some(device);
         delivery.scope = *scope;
-        Ok(self.deliver_single(now, delivery).queued)
+        let reach = self.deliver_single(now, delivery.clone());
+        if !self.matched.matches.durable.is_empty() {
+            self.store(now, &delivery, Storing::default())?;
+        }
+        Ok(reach.queued)
     }
 
     /// Publishes the will of a client that is gone, unless it published the same itself.
     pub(super) fn publish_will(&mut self, now: Now, publisher: Publisher, will: &Will) {
         let given = will.publication().options.message_id;
         if let Some(message_id) = given
-            && self.remembered.is_repeated(publisher, message_id, now.monotonic_ms)
+            && self.remembered.is_repeated(publisher, message_id, now.monotonic_ms).is_some()
         {
             return;
         }
-        if self.publish_now(now, None, will.publication(), None).is_ok() {
+        let published = self.publish_now(now, None, will.publication(), None);
+        if let Ok((message_id, _)) = published {
+            let storing = Storing::default();
+            if self.store_published(now, will.publication(), message_id, storing).is_err() {
+                self.queues.totals.refused += 1;
+            }
             self.queues.totals.published += 1;
             self.queues.totals.published_bytes += will.publication().payload.len() as u64;
             if let Some(message_id) = given {
@@ -251,11 +276,10 @@ impl Broker {
         number: Option<RequestNumber>,
         message_id: MessageId,
         duplicate: bool,
+        on_disk: Option<OnDisk>,
     ) {
         if let Some(number) = number {
-            let event =
-                Event::Ok { number, message_id: Some(message_id), duplicate, stored: false };
-            self.queues.answer(id, &event);
+            self.queues.answer(id, &succeeded(number, Some(message_id), duplicate, on_disk));
         }
     }
 

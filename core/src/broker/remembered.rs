@@ -3,14 +3,15 @@
 //!
 //! A memory, not a promise for ever: bounded in time, per client and in all. When it is full, those
 //! forget who remember the most, so no client can make another's repetitions pass. The daemon's
-//! restart forgets all of it, together with everybody's subscriptions.
+//! restart forgets what was not stored; the store knows of the rest ([`Remembered::recall`]).
 
 use super::client::ClientId;
+use crate::durable::OnDisk;
 use crate::limits::{
     REMEMBERED_CLIENTS_MAX, REMEMBERED_IDS_MAX, REMEMBERED_IDS_TOTAL_MAX, REMEMBERED_MS_MAX,
 };
 use kith_wire::MessageId;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 /// Whose ids they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,27 +39,28 @@ pub(crate) struct Remembered {
 
 #[derive(Debug, Default)]
 struct Window {
-    ids: BTreeSet<MessageId>,
+    /// With each, whether it is on the disk.
+    ids: BTreeMap<MessageId, Option<OnDisk>>,
     order: VecDeque<(u64, MessageId)>,
     connections: usize,
 }
 
 impl Remembered {
-    /// Whether this publisher published this id before.
+    /// Whether this publisher published this id before; and if so, whether it is on the disk.
     pub(crate) fn is_repeated(
         &mut self,
         publisher: Publisher,
         id: MessageId,
         monotonic_ms: u64,
-    ) -> bool {
-        let Some(window) = self.windows.get_mut(&publisher) else { return false };
+    ) -> Option<Option<OnDisk>> {
+        let window = self.windows.get_mut(&publisher)?;
         while let Some((at, _)) = window.order.front()
             && at.saturating_add(REMEMBERED_MS_MAX) <= monotonic_ms
         {
             window.forget_oldest(&mut self.total);
         }
         window.shrink();
-        window.ids.contains(&id)
+        window.ids.get(&id).copied()
     }
 
     /// Remembers an id that this publisher, who is connected, has published now.
@@ -74,9 +76,28 @@ impl Remembered {
         if REMEMBERED_IDS_MAX <= window.order.len() {
             window.forget_oldest(&mut self.total);
         }
-        if window.ids.insert(id) {
+        if window.ids.insert(id, None).is_none() {
             window.order.push_back((monotonic_ms, id));
             self.total += 1;
+        }
+    }
+
+    /// What this publisher published with this id is on the disk.
+    pub(crate) fn confirm(&mut self, publisher: Publisher, id: MessageId, on_disk: OnDisk) {
+        let window = self.windows.get_mut(&publisher);
+        if let Some(known) = window.and_then(|window| window.ids.get_mut(&id)) {
+            *known = Some(on_disk);
+        }
+    }
+
+    /// Remembers what publishers who are not there now published before a restart.
+    pub(crate) fn recall(&mut self, ids: &[([u8; 16], MessageId, OnDisk)], monotonic_ms: u64) {
+        for (identity, id, on_disk) in ids {
+            let publisher = Publisher::Identity(*identity);
+            self.attach(publisher);
+            self.remember(publisher, *id, monotonic_ms);
+            self.confirm(publisher, *id, *on_disk);
+            self.detach(publisher);
         }
     }
 
@@ -143,7 +164,7 @@ impl Remembered {
 impl Window {
     fn forget_oldest(&mut self, total: &mut usize) {
         if let Some((_, id)) = self.order.pop_front()
-            && self.ids.remove(&id)
+            && self.ids.remove(&id).is_some()
         {
             *total = total.saturating_sub(1);
         }
@@ -167,7 +188,7 @@ mod tests {
 
     /// Publishes: whether it was a repetition.
     fn publish(all: &mut Remembered, publisher: Publisher, id: MessageId, ms: u64) -> bool {
-        let is_repeated = all.is_repeated(publisher, id, ms);
+        let is_repeated = all.is_repeated(publisher, id, ms).is_some();
         if !is_repeated {
             all.remember(publisher, id, ms);
         }
@@ -195,7 +216,7 @@ mod tests {
             assert!(!publish(&mut all, publisher, id(1), 0));
             all.detach(publisher);
             let named = matches!(publisher, Publisher::Identity(_));
-            assert_eq!(all.is_repeated(publisher, id(1), 5), named);
+            assert_eq!(all.is_repeated(publisher, id(1), 5).is_some(), named);
         }
     }
 
@@ -211,7 +232,7 @@ mod tests {
         }
         assert_eq!(all.len(), REMEMBERED_IDS_MAX);
         assert!(!publish(&mut all, publisher, id(0), REMEMBERED_MS_MAX));
-        assert!(!all.is_repeated(publisher, id(0), REMEMBERED_MS_MAX * 2));
+        assert!(all.is_repeated(publisher, id(0), REMEMBERED_MS_MAX * 2).is_none());
         assert_eq!(all.len(), 0);
         assert!(all.windows[&publisher].order.capacity() < 1_024);
         all.detach(publisher);
@@ -232,16 +253,16 @@ mod tests {
             publish(&mut all, name(n), id(n), 0);
             all.detach(name(n));
         }
-        assert!(!all.is_repeated(name(0), id(0), 0));
-        assert!(all.is_repeated(name(1), id(1), 0));
+        assert!(all.is_repeated(name(0), id(0), 0).is_none());
+        assert!(all.is_repeated(name(1), id(1), 0).is_some());
         // Who comes back is not the longest gone any more.
         all.attach(name(1));
         all.detach(name(1));
         all.attach(name(count));
         publish(&mut all, name(count), id(count), 0);
         all.detach(name(count));
-        assert!(all.is_repeated(name(1), id(1), 0));
-        assert!(!all.is_repeated(name(2), id(2), 0));
+        assert!(all.is_repeated(name(1), id(1), 0).is_some());
+        assert!(all.is_repeated(name(2), id(2), 0).is_none());
         assert_eq!(all.len(), REMEMBERED_CLIENTS_MAX);
         assert_eq!(all.gone.len(), REMEMBERED_CLIENTS_MAX);
     }
@@ -257,7 +278,8 @@ mod tests {
             assert!(!publish(&mut all, hog, id(n), 0));
         }
         assert!(!publish(&mut all, other, id(1), 0));
-        assert!(all.is_repeated(other, id(0), 0) && all.is_repeated(other, id(1), 0));
+        assert!(all.is_repeated(other, id(0), 0).is_some());
+        assert!(all.is_repeated(other, id(1), 0).is_some());
         assert!(all.len() <= REMEMBERED_IDS_TOTAL_MAX);
     }
 }

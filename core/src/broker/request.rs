@@ -1,6 +1,7 @@
 //! Request and reply.
 
 use super::client::ClientId;
+use super::kept_lists::{PURGE, REMOVE};
 use super::operations::reserved;
 use super::publish::delivery;
 use super::requests::{Waiting, reply_topic};
@@ -130,6 +131,8 @@ impl Broker {
         let payload = match publication.topic.as_str() {
             "bus.stats" => self.stats_answer(now),
             "bus.clients" => self.clients_page(&lists::asked(publication)?),
+            "bus.consumers" => self.consumers_answer()?,
+            PURGE | REMOVE => return self.remove_kept(id, number, publication),
             "bus.subscriptions" => self.subscriptions_page(&lists::asked(publication)?),
             other => return Err(reserved(other)),
         };

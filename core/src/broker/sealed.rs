@@ -10,7 +10,7 @@ use crate::clock::Now;
 use crate::limits::COPIED_BYTES_PER_WORK;
 use crate::sealed::{Handed, Sealed, SealedPayload};
 use kith_wire::limits::SEALED_BYTES_MIN;
-use kith_wire::{Code, Publication, Refusal, RequestNumber, check_ms};
+use kith_wire::{Code, Publication, Refusal, RequestNumber, Scope, check_ms};
 
 /// Bytes to send, and the payload that goes with the first of them.
 #[derive(Clone, Copy, Debug)]
@@ -81,7 +81,9 @@ impl Broker {
         sealed: Sealed,
     ) -> Result<(), Refusal> {
         let is_reply = publication.topic.is_reserved();
-        if !publication.protocol.is_ms() && !publication.options.retain && !is_reply {
+        let (protocol, topic) = (publication.protocol.as_str(), publication.topic.as_str());
+        let is_kept = publication.options.retain || self.is_stored(Scope::Own, protocol, topic);
+        if !publication.protocol.is_ms() && !is_kept && !is_reply {
             return self.publish(now, id, number, publication, Some(sealed));
         }
         self.work += sealed.payload_bytes() as u64 / COPIED_BYTES_PER_WORK;

@@ -21,6 +21,7 @@ use crate::limits::{TRIMMED_SUBSCRIPTIONS_MIN, WEIGHT_TOKENS_MAX};
 use exact::Exact;
 use kith_wire::{Pattern, ProtocolSelector, Scope, ScopeSelector};
 use names::Names;
+use slots::DURABLE;
 pub(crate) use slots::{MONITOR, NONE, SubscriptionKey, Target};
 use slots::{Place, Slots};
 use std::ops::Range;
@@ -59,6 +60,8 @@ pub(crate) enum Role<'a> {
     Member(&'a str),
     /// As [`Role::Each`], but it only looks on.
     Monitor,
+    /// It is no client's but a consumer's.
+    Durable,
 }
 
 /// Who gets a message.
@@ -68,6 +71,8 @@ pub(crate) struct Matches {
     pub(crate) each: Vec<Target>,
     /// Those of which one a group gets it; members of one group stand together.
     pub(crate) grouped: Vec<Target>,
+    /// The consumers for which it is stored.
+    pub(crate) durable: Vec<u32>,
     /// Where those of each group stand.
     groups: Vec<Range<usize>>,
     /// How many nodes of the trie it took to find them.
@@ -92,6 +97,7 @@ impl Matches {
         clear(&mut self.each);
         clear(&mut self.grouped);
         clear(&mut self.groups);
+        self.durable.clear();
         self.visited = 0;
     }
 }
@@ -150,6 +156,7 @@ impl Index {
             Role::Each => NONE,
             Role::Member(group) => self.groups.acquire(group),
             Role::Monitor => MONITOR,
+            Role::Durable => DURABLE,
         };
         let realm = realm(pattern.scope(), protocol);
         let at = realm as usize;
@@ -211,11 +218,11 @@ impl Index {
         for realm in realms {
             let mut each = |head| {
                 for target in self.slots.list(head) {
-                    let list = match target.group {
-                        NONE | MONITOR => &mut found.each,
-                        _ => &mut found.grouped,
-                    };
-                    list.push(target);
+                    match target.group {
+                        NONE | MONITOR => found.each.push(target),
+                        DURABLE => found.durable.push(target.client),
+                        _ => found.grouped.push(target),
+                    }
                 }
             };
             self.exact.find(realm, topic, &mut each);
@@ -288,6 +295,7 @@ impl Index {
         Some(match self.slots.target(key)?.group {
             NONE => Role::Each,
             MONITOR => Role::Monitor,
+            DURABLE => Role::Durable,
             group => Role::Member(self.groups.name(group)?),
         })
     }

@@ -11,6 +11,9 @@ pub(crate) const NONE: u32 = u32::MAX;
 /// In place of a group: a subscription that only looks on.
 pub(crate) const MONITOR: u32 = u32::MAX - 1;
 
+/// In place of a group: not a client gets it but a consumer, whose number stands for the client's.
+pub(crate) const DURABLE: u32 = u32::MAX - 2;
+
 /// Names one subscription until it is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SubscriptionKey(u32);
@@ -22,7 +25,7 @@ pub(crate) struct Target {
     pub(crate) client: u32,
     /// The subscription's number, which the client chose.
     pub(crate) number: u32,
-    /// The group, or [`NONE`], or [`MONITOR`].
+    /// The group, or [`NONE`], [`MONITOR`] or [`DURABLE`].
     pub(crate) group: u32,
 }
 

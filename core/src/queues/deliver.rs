@@ -48,6 +48,19 @@ impl Queues {
         queued
     }
 
+    /// Delivers one message to one subscriber, if there is room for it; else nothing is lost, and
+    /// whoever has it keeps it. Whether it was queued.
+    pub(crate) fn offer_single(&mut self, target: Target, single: &mut Single<'_>) -> bool {
+        self.try_single(target, single)
+    }
+
+    /// Whether a client has room for more messages: less waits for it than half of what may.
+    pub(crate) fn has_room(&self, client: &Client) -> bool {
+        let half_bytes = self.limits.queue_bytes_max.min(self.share_bytes()) / 2;
+        client.outbox.message_bytes() <= half_bytes
+            && client.outbox.messages() <= self.limits.queue_messages_max / 2
+    }
+
     /// Delivers each message of a run to one member of a group. Once no member has room, the rest
     /// is lost: it came at the same time. Whether any was queued, and to how many members one was
     /// offered, which is the work of it.

@@ -8,9 +8,11 @@ use super::heard::{Heard, take_frames, take_lines, texts};
 use super::lines;
 use crate::broker::{Broker, ClientId, Framing, Output, Staged};
 use crate::clock::Now;
+use crate::durable::{Loaded, StoreAsk};
 use crate::limits::Limits;
 use crate::sealed::Handed;
 use crate::session::Session;
+use kith_store::{Memory, Store};
 use kith_wire::binary::{MAGIC, encode};
 use kith_wire::{Operation, Pattern, Publication, Request, RequestNumber, Subscribe};
 use std::collections::{BTreeSet, VecDeque};
@@ -26,6 +28,12 @@ pub(crate) struct Bus {
     /// Who was announced by [`Output::Flush`] and has not read all since.
     announced: BTreeSet<u64>,
     overflown: Vec<u64>,
+    /// The disk, if there is one.
+    pub(crate) store: Option<Store<Memory>>,
+    /// What the store was asked for and has not answered.
+    asked: VecDeque<StoreAsk>,
+    /// Whether the store answers only when a test lets it.
+    pub(crate) holds: bool,
     /// How many times a client had to let others have their turn.
     pub(crate) turns: usize,
 }
@@ -60,7 +68,43 @@ impl Bus {
             clients: Vec::new(),
             announced: BTreeSet::new(),
             overflown: Vec::new(),
+            store: None,
+            asked: VecDeque::new(),
+            holds: false,
             turns: 0,
+        }
+    }
+
+    /// The same with what is on a disk.
+    pub(crate) fn on(limits: Limits, disk: Memory) -> Self {
+        let mut bus = Self::new(limits);
+        let mut store = Store::open(disk).unwrap();
+        let loaded = Loaded::read(&mut |scan| store.scan(&scan), bus.broker.limits()).unwrap();
+        bus.broker.attach_store(bus.now, "memory", loaded);
+        bus.store = Some(store);
+        bus
+    }
+
+    /// Has everything happen that is due, at the store too unless it is held.
+    pub(crate) fn settle(&mut self) {
+        self.collect_outputs();
+    }
+
+    /// Has the store answer all that it was asked for.
+    pub(crate) fn answer_store(&mut self) {
+        while let Some(ask) = self.asked.pop_front() {
+            let Some(store) = &mut self.store else { return };
+            match ask {
+                StoreAsk::Commit { ticket, batch } => {
+                    let answer = store.commit(&[batch]);
+                    self.broker.committed(self.now, ticket, answer);
+                }
+                StoreAsk::Scan { ticket, scan } => {
+                    let answer = store.scan(&scan);
+                    self.broker.scanned(self.now, ticket, answer);
+                }
+            }
+            self.collect_outputs();
         }
     }
 
@@ -286,13 +330,25 @@ impl Bus {
     }
 
     fn collect_outputs(&mut self) {
-        while let Some(output) = self.broker.poll_output() {
+        loop {
+            let Some(output) = self.broker.poll_output() else {
+                if self.asked.is_empty() || self.holds {
+                    return;
+                }
+                self.answer_store();
+                continue;
+            };
             match output {
                 Output::Flush(id) => {
                     self.announced.insert(id.serial());
                 }
                 Output::Overflown(id) => self.overflown.push(id.serial()),
                 Output::Notice => {}
+                Output::Store => {
+                    while let Some(ask) = self.broker.poll_store(self.now) {
+                        self.asked.push_back(ask);
+                    }
+                }
             }
         }
     }

@@ -7,11 +7,12 @@ use kith_wire::{Delivery, Event};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::collections::{BTreeMap, VecDeque};
+use std::num::NonZeroU32;
 
 /// One thing that the broker told a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Heard {
-    Ok { number: u32, message_id: Option<String>, duplicate: bool },
+    Ok { number: u32, message_id: Option<String>, duplicate: bool, stored: bool },
     Err { number: Option<u32>, code: String, text: String, at: Option<u64>, fatal: bool },
     Message { subscription: u32, message: Message },
     Lag { subscription: u32, count: u64 },
@@ -34,6 +35,8 @@ pub(crate) struct Message {
     pub(crate) reply_to: Option<String>,
     pub(crate) priority: String,
     pub(crate) retained: bool,
+    /// Of a durable subscription: which delivery of it this is.
+    pub(crate) attempt: Option<u32>,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) payload: Vec<u8>,
     /// Whether the payload came in a descriptor.
@@ -52,8 +55,10 @@ impl Heard {
     /// In a few words: `ok 1`, `msg 1 a.b {"x":1}`, `lag 1 of 3`, `err 2 no-responders`.
     pub(crate) fn text(&self) -> String {
         match self {
-            Self::Ok { number, duplicate: false, .. } => format!("ok {number}"),
-            Self::Ok { number, duplicate: true, .. } => format!("ok {number} duplicate"),
+            Self::Ok { number, duplicate, stored, .. } => {
+                let duplicate = if *duplicate { " duplicate" } else { "" };
+                format!("ok {number}{duplicate}{}", if *stored { " stored" } else { "" })
+            }
             Self::Err { number, code, fatal, .. } => {
                 let number = number.map_or("-".to_owned(), |number| number.to_string());
                 format!("err {number} {code}{}", if *fatal { " fatal" } else { "" })
@@ -76,7 +81,12 @@ impl Message {
             other => format!("{other}/"),
         };
         let retained = if self.retained { " retained" } else { "" };
-        format!("{protocol}{} {}{retained}", self.topic, String::from_utf8_lossy(&self.payload))
+        let attempt = match self.attempt {
+            None | Some(1) => String::new(),
+            Some(attempt) => format!(" attempt {attempt}"),
+        };
+        let payload = String::from_utf8_lossy(&self.payload);
+        format!("{protocol}{} {payload}{retained}{attempt}", self.topic)
     }
 
     fn of_delivery(delivery: &Delivery<'_>, handed: &mut VecDeque<Vec<u8>>) -> Self {
@@ -93,6 +103,7 @@ impl Message {
             reply_to: delivery.reply_to.as_ref().map(ToString::to_string),
             priority: delivery.priority.name().to_owned(),
             retained: delivery.retained,
+            attempt: delivery.attempt.map(NonZeroU32::get),
             headers: headers.collect(),
             payload: match delivery.sealed_bytes {
                 None => delivery.payload.to_vec(),
@@ -130,6 +141,7 @@ impl Message {
             reply_to: text_of(line, "reply_to"),
             priority: text_of(line, "priority").unwrap_or_else(|| "normal".to_owned()),
             retained: line["retained"] == Value::Bool(true),
+            attempt: line["attempt"].as_u64().and_then(|attempt| u32::try_from(attempt).ok()),
             headers: headers.map(|(k, v)| (k.clone(), v.as_str().unwrap().to_owned())).collect(),
             payload,
             is_sealed: false,
@@ -180,6 +192,7 @@ fn of_line(text: &[u8]) -> Heard {
             number: number("id"),
             message_id: text_of(line, "msg_id"),
             duplicate: line["duplicate"] == Value::Bool(true),
+            stored: line["state"] == "stored",
         },
         "err" => Heard::Err {
             number: line.get("id").map(|_| number("id")),
@@ -219,10 +232,11 @@ fn of_event(event: &Event<'_>, handed: &mut VecDeque<Vec<u8>>) -> Heard {
             subscription: subscription.get(),
             message: Message::of_delivery(delivery, handed),
         },
-        Event::Ok { number, message_id, duplicate, .. } => Heard::Ok {
+        Event::Ok { number, message_id, duplicate, stored } => Heard::Ok {
             number: number.get(),
             message_id: message_id.map(|id| id.to_string()),
             duplicate: *duplicate,
+            stored: *stored,
         },
         Event::Reply { number, delivery } => {
             Heard::Reply { number: number.get(), message: Message::of_delivery(delivery, handed) }

@@ -153,6 +153,7 @@ pub(crate) fn limits() -> Limits {
         retained_bytes_max: 12 << 10,
         clients_max: CLIENTS,
         stats_interval_ms: 100,
+        ..Limits::default()
     }
 }
 

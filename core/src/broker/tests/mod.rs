@@ -79,6 +79,7 @@ impl Broker {
 mod closing;
 mod daemon;
 mod duplicates;
+mod durable;
 mod expiry;
 mod groups;
 mod heartbeats;

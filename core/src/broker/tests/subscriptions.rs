@@ -104,7 +104,11 @@ fn ids_of_messages_published_together_are_consecutive_and_answered() {
             bus.hear(alice).iter().map(|one| number(&one.message().message_id)).collect();
         assert_eq!(ids, (0..6).map(|n| ids[0] + n).collect::<Vec<_>>());
         match &bus.hear(bob)[..] {
-            [crate::tests::Heard::Ok { number: 7, message_id: Some(id), duplicate: false }] => {
+            [
+                crate::tests::Heard::Ok {
+                    number: 7, message_id: Some(id), duplicate: false, ..
+                },
+            ] => {
                 assert_eq!(number(id), ids[5]);
             }
             other => panic!("{other:?}"),

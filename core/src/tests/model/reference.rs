@@ -406,7 +406,7 @@ impl Reference {
     ) -> Result<(), String> {
         let Some(wanted) = number else { return Ok(()) };
         let heard = self.seen.answer(who)?;
-        if let Heard::Ok { number, message_id, duplicate: is_duplicate } = &heard
+        if let Heard::Ok { number, message_id, duplicate: is_duplicate, .. } = &heard
             && (*number, *is_duplicate) == (wanted, duplicate)
             && message_id.is_some() == id.is_some()
         {

@@ -157,6 +157,7 @@ impl Twin {
                 Output::Flush(id) => _ = self.announced.insert(id.serial()),
                 Output::Overflown(id) => _ = overflown.insert(id.serial()),
                 Output::Notice => return Err("a notice".to_owned()),
+                Output::Store => return Err("something for a store".to_owned()),
             }
         }
         let untold: Vec<_> = self.places.iter().flatten().map(|place| place.id).collect();
