@@ -13,9 +13,9 @@ use crate::publish::{frame, new_message_id};
 use crate::session::{Command, Done, Failure};
 use crate::task::Shared;
 use crate::{
-    BackgroundError, CloseError, ConnectError, Loss, Message, PingError, PostError, Publish,
-    PublishError, Published, ReplyError, Request, RequestError, Subscribe, SubscribeError,
-    Subscription, TryPostError, WillError,
+    AcknowledgeError, BackgroundError, CloseError, ConnectError, Loss, Message, PingError,
+    PostError, Publish, PublishError, Published, ReplyError, Request, RequestError, Subscribe,
+    SubscribeError, Subscription, TryPostError, WillError,
 };
 use kith_wire::{Code, Operation, binary};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -183,12 +183,16 @@ impl Client {
         &self,
         subscribe: Subscribe<'_>,
     ) -> Result<Subscription, SubscribeError> {
-        let frame = frame(&subscribe.operation()?, OPERATION_BYTES);
+        let frame_of = |operation| frame(&operation, OPERATION_BYTES);
+        let frame = frame_of(subscribe.operation()?);
+        let durable = subscribe.again()?.map(frame_of);
+        let frame_bytes = frame.len();
         let key = self.inner.last_key.fetch_add(1, Ordering::Relaxed);
         let to = Arc::new(Feed::new());
         // Made before it is asked for: if this future is dropped, it unsubscribes.
         let subscription = Subscription::new(Arc::clone(&to), key, Arc::clone(&self.inner));
-        self.ask(frame.len(), |waiter| Command::Subscribe { key, frame, to, waiter }).await?;
+        let command = |waiter| Command::Subscribe { key, frame, durable, to, waiter };
+        self.ask(frame_bytes, command).await?;
         Ok(subscription)
     }
 
@@ -331,7 +335,7 @@ macro_rules! fail_as {
     };
 }
 
-fail_as!(PublishError, SubscribeError, WillError, PingError);
+fail_as!(AcknowledgeError, PublishError, SubscribeError, WillError, PingError);
 
 impl From<Failure> for RequestError {
     fn from(failure: Failure) -> Self {

@@ -255,6 +255,9 @@ pub enum SubscribeError {
     /// The pattern is none.
     #[error(transparent)]
     Pattern(#[from] PatternError),
+    /// The name of a durable subscription's consumer is none.
+    #[error("the consumer: {0}")]
+    Consumer(#[source] TextError),
     /// The group's name is none.
     #[error("the group: {0}")]
     Group(#[source] TextError),
@@ -268,6 +271,35 @@ pub enum SubscribeError {
     },
     /// The connection is gone for good.
     #[error("there is no connection any more")]
+    Disconnected(#[source] Loss),
+}
+
+/// Why a message was not acknowledged, or not certainly. Then it is delivered again.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AcknowledgeError {
+    /// It did not come from a durable subscription.
+    #[error(
+        "the message on `{topic}` is of no durable subscription: there is nothing to acknowledge"
+    )]
+    NotDurable {
+        /// The message's topic.
+        topic: String,
+    },
+    /// As many acknowledgements as may be are on their way already.
+    #[error("too many acknowledgements are on their way to the daemon already")]
+    Full,
+    /// The daemon refused it: with [`Code::UnknownMessage`] where the message was acknowledged
+    /// before, or has become a dead letter.
+    #[error("the daemon refuses the acknowledgement: {text}")]
+    Refused {
+        /// Why, for a program.
+        code: Option<Code>,
+        /// Why, for a person.
+        text: String,
+    },
+    /// The connection was lost before the daemon answered, or there was none.
+    #[error("the connection was lost before the daemon confirmed the acknowledgement")]
     Disconnected(#[source] Loss),
 }
 
@@ -353,6 +385,15 @@ pub enum CloseError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BackgroundError {
+    /// The daemon refused acknowledgements that nobody waited for. Those messages that still wait
+    /// come again.
+    #[error("the daemon refuses an acknowledgement: {text}")]
+    Acknowledge {
+        /// Why, for a program.
+        code: Option<Code>,
+        /// Why, for a person.
+        text: String,
+    },
     /// The daemon refused a message that was posted.
     #[error("the daemon refuses a message that was posted: {text}")]
     Refused {

@@ -12,7 +12,7 @@ use crate::session::{Command, Output, Session};
 use crate::{Incoming, Loss};
 use kith_wire::binary::encode;
 use kith_wire::{
-    MessageId, Operation, Options, Pattern, Protocol, Publication, Request, RequestNumber,
+    MessageId, Operation, Options, Pattern, Protocol, Publication, Request, RequestNumber, Since,
     Subscribe, Topic,
 };
 use std::time::{Duration, Instant};
@@ -69,8 +69,10 @@ impl Conversation {
         let command = match kind % 9 {
             0 => Command::Ping { waiter },
             1 | 2 => {
-                let frame = frame(subscribe(waiter));
-                Command::Subscribe { key, frame, to: waiter, waiter }
+                let (durable, since) = (kind >= 128).then_some(("d", Since::Start)).unzip();
+                let written = frame(subscribe(waiter, durable, since));
+                let durable = durable.map(|name| frame(subscribe(waiter, Some(name), None)));
+                Command::Subscribe { key, frame: written, durable, to: waiter, waiter }
             }
             3 => {
                 let mut publication = publication();
@@ -87,6 +89,17 @@ impl Conversation {
                 let charge = frames.len();
                 self.session.command(self.now, Command::Posts { frames, count: 1, charge });
                 return Asked::Post;
+            }
+            _ if kind >= 128 => {
+                let message_ids = vec![MessageId::from_parts(key, &[7; 10]); usize::from(kind)];
+                let key = u64::from(kind - 128);
+                if kind.is_multiple_of(2) {
+                    let message_id = MessageId::from_parts(key, &[7; 10]);
+                    Command::AcknowledgeAndWait { key, message_id, waiter }
+                } else {
+                    self.session.command(self.now, Command::Acknowledge { key, message_ids });
+                    return Asked::Post;
+                }
             }
             _ => {
                 let key = u32::from(kind);
@@ -150,7 +163,10 @@ impl Conversation {
                 Output::Answer(waiter, _) => Seen::Answer(*waiter),
                 Output::Deliver { to, .. } => Seen::Deliver(*to),
                 Output::Ended { to, .. } => Seen::Ended(*to),
-                Output::Background(_) | Output::Free(_) | Output::Welcome { .. } => Seen::Other,
+                Output::Acknowledged(_)
+                | Output::Background(_)
+                | Output::Free(_)
+                | Output::Welcome { .. } => Seen::Other,
             };
             (seen, text_of(&output))
         });
@@ -170,6 +186,7 @@ fn item(item: &Incoming) -> String {
     let moments = (message.sent_at(), message.expires_at());
     let marks = (message.scope(), message.priority(), message.retained(), message.id());
     let texts = (message.topic(), message.protocol(), message.sender(), message.device());
+    let marks = (marks, message.attempt());
     let rest = (message.reply_to(), message.text(), message.headers(), message.payload().len());
     format!("{moments:?} {marks:?} {texts:?} {rest:?}")
 }
@@ -188,7 +205,11 @@ fn request() -> Operation<'static> {
     Operation::Request { number, publication, timeout_ms: 5 }
 }
 
-fn subscribe(number: u32) -> Operation<'static> {
+fn subscribe(
+    number: u32,
+    durable: Option<&'static str>,
+    since: Option<Since>,
+) -> Operation<'static> {
     Operation::Subscribe(Subscribe {
         number: RequestNumber::MIN,
         pattern: Pattern::new(format!("self.{number}"))
@@ -196,8 +217,8 @@ fn subscribe(number: u32) -> Operation<'static> {
         group: None,
         retained: false,
         monitor: false,
-        durable: None,
-        since: None,
+        durable: durable.map(Into::into),
+        since,
     })
 }
 

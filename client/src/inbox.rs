@@ -25,7 +25,7 @@ pub enum Incoming {
     },
     /// The connection was lost and is back. Messages that were published in between, or shortly
     /// before it was lost, may be missing; nobody knows how many. What comes from here on is
-    /// complete again.
+    /// complete again. A durable subscription misses nothing, and has none.
     Gap,
 }
 

@@ -104,13 +104,45 @@
 //! # }
 //! ```
 //!
+//! # What must not be lost
+//!
+//! What matches a durable subscription is stored by the daemon until it is acknowledged, whoever is
+//! away meanwhile. A publish that matches one is answered once it is on the disk, and repeated by
+//! this library until it is answered:
+//!
+//! ```no_run
+//! use kith_client::{Client, Incoming, Publish, Since, Subscribe};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let directory = tempfile::tempdir()?;
+//! # let daemon = kith_busd::Embedded::start(directory.path())?;
+//! # let socket = daemon.socket();
+//! let client = Client::builder().path(socket).connect().await?;
+//! let jobs = Subscribe::new("self.jobs.>").durable("worker").since(Since::Start);
+//! let mut jobs = client.subscribe_with(jobs).await?;
+//!
+//! let job = Publish::json("jobs.resize", r#"{"picture":7}"#).until_stored();
+//! assert!(client.send(job).await?.stored);
+//!
+//! if let Some(Incoming::Message(job)) = jobs.next().await {
+//!     // 1: it has not been delivered before. With more, it may have been dealt with already.
+//!     assert_eq!(job.attempt().map(|attempt| attempt.get()), Some(1));
+//!     jobs.acknowledge_and_wait(&job).await?;
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`Subscription::acknowledge`] doesn't wait, and is what a program uses that handles many.
+//!
 //! # When the connection is lost
 //!
 //! The library connects again by itself, after waits that grow and differ by chance
 //! ([`Reconnect`]). Then:
 //!
 //! - subscriptions are made again, and [`Incoming::Gap`] stands in their stream where messages may
-//!   be missing;
+//!   be missing. None are missing of a durable one: what was not acknowledged comes again;
 //! - a publish whose answer was lost is repeated under its id, which every publish that waits has.
 //!   The daemon recognises it for 10 minutes and doesn't deliver it twice. One that would have to
 //!   be repeated later than that fails, since it could be doubled;
@@ -161,15 +193,15 @@ mod task;
 pub use client::Client;
 pub use connect::{Builder, Reconnect};
 pub use error::{
-    BackgroundError, CloseError, ConnectError, InvalidMessage, Loss, PingError, PostError,
-    PublishError, ReplyError, RequestError, SubscribeError, TryPostError, WillError,
+    AcknowledgeError, BackgroundError, CloseError, ConnectError, InvalidMessage, Loss, PingError,
+    PostError, PublishError, ReplyError, RequestError, SubscribeError, TryPostError, WillError,
 };
 pub use errors::Errors;
 pub use inbox::Incoming;
 pub use kith_sealed::{SealedError, SealedMemory};
 pub use kith_wire::{
     Code, Headers, HeadersError, MessageId, MessageIdError, PatternError, Priority, ProtocolError,
-    Refusal, Scope, TextError, Token, TokenError, TopicError, compact_json,
+    Refusal, Scope, Since, TextError, Token, TokenError, TopicError, compact_json,
 };
 pub use message::Message;
 pub use path::{socket_path, socket_path_from};

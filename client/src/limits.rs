@@ -12,6 +12,9 @@ pub const OPERATION_BYTES: usize = 128;
 /// Operations without a message (pings, taking a will back) that may wait for their answer. They
 /// don't wait for publishes, so that they can say that there is no connection.
 pub const ASIDE_OPERATIONS_MAX: usize = 1_024;
+/// Acknowledgements that nobody waits for and the daemon has not answered: those of 64 durable
+/// subscriptions whose windows (1,024 messages) are full.
+pub const ACKNOWLEDGEMENTS_MAX: usize = 65_536;
 /// Messages that a [`Subscription`](crate::Subscription) holds for a program that doesn't poll it.
 /// A quarter of what the daemon holds for a connection, which has many subscriptions.
 pub const INBOX_MESSAGES_MAX: usize = 131_072;

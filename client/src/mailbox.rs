@@ -9,8 +9,11 @@
 
 use crate::Loss;
 use crate::feed::Feed;
-use crate::limits::{ASIDE_OPERATIONS_MAX, OPERATION_BYTES, OUTGOING_BYTES_MAX};
+use crate::limits::{
+    ACKNOWLEDGEMENTS_MAX, ASIDE_OPERATIONS_MAX, OPERATION_BYTES, OUTGOING_BYTES_MAX,
+};
 use crate::session::{Command, Done, Failure};
+use kith_wire::MessageId;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{
     Notify, OwnedSemaphorePermit, Semaphore, SemaphorePermit, TryAcquireError, oneshot,
@@ -40,6 +43,8 @@ pub(crate) struct Mailbox {
     budget: Arc<Semaphore>,
     /// For operations without a message; a number of them, not of bytes.
     aside: Arc<Semaphore>,
+    /// For acknowledgements that nobody waits for.
+    acknowledgements: Semaphore,
     wake: Notify,
 }
 
@@ -58,6 +63,7 @@ impl Mailbox {
             waiting: Mutex::default(),
             budget: Arc::new(Semaphore::new(OUTGOING_BYTES_MAX)),
             aside: Arc::new(Semaphore::new(ASIDE_OPERATIONS_MAX)),
+            acknowledgements: Semaphore::new(ACKNOWLEDGEMENTS_MAX),
             wake: Notify::new(),
         }
     }
@@ -146,6 +152,27 @@ impl Mailbox {
             }
         }
         Ok(())
+    }
+
+    /// Acknowledges a message, if there is room for it: together with what was acknowledged just
+    /// before. Whether there was room.
+    pub(crate) fn acknowledge(&self, key: u64, message_id: MessageId) -> Result<bool, Loss> {
+        let Ok(room) = self.acknowledgements.try_acquire() else { return Ok(false) };
+        let mut waiting = self.open()?;
+        room.forget();
+        if let Some(Command::Acknowledge { key: last, message_ids }) = waiting.commands.last_mut()
+            && *last == key
+        {
+            message_ids.push(message_id);
+            return Ok(true);
+        }
+        drop(waiting);
+        self.put(Command::Acknowledge { key, message_ids: vec![message_id] }).map(|()| true)
+    }
+
+    /// So many acknowledgements are answered, or dropped.
+    pub(crate) fn acknowledged(&self, count: usize) {
+        self.acknowledgements.add_permits(count);
     }
 
     /// Asks for something that takes no room.

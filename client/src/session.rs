@@ -12,6 +12,7 @@
 //! | publish | repeated, with the same id | the daemon recognises it by client id and message id |
 //! | post | sent if no whole frame was written, else counted as in doubt | it has no id |
 //! | subscribe, will | said again | they are states, and the connection's |
+//! | acknowledge | dropped | the message comes again, and is acknowledged then |
 //! | request | failed | somebody may have acted on it |
 //! | ping, unsubscribe, unwill | ended | they were about that connection |
 //!
@@ -46,6 +47,17 @@ use std::time::{Duration, Instant};
 /// What the program asks. Frames come without their number.
 #[derive(Debug)]
 pub(crate) enum Command<W, S> {
+    /// Messages of a durable subscription have been dealt with.
+    Acknowledge {
+        key: u64,
+        message_ids: Vec<MessageId>,
+    },
+    /// The same of one, for somebody who waits until that is on the disk.
+    AcknowledgeAndWait {
+        key: u64,
+        message_id: MessageId,
+        waiter: W,
+    },
     /// Says goodbye, after everything before it.
     Close {
         waiter: W,
@@ -78,9 +90,11 @@ pub(crate) enum Command<W, S> {
         frame: Vec<u8>,
         waiter: W,
     },
+    /// `durable` is what a durable subscription says once its consumer is there.
     Subscribe {
         key: u64,
         frame: Vec<u8>,
+        durable: Option<Vec<u8>>,
         to: S,
         waiter: W,
     },
@@ -92,6 +106,8 @@ pub(crate) enum Command<W, S> {
 /// What is to be done.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Output<W, S> {
+    /// So many acknowledgements that nobody waits for are answered, or dropped.
+    Acknowledged(usize),
     /// An operation is answered.
     Answer(W, Result<Done, Failure>),
     /// Something went wrong that nobody waits for.
@@ -168,6 +184,9 @@ struct Pending<W> {
 
 #[derive(Debug)]
 enum Kind<W> {
+    /// So many that nobody waits for.
+    Acknowledge(usize),
+    AcknowledgeAndWait(W),
     Bye(W),
     Checkpoint,
     Hello,
@@ -216,6 +235,8 @@ struct Subscribed<S> {
     key: u64,
     /// Its number included.
     frame: Vec<u8>,
+    /// Whether nothing is missing after a reconnect, and the frame to take once it is confirmed.
+    durable: Option<Vec<u8>>,
     to: S,
 }
 

@@ -7,9 +7,9 @@
 use crate::client::Inner;
 use crate::feed::Feed;
 use crate::session::Command;
-use crate::{Incoming, SubscribeError};
+use crate::{AcknowledgeError, Incoming, Message, SubscribeError};
 use futures_core::Stream;
-use kith_wire::Pattern;
+use kith_wire::{Pattern, Since};
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -33,6 +33,8 @@ pub struct Subscribe<'a> {
     group: Option<Cow<'a, str>>,
     retained: bool,
     monitor: bool,
+    durable: Option<Cow<'a, str>>,
+    since: Option<Since>,
 }
 
 impl<'a> Subscribe<'a> {
@@ -40,7 +42,14 @@ impl<'a> Subscribe<'a> {
     /// `friends.chess.>`, `bt/self.*`, `*/*.>`. The protocol is `ms` if none is given. Because the
     /// scope is part of the pattern, a subscription to `self.…` can't be reached from outside.
     pub fn new(pattern: impl Into<Cow<'a, str>>) -> Self {
-        Self { pattern: pattern.into(), group: None, retained: false, monitor: false }
+        Self {
+            pattern: pattern.into(),
+            group: None,
+            retained: false,
+            monitor: false,
+            durable: None,
+            since: None,
+        }
     }
 
     /// Of all subscriptions in one group, one gets each message.
@@ -62,10 +71,42 @@ impl<'a> Subscribe<'a> {
         self
     }
 
+    /// What matches is stored for the consumer of this name until it is acknowledged
+    /// ([`Subscription::acknowledge`]): while the program, the daemon or the machine is away, too.
+    /// Subscriptions of one name, in any program, share its messages. It can be neither one of a
+    /// group nor a monitor. In its stream there is no [`Incoming::Gap`], since it misses nothing.
+    pub fn durable(mut self, name: impl Into<Cow<'a, str>>) -> Self {
+        self.durable = Some(name.into());
+        self
+    }
+
+    /// From where on a durable subscription begins whose consumer is new. It is not said again
+    /// after a reconnect. Of kept values ([`Subscribe::retained`]) without a durable
+    /// subscription: those that are as new as that.
+    pub fn since(mut self, since: Since) -> Self {
+        self.since = Some(since);
+        self
+    }
+
+    /// What a durable subscription says after a reconnect, when its consumer is there.
+    pub(crate) fn again(&self) -> Result<Option<kith_wire::Operation<'_>>, SubscribeError> {
+        let operation = self.operation()?;
+        Ok(match operation {
+            kith_wire::Operation::Subscribe(asked) if asked.durable.is_some() => {
+                let asked = kith_wire::Subscribe { since: None, ..asked };
+                Some(kith_wire::Operation::Subscribe(asked))
+            }
+            _ => None,
+        })
+    }
+
     /// Checks it, and gives what a frame can be made of, with a number yet to be put in.
     pub(crate) fn operation(&self) -> Result<kith_wire::Operation<'_>, SubscribeError> {
         if let Some(group) = &self.group {
             kith_wire::check_group(group).map_err(SubscribeError::Group)?;
+        }
+        if let Some(durable) = &self.durable {
+            kith_wire::check_consumer(durable).map_err(SubscribeError::Consumer)?;
         }
         Ok(kith_wire::Operation::Subscribe(kith_wire::Subscribe {
             number: NonZeroU32::MIN,
@@ -73,8 +114,8 @@ impl<'a> Subscribe<'a> {
             group: self.group.as_deref().map(Cow::Borrowed),
             retained: self.retained,
             monitor: self.monitor,
-            durable: None,
-            since: None,
+            durable: self.durable.as_deref().map(Cow::Borrowed),
+            since: self.since,
         }))
     }
 }
@@ -87,6 +128,11 @@ impl<'a> Subscribe<'a> {
 /// What the program has not taken yet waits in a queue of bounded size. When that is full the
 /// newest messages are dropped, and [`Incoming::Lag`] with their exact number stands where they
 /// would have stood. No other subscription, and no answer, is held up by it.
+///
+/// A durable subscription ([`Subscribe::durable`]) loses nothing by that: the daemon sends at most
+/// 1,024 messages and 8 MiB that are not acknowledged, which fits; and where a program doesn't poll
+/// for so long that they have been delivered again and again, what is dropped here is not
+/// acknowledged, and comes again.
 #[derive(Debug)]
 #[must_use = "dropping a subscription unsubscribes"]
 pub struct Subscription {
@@ -114,12 +160,51 @@ impl Subscription {
         self.feed.ended()
     }
 
+    /// Says that a message of this durable subscription has been dealt with, and doesn't wait until
+    /// the daemon has that on the disk. Many are told to the daemon at once.
+    ///
+    /// If the connection is lost meanwhile this is not said again: the message comes once more,
+    /// with a greater [`Message::attempt`]. What the daemon refuses comes from
+    /// [`Client::errors`](crate::Client::errors).
+    ///
+    /// # Errors
+    /// If the message is of no durable subscription, too many acknowledgements are on their way, or
+    /// the connection is lost for good.
+    pub fn acknowledge(&self, message: &Message) -> Result<(), AcknowledgeError> {
+        check_durable(message)?;
+        match self.inner.shared.mailbox.acknowledge(self.key, message.id()) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(AcknowledgeError::Full),
+            Err(loss) => Err(AcknowledgeError::Disconnected(loss)),
+        }
+    }
+
+    /// The same, and waits until the daemon has it on the disk: the message is not delivered again.
+    ///
+    /// # Errors
+    /// If the message is of no durable subscription, the daemon refuses, or the connection is lost
+    /// before it answers, or was not there.
+    pub async fn acknowledge_and_wait(&self, message: &Message) -> Result<(), AcknowledgeError> {
+        check_durable(message)?;
+        let (key, message_id) = (self.key, message.id());
+        let command = |waiter| Command::AcknowledgeAndWait { key, message_id, waiter };
+        self.inner.shared.mailbox.ask_aside(command).await?;
+        Ok(())
+    }
+
     fn poll_incoming(&mut self, context: &mut Context<'_>) -> Poll<Option<Incoming>> {
         if let Some(incoming) = self.taken.pop_front() {
             return Poll::Ready(Some(incoming));
         }
         ready!(self.feed.poll_take(context, &mut self.taken));
         Poll::Ready(self.taken.pop_front())
+    }
+}
+
+fn check_durable(message: &Message) -> Result<(), AcknowledgeError> {
+    match message.attempt() {
+        Some(_) => Ok(()),
+        None => Err(AcknowledgeError::NotDurable { topic: message.topic().to_owned() }),
     }
 }
 

@@ -256,6 +256,7 @@ impl Task {
     fn perform(&mut self) {
         while let Some(output) = self.session.poll_output() {
             match output {
+                Output::Acknowledged(count) => self.shared.mailbox.acknowledged(count),
                 Output::Answer(waiter, result) => waiter.answer(result),
                 // Nobody listens: then nobody is told.
                 Output::Background(error) => drop(self.errors.send(error)),

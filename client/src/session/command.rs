@@ -6,7 +6,8 @@
 use super::frames::put_number;
 use super::{Command, Done, Failure, Kind, Output, Pending, Session, Subscribed, Unconfirmed};
 use crate::Loss;
-use kith_wire::{Code, Operation};
+use kith_wire::limits::ACKNOWLEDGED_IDS_MAX;
+use kith_wire::{Code, MessageId, Operation};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Instant;
@@ -26,9 +27,11 @@ impl<W, S: Clone> Session<W, S> {
                 let sent = self.outgoing.is_open().then_some(now);
                 self.publish(Unconfirmed { frame, sealed, id, waiter, sent, losses: 0 });
             }
-            Command::Subscribe { key, frame, to, waiter } => {
-                self.subscribe(key, frame, to, waiter);
+            Command::Subscribe { key, frame, durable, to, waiter } => {
+                let number = self.wait_for(Kind::Subscribe(waiter)).get();
+                self.subscribe(number, Subscribed { key, frame, durable, to });
             }
+            Command::Acknowledge { key, message_ids } => self.acknowledge(key, &message_ids),
             Command::Unsubscribe { key } => self.unsubscribe(key),
             Command::SetWill { frame, waiter } => self.set_will(frame, waiter),
             Command::ClearWill { waiter } if !self.outgoing.is_open() => {
@@ -37,13 +40,25 @@ impl<W, S: Clone> Session<W, S> {
                 self.will = None;
                 self.outputs.push_back(Output::Answer(waiter, Ok(Done::Plain)));
             }
-            Command::Request { waiter, .. }
+            Command::AcknowledgeAndWait { waiter, .. }
+            | Command::Request { waiter, .. }
             | Command::Ping { waiter }
             | Command::Close { waiter }
                 if !self.outgoing.is_open() =>
             {
                 let failure = Failure::Lost(Loss::NotConnected);
                 self.outputs.push_back(Output::Answer(waiter, Err(failure)));
+            }
+            Command::AcknowledgeAndWait { key, message_id, waiter } => {
+                let Some(subscription) = self.number(key) else {
+                    // It was refused after a reconnect.
+                    let failure = Failure::Lost(Loss::NotConnected);
+                    self.outputs.push_back(Output::Answer(waiter, Err(failure)));
+                    return;
+                };
+                let message_ids = vec![message_id];
+                let operation = Operation::Acknowledge { subscription, message_ids };
+                self.ask(operation, Kind::AcknowledgeAndWait(waiter));
             }
             Command::ClearWill { waiter } => self.ask(Operation::Unwill, Kind::Unwill(waiter)),
             Command::Ping { waiter } => self.ask(Operation::Ping, Kind::Ping(waiter)),
@@ -73,12 +88,32 @@ impl<W, S: Clone> Session<W, S> {
         self.wait_under(number, Kind::Publish(publish));
     }
 
-    fn subscribe(&mut self, key: u64, mut frame: Vec<u8>, to: S, waiter: W) {
-        let number = self.wait_for(Kind::Subscribe(waiter)).get();
-        put_number(&mut frame, number);
-        self.outgoing.frames().extend_from_slice(&frame);
-        self.numbers.insert(key, number);
-        self.subscriptions.insert(number, Subscribed { key, frame, to });
+    fn subscribe(&mut self, number: u32, mut subscribed: Subscribed<S>) {
+        put_number(&mut subscribed.frame, number);
+        if let Some(durable) = &mut subscribed.durable {
+            put_number(durable, number);
+        }
+        self.outgoing.frames().extend_from_slice(&subscribed.frame);
+        self.numbers.insert(subscribed.key, number);
+        self.subscriptions.insert(number, subscribed);
+    }
+
+    /// What can't be said now need not be: who has not acknowledged gets it again.
+    fn acknowledge(&mut self, key: u64, message_ids: &[MessageId]) {
+        let subscription = self.number(key).filter(|_| self.outgoing.is_open());
+        let Some(subscription) = subscription else {
+            self.outputs.push_back(Output::Acknowledged(message_ids.len()));
+            return;
+        };
+        for ids in message_ids.chunks(ACKNOWLEDGED_IDS_MAX) {
+            let operation = Operation::Acknowledge { subscription, message_ids: ids.to_vec() };
+            self.ask(operation, Kind::Acknowledge(ids.len()));
+        }
+    }
+
+    /// The number of the subscription with this key.
+    fn number(&self, key: u64) -> Option<NonZeroU32> {
+        self.numbers.get(&key).copied().and_then(NonZeroU32::new)
     }
 
     fn unsubscribe(&mut self, key: u64) {

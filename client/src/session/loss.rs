@@ -82,7 +82,12 @@ impl<W, S: Clone> Session<W, S> {
 
     fn fail(&mut self, kind: Kind<W>, loss: &Loss) {
         let waiter = match kind {
+            Kind::Acknowledge(count) => {
+                self.outputs.push_back(Output::Acknowledged(count));
+                return;
+            }
             Kind::Publish(Unconfirmed { waiter, .. })
+            | Kind::AcknowledgeAndWait(waiter)
             | Kind::Bye(waiter)
             | Kind::Ping(waiter)
             | Kind::Request(waiter)

@@ -169,9 +169,21 @@ impl<W, S: Clone> Session<W, S> {
                 self.farewell = Some(Loss::Closed);
                 (waiter, Done::Plain)
             }
-            Kind::Ping(waiter) | Kind::Subscribe(waiter) => (waiter, Done::Plain),
+            Kind::Subscribe(waiter) => {
+                self.confirm(number);
+                (waiter, Done::Plain)
+            }
+            Kind::Ping(waiter) | Kind::AcknowledgeAndWait(waiter) => (waiter, Done::Plain),
+            Kind::Acknowledge(count) => {
+                self.outputs.push_back(Output::Acknowledged(count));
+                return;
+            }
             Kind::SubscribeAgain => {
-                self.deliver(number, |_| Incoming::Gap);
+                let subscribed = self.subscriptions.get(&number.get());
+                // What is durable misses nothing.
+                if subscribed.is_some_and(|subscribed| subscribed.durable.is_none()) {
+                    self.deliver(number, |_| Incoming::Gap);
+                }
                 return;
             }
             // The first two are answered by a reply and a welcome, or not at all; nobody would want
@@ -197,7 +209,14 @@ impl<W, S: Clone> Session<W, S> {
         let Some(pending) = self.answered(now, number) else { return Ok(()) };
         let text = text.to_owned();
         let waiter = match pending.kind {
+            Kind::Acknowledge(count) => {
+                self.outputs.push_back(Output::Acknowledged(count));
+                let error = BackgroundError::Acknowledge { code, text };
+                self.outputs.push_back(Output::Background(error));
+                return Ok(());
+            }
             Kind::Publish(Unconfirmed { waiter, .. })
+            | Kind::AcknowledgeAndWait(waiter)
             | Kind::Bye(waiter)
             | Kind::Ping(waiter)
             | Kind::Request(waiter)
@@ -228,6 +247,16 @@ impl<W, S: Clone> Session<W, S> {
         };
         self.outputs.push_back(Output::Answer(waiter, Err(Failure::Refused { code, text })));
         Ok(())
+    }
+
+    /// The daemon has this subscription, and if it is durable its consumer: from here on that goes
+    /// on where it is.
+    fn confirm(&mut self, number: NonZeroU32) {
+        if let Some(subscribed) = self.subscriptions.get_mut(&number.get())
+            && let Some(durable) = &subscribed.durable
+        {
+            subscribed.frame.clone_from(durable);
+        }
     }
 
     /// The daemon has no such subscription.

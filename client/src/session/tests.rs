@@ -1,5 +1,6 @@
 //! What the session does, seen from both sides: the program's and the daemon's.
 
+mod durable;
 mod reconnect;
 mod sealed;
 
@@ -123,7 +124,7 @@ impl Pair {
             durable: None,
             since: None,
         }));
-        self.ask(Command::Subscribe { key, frame, to, waiter: "subscribe" });
+        self.ask(Command::Subscribe { key, frame, durable: None, to, waiter: "subscribe" });
     }
 
     fn request(&mut self, waiter: &'static str) {
@@ -181,7 +182,11 @@ fn read(mut bytes: &[u8]) -> Vec<Heard> {
             Operation::Publish(publication) => format!("pub {}", text(publication)),
             Operation::PublishSealed { payload_bytes, .. } => format!("pub sealed {payload_bytes}"),
             Operation::Request { publication, .. } => format!("req {}", text(publication)),
-            Operation::Subscribe(asked) => format!("sub {}", asked.pattern),
+            Operation::Subscribe(asked) => {
+                let durable = asked.durable.as_ref().map(|name| format!(" as {name}"));
+                let since = if asked.since.is_some() { " since" } else { "" };
+                format!("sub {}{}{since}", asked.pattern, durable.unwrap_or_default())
+            }
             Operation::Unsubscribe(number) => format!("unsub {number}"),
             Operation::Unwill => "unwill".to_owned(),
             Operation::Will(publication) => format!("will {}", text(publication)),

@@ -235,7 +235,10 @@ fn short(number: u32, operation: &Operation<'_>, client: &mut [u8; 16]) -> Heard
         Operation::Subscribe(asked) => {
             let group = asked.group.as_ref().map(|group| format!(" in {group}"));
             let retained = if asked.retained { " retained" } else { "" };
-            format!("sub {}{}{retained}", asked.pattern, group.unwrap_or_default())
+            let durable = asked.durable.as_ref().map(|name| format!(" as {name}"));
+            let since = if asked.since.is_some() { " since" } else { "" };
+            let who = group.or(durable).unwrap_or_default();
+            format!("sub {}{who}{retained}{since}", asked.pattern)
         }
         Operation::Unsubscribe(number) => format!("unsub {number}"),
         Operation::Unwill => "unwill".to_owned(),

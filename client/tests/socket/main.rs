@@ -12,6 +12,8 @@ mod connecting;
 #[cfg(test)]
 mod daemon;
 #[cfg(test)]
+mod durable;
+#[cfg(test)]
 mod losing;
 #[cfg(test)]
 mod over;
