@@ -37,7 +37,7 @@ pub(crate) enum Verb {
 
 #[derive(Args)]
 pub(crate) struct RunArguments {
-    /// What the aims speak of alone, shorter and less often: about 5 minutes.
+    /// What the aims speak of alone, shorter and less often: about 6 minutes.
     #[arg(long)]
     quick: bool,
     /// Peers to measure; all but those over TCP if left out.
@@ -82,6 +82,12 @@ pub(crate) struct RunArguments {
     /// Directory for sockets and logs, kept afterwards; a temporary one if left out.
     #[arg(long)]
     dir: Option<PathBuf>,
+    /// Directory for what `store` stores, on a disk; that for sockets if left out.
+    #[arg(long)]
+    store_dir: Option<PathBuf>,
+    /// The nats-server that stores: 2.10 or newer.
+    #[arg(long, default_value = "nats-server")]
+    nats_stored: PathBuf,
     /// The daemon; `kith-busd` beside this program if left out.
     #[arg(long)]
     kith: Option<PathBuf>,
@@ -104,9 +110,11 @@ impl RunArguments {
         let kith = self.kith.clone().map_or_else(|| crate::beside_us("kith-busd"), Ok)?;
         let programs = Programs {
             kith,
+            nats_stored: self.nats_stored.clone(),
             zenoh_router: self.zenohd.clone(),
             zenoh_client: self.zenoh_client.clone(),
         };
+        let directory = self.dir.clone().unwrap_or_else(|| temporary.to_path_buf());
         let plan = Plan {
             peers: peers::named(&self.peers, &programs)?,
             aims_only: quick && self.peers.is_empty(),
@@ -118,7 +126,8 @@ impl RunArguments {
             placements: or(&self.placements, &Placement::ALL, quick, &[Placement::OneCore]),
             repetitions: self.reps.unwrap_or(if quick { 3 } else { 5 }),
             seconds: self.secs.unwrap_or(if quick { 0.4 } else { 0.7 }),
-            directory: self.dir.clone().unwrap_or_else(|| temporary.to_path_buf()),
+            store_directory: self.store_dir.clone().unwrap_or_else(|| directory.clone()),
+            directory,
         };
         plan.check()?;
         Ok(plan)
@@ -139,7 +148,7 @@ mod tests {
     use super::*;
 
     const FULL_MINUTES: f64 = 30.0;
-    const QUICK_MINUTES: f64 = 5.0;
+    const QUICK_MINUTES: f64 = 6.0;
 
     fn plan(words: &[&str]) -> anyhow::Result<Plan> {
         let words = ["kith-bench-peers", "run"].iter().chain(words);

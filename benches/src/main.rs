@@ -20,6 +20,7 @@
 mod arguments;
 mod client_program;
 mod deliveries;
+mod disk;
 mod interrupt;
 mod limit;
 mod load;

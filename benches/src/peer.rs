@@ -47,6 +47,11 @@ pub(crate) trait Codec: Send + Sync {
     fn sealing(&self) -> Option<Sealing> {
         None
     }
+    /// Appends what has the broker store all that is published on `topic` from then on, where the
+    /// codec is one of `Peer::storing_codec`; returns the acks that it will bring.
+    fn store(&self, _topic: &str, _out: &mut Vec<u8>) -> u64 {
+        0
+    }
     /// Whether the broker answers each publish, so that the publisher must drain.
     fn answers_publishes(&self) -> bool {
         false
@@ -74,6 +79,15 @@ pub(crate) trait Peer: Send + Sync {
     /// `directory` is empty, and the broker's own.
     fn start(&self, directory: &Path) -> io::Result<Start>;
     fn codec(&self) -> Arc<dyn Codec>;
+    /// Where the broker can store messages: a codec whose publishes are acknowledged, each once it is
+    /// on the disk. What was not stored counts as an error.
+    fn storing_codec(&self) -> Option<Arc<dyn Codec>> {
+        None
+    }
+    /// Whether nothing else is measured of it.
+    fn only_stores(&self) -> bool {
+        false
+    }
     /// What prints the broker's version; `None` for what is built with this program.
     fn version(&self) -> Option<Command>;
     /// A program that drives this broker in place of a codec.

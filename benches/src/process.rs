@@ -34,11 +34,17 @@ pub(crate) struct Running {
 impl Running {
     /// Starts a peer in a fresh directory of its own below `base`.
     pub(crate) fn start(peer: &dyn Peer, base: &Path, tag: &str) -> anyhow::Result<Self> {
-        interrupt::check()?;
-        let directory = base.join(format!("{}-{tag}", peer.name()));
+        let directory = directory(peer, base, tag);
         if directory.exists() {
             fs::remove_dir_all(&directory)?;
         }
+        Self::start_again(peer, base, tag)
+    }
+
+    /// Starts a peer in the directory that it had before, with what it left there.
+    pub(crate) fn start_again(peer: &dyn Peer, base: &Path, tag: &str) -> anyhow::Result<Self> {
+        interrupt::check()?;
+        let directory = directory(peer, base, tag);
         // Kith, like others, wants a directory that nobody else may enter.
         DirBuilder::new().recursive(true).mode(0o700).create(&directory)?;
         let mut start = peer.start(&directory)?;
@@ -146,6 +152,10 @@ impl Drop for Running {
             let _gone_already = pidfd_send_signal(descendant, Signal::KILL);
         }
     }
+}
+
+fn directory(peer: &dyn Peer, base: &Path, tag: &str) -> PathBuf {
+    base.join(format!("{}-{tag}", peer.name()))
 }
 
 /// Ends a child of ours: SIGTERM, and SIGKILL if that is not heard.

@@ -6,7 +6,8 @@
 
 mod dbus;
 mod desktop;
-mod kith;
+mod jetstream;
+pub(crate) mod kith;
 mod mqtt;
 mod nats;
 mod redis;
@@ -25,6 +26,8 @@ use std::path::PathBuf;
 pub(crate) struct Programs {
     /// The daemon.
     pub(crate) kith: PathBuf,
+    /// The nats-server that stores; one before 2.10 can't be told when to.
+    pub(crate) nats_stored: PathBuf,
     pub(crate) zenoh_router: PathBuf,
     pub(crate) zenoh_client: PathBuf,
 }
@@ -39,6 +42,7 @@ pub(crate) fn all(programs: &Programs) -> Vec<Box<dyn Peer>> {
         kith(Framing::Sealed(Sealing::Fresh)),
         kith(Framing::Sealed(Sealing::Again)),
         Box::new(nats::Nats),
+        Box::new(jetstream::JetStream { program: programs.nats_stored.clone() }),
         Box::new(mqtt::Mosquitto { tcp: false }),
         Box::new(mqtt::Mosquitto { tcp: true }),
         Box::new(redis::Redis { tcp: false }),

@@ -39,7 +39,7 @@ impl Peer for Nats {
 
 struct NatsCodec;
 
-fn subject(topic: &str) -> String {
+pub(super) fn subject(topic: &str) -> String {
     topic.replace('/', ".")
 }
 
@@ -53,6 +53,12 @@ fn trailing_number(bytes: &[u8], end: usize) -> usize {
         at -= 1;
     }
     number
+}
+
+/// Where the payload ends, with its line's end, of which the MSG line ends at `line_end`.
+#[inline]
+pub(super) fn message_ends(bytes: &[u8], line_end: usize) -> usize {
+    line_end + trailing_number(bytes, line_end) + 2
 }
 
 impl Codec for NatsCodec {
@@ -85,7 +91,7 @@ impl Codec for NatsCodec {
             let mut end = at + line + 1;
             match bytes[at] {
                 b'M' => {
-                    end += trailing_number(bytes, end) + 2;
+                    end = message_ends(bytes, end);
                     if end > bytes.len() {
                         return at;
                     }

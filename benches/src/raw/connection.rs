@@ -71,7 +71,8 @@ impl Connection {
         Ok(count)
     }
 
-    fn wait_for_acks(
+    /// Until so many requests are answered since the counts began.
+    pub(super) fn wait_for_acks(
         &mut self,
         codec: &dyn Codec,
         wanted: u64,

@@ -11,11 +11,13 @@ mod connection;
 mod latency;
 mod publisher;
 mod sealed;
+mod stored;
 mod subscribers;
 
 pub(crate) use connection::Connection;
 pub(crate) use latency::round_trips;
 pub(crate) use publisher::Publisher;
+pub(crate) use stored::{Window, store};
 pub(crate) use subscribers::Subscribers;
 
 /// Size of the read buffer; it grows where a frame needs more.

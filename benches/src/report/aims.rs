@@ -8,7 +8,7 @@ use super::verdict::{Aim, Bound, Measured};
 use crate::results::Cells;
 use crate::suites::desktop::{self, Sender};
 use crate::suites::neighbour::{IDLE, Kind, PLACE_OF_AIMS, TESTS, attacks, peer_beside};
-use crate::suites::services;
+use crate::suites::{services, store};
 use serde_json::{Value, json};
 use std::cmp::Ordering;
 
@@ -30,6 +30,7 @@ pub(super) fn of(cells: &Cells) -> Vec<Aim> {
         judge.neighbour_aims(),
         judge.desktop_aims(),
         judge.services_aims(),
+        judge.store_aims(),
     ];
     parts.into_iter().flatten().collect()
 }
@@ -232,6 +233,47 @@ impl Judge<'_> {
         vec![
             aim(hop, "µs", 2.0, services::HOP, "batch of 32", "us_per_hop"),
             aim(idle, "", 0.0, services::IDLE, "100 idle", "wakeups_2s"),
+        ]
+    }
+
+    fn store_aims(&self) -> Vec<Aim> {
+        let beside = |in_flight: u64, peer: &str, times: f64, called: &str| {
+            let keys = [("unit", json!(store::in_flight_name(in_flight)))];
+            Aim {
+                what: format!("stored, 512 B, {in_flight} in flight, beside {called}"),
+                bound: Bound::AtLeast(times),
+                unit: "×",
+                ours: self.of(store::PEER, store::PUBLISH, &keys, "rate"),
+                beside: Some(self.of(peer, store::PUBLISH, &keys, "rate")),
+                without: vec![],
+            }
+        };
+        let waiting = |what: &str, bound: Bound, unit: &'static str, figure: &str| Aim {
+            what: format!("100,000 stored messages that wait: {what}"),
+            bound,
+            unit,
+            ours: self.of(store::PEER, store::WAITING, &[], figure),
+            beside: None,
+            without: vec![],
+        };
+        let bare = "a bare append and sync";
+        vec![
+            beside(1, store::LIMIT, 0.7, bare),
+            beside(32, store::LIMIT, 0.6, bare),
+            beside(256, store::LIMIT, 0.4, bare),
+            beside(32, store::OTHER, 3.0, "JetStream that syncs always"),
+            beside(256, store::OTHER, 3.0, "JetStream that syncs always"),
+            Aim {
+                what: "live, 1,000 messages/s, p99 with a consumer that nobody reads".into(),
+                bound: Bound::AtMost(1.2),
+                unit: "×",
+                ours: self.of(store::UNREAD, store::BESIDE, &[], "p99_us"),
+                beside: Some(self.of(store::WITHOUT, store::BESIDE, &[], "p99_us")),
+                without: vec![],
+            },
+            waiting("restart to ready", Bound::AtMost(500.0), "ms", "ready_ms"),
+            waiting("memory above idle", Bound::AtMost(32.0), "MiB", "mib_above_idle"),
+            waiting("read and acknowledged", Bound::AtLeast(50_000.0), "/s", "rate"),
         ]
     }
 

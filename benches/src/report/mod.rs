@@ -5,7 +5,7 @@ mod table;
 mod verdict;
 
 use crate::results::{Cells, Document};
-use crate::suites::{desktop, services};
+use crate::suites::{desktop, services, store};
 use std::fmt::{self, Write};
 use table::{Quotient, Table};
 
@@ -107,6 +107,20 @@ const TABLES: &[Table] = &[
     Table::new("Services inside the daemon that have nothing to do", services::IDLE)
         .by(&["unit"])
         .of(&[("wakeups_2s", "wakeups in 2 s"), ("kib", "KiB resident")]),
+    Table::new("Stored, 512 B, messages/s acknowledged once they are on the disk", store::PUBLISH)
+        .by(&["place", "unit"])
+        .of(&[("rate", "")]),
+    Table::new("Stored, 512 B: broker CPU µs per message", store::PUBLISH)
+        .by(&["place", "unit"])
+        .of(&[("broker_cpu_us_per_msg", "")]),
+    Table::new("Live subscribers beside a consumer, 1,000 messages/s, µs", store::BESIDE)
+        .by(&["place"])
+        .of(&LATENCIES),
+    Table::new("100,000 stored messages that wait", store::WAITING).by(&["place"]).of(&[
+        ("ready_ms", "ms to ready"),
+        ("mib_above_idle", "MiB above idle"),
+        ("rate", "drained/s"),
+    ]),
     Table::new("Not started", "load").of(&[("started", "")]),
     Table::new("memcpy", "memcpy").by(&["unit"]).of(&[("value", "")]),
     Table::new("System calls", "syscall").by(&["unit"]).of(&[("value", "")]),

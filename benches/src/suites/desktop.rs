@@ -259,6 +259,7 @@ mod tests {
                 repetitions: 1,
                 seconds: 1.0,
                 directory: "/nowhere".into(),
+                store_directory: "/nowhere".into(),
             };
             rows(&plan, test)
         };

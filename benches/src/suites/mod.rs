@@ -12,6 +12,7 @@ mod latency;
 pub(crate) mod neighbour;
 mod plan;
 pub(crate) mod services;
+pub(crate) mod store;
 mod turns;
 
 pub(crate) use plan::Plan;
@@ -54,13 +55,15 @@ pub(crate) enum Suite {
     Desktop,
     /// A message from one service inside the daemon to another, and idle services; Kith only.
     Services,
+    /// Publishes acknowledged once they are on the disk, and messages that wait there.
+    Store,
     /// The machine itself, without a broker.
     Limit,
 }
 
 impl Suite {
     /// Those that the aims speak of.
-    pub(crate) const OF_AIMS: [Self; 10] = [
+    pub(crate) const OF_AIMS: [Self; 11] = [
         Self::Thr,
         Self::One,
         Self::Fan,
@@ -71,6 +74,7 @@ impl Suite {
         Self::Neighbour,
         Self::Desktop,
         Self::Services,
+        Self::Store,
     ];
 }
 
@@ -104,6 +108,10 @@ pub(crate) fn run(plan: &Plan, log: &mut Log) -> anyhow::Result<()> {
     if plan.has(Suite::Services) {
         services::run(plan, log)?;
         log.progress.finish(&services::TESTS);
+    }
+    if plan.has(Suite::Store) {
+        store::run(plan, log)?;
+        log.progress.finish(&store::TESTS);
     }
     if [Suite::Thr, Suite::One, Suite::Fan].into_iter().any(|suite| plan.has(suite)) {
         turns::run(plan, log)?;

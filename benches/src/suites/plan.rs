@@ -1,6 +1,6 @@
 //! What a run measures, of whom, and about how long that will take.
 
-use super::{SMALL_BYTES, Suite, desktop, held, idle, latency, neighbour, services};
+use super::{SMALL_BYTES, Suite, desktop, held, idle, latency, neighbour, services, store};
 use crate::peer::Peer;
 use crate::placement::Placement;
 use crate::results::Progress;
@@ -25,6 +25,8 @@ pub(crate) struct Plan {
     pub(crate) seconds: f64,
     /// For sockets, logs and states of the brokers.
     pub(crate) directory: PathBuf,
+    /// For what `store` stores.
+    pub(crate) store_directory: PathBuf,
 }
 
 /// How often a run is tried that others disturb, as a multiple of how often it is wanted.
@@ -111,6 +113,14 @@ impl Plan {
             let seconds = if test == services::IDLE { 15.0 } else { 1.0 };
             progress.expect(test, services::rows(self, test), seconds);
         }
+        for test in store::TESTS {
+            let seconds = match test {
+                store::PUBLISH => self.seconds + 0.5,
+                store::BESIDE => 3.5,
+                _ => 8.0,
+            };
+            progress.expect(test, store::rows(self, test), seconds);
+        }
         progress.expect("start", peers(Suite::Start) * idle::starts(self), 0.16);
         progress.expect("rss", peers(Suite::Rss) * idle::memory_runs(self), 4.0);
         if self.has(Suite::Limit) {
@@ -138,6 +148,8 @@ impl Plan {
 /// Whether a suite can measure a peer at all.
 fn suits(suite: Suite, peer: &dyn Peer) -> bool {
     match suite {
+        Suite::Store => peer.storing_codec().is_some(),
+        _ if peer.only_stores() => false,
         Suite::Thr | Suite::Fan => true,
         Suite::Desktop => peer.is_session_bus() || peer.name() == desktop::PEER,
         _ => peer.payload_bytes_min() == 0,
@@ -156,6 +168,7 @@ fn is_spoken_of(suite: Suite, peer: &str) -> bool {
         Suite::Start | Suite::Rss => peer == "kith" || is_foreign(peer),
         Suite::Neighbour => peer == neighbour::PEER,
         Suite::Services => peer == services::PEER,
+        Suite::Store => matches!(peer, store::PEER | store::OTHER),
         Suite::Desktop => peer == desktop::PEER || desktop::BUSES.contains(&peer),
         Suite::Limit => false,
     }

@@ -18,15 +18,15 @@ pub(super) const FLAGS_AT: usize = 5;
 /// Of PUB and MSG: the payload is in a descriptor.
 pub(super) const FLAG_SEALED: u8 = 0x02;
 /// The request number of pings, apart from those of subscriptions.
-const PING_NUMBER: u32 = u32::MAX;
+pub(super) const PING_NUMBER: u32 = u32::MAX;
 
-mod kind {
-    pub(super) const SUB: u8 = 0x02;
-    pub(super) const PUB: u8 = 0x04;
-    pub(super) const PING: u8 = 0x08;
-    pub(super) const OK: u8 = 0x81;
-    pub(super) const MSG: u8 = 0x83;
-    pub(super) const MSGS: u8 = 0x84;
+pub(super) mod kind {
+    pub(in super::super) const SUB: u8 = 0x02;
+    pub(in super::super) const PUB: u8 = 0x04;
+    pub(in super::super) const PING: u8 = 0x08;
+    pub(in super::super) const OK: u8 = 0x81;
+    pub(in super::super) const MSG: u8 = 0x83;
+    pub(in super::super) const MSGS: u8 = 0x84;
 }
 
 pub(super) struct BinaryCodec {
@@ -50,7 +50,7 @@ pub(super) fn head(kind: u8, a: u8, b: u8, number: u32, body_bytes: usize, out: 
 
 /// Size of the frame at `at` with its length field, and its kind.
 #[inline]
-fn frame_at(bytes: &[u8], at: usize) -> Option<(usize, u8)> {
+pub(super) fn frame_at(bytes: &[u8], at: usize) -> Option<(usize, u8)> {
     let [l0, l1, l2, l3, kind, ..] = bytes[at..] else { return None };
     Some((4 + u32::from_le_bytes([l0, l1, l2, l3]) as usize, kind))
 }

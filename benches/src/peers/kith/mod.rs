@@ -11,6 +11,7 @@
 mod binary;
 mod json;
 mod sealed;
+pub(crate) mod stored;
 
 use crate::peer::{Codec, Peer, Sealing, Start, program};
 use crate::socket::Endpoint;
@@ -20,8 +21,9 @@ use std::process::Command;
 use std::sync::Arc;
 
 /// What else would change what the daemon does; the last two tell it of the user's session bus.
-const ENVIRONMENT: [&str; 6] = [
+const ENVIRONMENT: [&str; 7] = [
     "KITH_SOCKET",
+    "KITH_STORE",
     "NOTIFY_SOCKET",
     "LISTEN_FDS",
     "LISTEN_PID",
@@ -81,6 +83,13 @@ impl Peer for Kith {
             Framing::Ms => Arc::new(binary::BinaryCodec::MS),
             Framing::Json => Arc::new(json::JsonCodec),
             Framing::Sealed(sealing) => Arc::new(sealed::SealedCodec(sealing)),
+        }
+    }
+
+    fn storing_codec(&self) -> Option<Arc<dyn Codec>> {
+        match self.framing {
+            Framing::Raw => Some(Arc::new(stored::StoredCodec)),
+            Framing::Ms | Framing::Json | Framing::Sealed(_) => None,
         }
     }
 

@@ -22,7 +22,7 @@
 //! Only Kith: the attacks are made of its frames.
 
 mod attacker;
-mod steady;
+pub(super) mod steady;
 
 use super::{Foreign, Plan, Suite, latency};
 use crate::interrupt;

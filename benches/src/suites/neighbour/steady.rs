@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-const TOPIC: &str = "bench/steady";
+pub(in crate::suites) const TOPIC: &str = "bench/steady";
 const INTERVAL: Duration = Duration::from_millis(1);
 /// How long a read waits before it looks whether all is over.
 const READ_POLL: Duration = Duration::from_millis(20);
@@ -18,7 +18,7 @@ const READ_POLL: Duration = Duration::from_millis(20);
 const QUIET: Duration = Duration::from_secs(3);
 
 /// Times in ns, and how many were lost.
-pub(super) fn run(
+pub(in crate::suites) fn run(
     codec: &Arc<dyn Codec>,
     endpoint: &Endpoint,
     payload_bytes: usize,
