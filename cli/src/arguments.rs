@@ -9,6 +9,7 @@ mod asking;
 mod install;
 mod looking;
 mod services;
+mod store;
 pub(crate) mod values;
 
 pub(crate) use asking::{ReplyArguments, RequestArguments};
@@ -19,6 +20,7 @@ pub(crate) use services::{
     RevokeArguments, ServiceArguments, ServicesArguments, ServicesCommand, StateArguments,
     TestArguments,
 };
+pub(crate) use store::{ConsumersArguments, ConsumersCommand, PurgeArguments, RemoveArguments};
 
 use crate::exit_code;
 use crate::limits::JOBS_MAX;
@@ -86,6 +88,9 @@ pub(crate) enum Command {
     /// Show services; enable, stop, restart and try them
     #[command(after_help = services::SERVICES_NOTES)]
     Services(ServicesArguments),
+    /// Show what waits on the disk, and for whom; throw it away
+    #[command(after_help = store::CONSUMERS_NOTES)]
+    Consumers(ConsumersArguments),
     /// Show what was granted to programs; grant and revoke
     #[command(after_help = services::GRANTS_NOTES)]
     Grants(GrantsArguments),
@@ -358,6 +363,8 @@ mod tests {
             "kith grants add sandbox everything",
             "kith grants add sandbox reserved --for 1h --until-revoked",
             "kith grants revoke",
+            "kith consumers --json purge a",
+            "kith consumers remove",
         ] {
             let error = parse(line).unwrap_err();
             assert_eq!(exit_code::of_usage(&error), exit_code::USAGE, "{line}");

@@ -66,6 +66,11 @@ pub(crate) async fn subscriptions(
     ask(client, "bus.subscriptions", &json!({ "client": of, "limit": rows_max })).await
 }
 
+/// `bus.consumers`.
+pub(crate) async fn consumers(client: &Client) -> Result<Message, Failure> {
+    ask(client, "bus.consumers", &Value::Null).await
+}
+
 /// `services.list`, row by row.
 pub(crate) async fn services(client: &Client) -> Result<Vec<Row>, Failure> {
     read(&ask(client, "services.list", &Value::Null).await?)

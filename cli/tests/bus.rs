@@ -161,7 +161,9 @@ impl Drop for Bus {
 /// `kith` with nothing of the user's environment that it would look at.
 pub(crate) fn kith() -> Command {
     let mut command = Command::new(assert_cmd::cargo::cargo_bin!("kith"));
-    for name in ["KITH_SOCKET", "KITH_LOG", "KITH_REPLY_TO", "XDG_RUNTIME_DIR", "NO_COLOR"] {
+    for name in
+        ["KITH_SOCKET", "KITH_LOG", "KITH_STORE", "KITH_REPLY_TO", "XDG_RUNTIME_DIR", "NO_COLOR"]
+    {
         command.env_remove(name);
     }
     command

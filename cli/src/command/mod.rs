@@ -5,6 +5,8 @@
 
 mod bench;
 mod completions;
+mod confirm;
+mod consumers;
 mod grants;
 mod install;
 mod manual;
@@ -60,6 +62,7 @@ pub(crate) fn run(line: CommandLine) -> Result<ExitCode, Failure> {
         Command::Tap(arguments) => wait_for(tap::run(&arguments, &everywhere))?,
         Command::Status(arguments) => wait_for(status::run(&arguments, &everywhere))?,
         Command::Services(arguments) => services::run(&arguments, &everywhere)?,
+        Command::Consumers(arguments) => wait_for(consumers::run(&arguments, &everywhere))?,
         Command::Grants(arguments) => wait_for(grants::run(&arguments, &everywhere))?,
         Command::Top(arguments) => wait_for(top::run(&arguments, &everywhere))?,
     };

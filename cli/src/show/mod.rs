@@ -7,11 +7,12 @@
 //! - [`harmless`], [`columns`]: text that a terminal can't be tricked with, cut and padded;
 //! - [`paint`], [`quantity`], [`preview`]: colours, numbers, payloads;
 //! - [`table`]: rows of cells;
-//! - [`line`](mod@line), [`tap`], [`status`], [`services`], [`grants`], [`kit`], [`bench`],
-//!   [`json`]: what the commands print; [`form`]: which of it.
+//! - [`line`](mod@line), [`tap`], [`status`], [`services`], [`grants`], [`consumers`], [`kit`],
+//!   [`bench`], [`json`]: what the commands print; [`form`]: which of it.
 
 pub(crate) mod bench;
 pub(crate) mod columns;
+pub(crate) mod consumers;
 pub(crate) mod form;
 pub(crate) mod grants;
 pub(crate) mod harmless;

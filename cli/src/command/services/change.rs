@@ -5,6 +5,7 @@
 
 use super::{as_lines, find};
 use crate::arguments::{EnableArguments, Everywhere, ServiceArguments};
+use crate::command::confirm::confirm;
 use crate::command::{Visit, print_result};
 use crate::exit_code;
 use crate::failure::Failure;
@@ -17,7 +18,6 @@ use crate::terminal::Terminal;
 use kith_client::{Client, Incoming, Subscription};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::io::{self, BufRead, IsTerminal, Write};
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
@@ -106,22 +106,11 @@ async fn make(
 
 /// Shows what a service asks for, and asks whether it may have it.
 async fn agree(service: &Service, everywhere: &Everywhere) -> Result<bool, Failure> {
-    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-        let text = format!("`{}` would be granted what it asks for", service.name);
-        return Err(Failure::new(exit_code::USAGE, text)
-            .hint(format!("see what that is: kith services list {}", service.name))
-            .hint("grant it: --yes"));
-    }
-    let question = question(service, Terminal::look(everywhere.color).notice_paint);
-    let answer = tokio::task::spawn_blocking(move || {
-        io::stderr().lock().write_all(question.as_bytes())?;
-        let mut answer = String::new();
-        io::stdin().lock().read_line(&mut answer)?;
-        Ok::<_, io::Error>(answer)
-    });
-    let answer = answer.await.unwrap_or_else(|_| Ok(String::new()));
-    let answer = answer.map_err(|error| Failure::system("can't ask", &error))?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+    let text = format!("`{}` would be granted what it asks for", service.name);
+    let unasked = Failure::new(exit_code::USAGE, text)
+        .hint(format!("see what that is: kith services list {}", service.name))
+        .hint("grant it: --yes");
+    confirm(question(service, Terminal::look(everywhere.color).notice_paint), unasked).await
 }
 
 fn question(service: &Service, paint: Paint) -> String {
