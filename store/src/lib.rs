@@ -51,4 +51,4 @@ pub use backend::{Backend, Each, Failure};
 pub use batch::Batch;
 pub use memory::Memory;
 pub use scan::{Damage, Page, Record, Scan};
-pub use store::{OpenError, Receipt, Store};
+pub use store::{OpenError, Receipt, Store, head_entry, inspect};

@@ -81,6 +81,21 @@ impl<B: Backend> Store<B> {
         Self::open_as(backend, CURRENT, STEPS)
     }
 
+    /// Opens what is there, of whatever version that this code knows, and changes nothing: to look
+    /// at it. An empty backend has no head, and so it is damaged here.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn look(backend: B) -> Result<Self, OpenError> {
+        let mut store = Self { backend, sequence: 0, version: CURRENT, sealed: Vec::new() };
+        let text = "it is missing".to_owned();
+        store.version = store.read_head()?.ok_or(OpenError::Head { text })?;
+        if store.version > CURRENT {
+            return Err(OpenError::Newer { found: store.version, known: CURRENT });
+        }
+        Ok(store)
+    }
+
     pub(crate) fn open_as(backend: B, current: u32, steps: &[Step]) -> Result<Self, OpenError> {
         let mut store = Self { backend, sequence: 0, version: current, sealed: Vec::new() };
         let Some(version) = store.read_head()? else {
@@ -210,6 +225,27 @@ impl<B: Backend> Store<B> {
         self.sealed.shrink_to(SEALED_KEPT_BYTES_MAX);
         committed.map(|()| Receipt { sequence: self.sequence })
     }
+}
+
+/// Whether an entry of a backend's is whole, in a store whose last commit was `head`: its sequence.
+/// For those who mend a store's files; everybody else scans.
+///
+/// # Errors
+/// What is wrong with it, for people.
+pub fn inspect(key: &[u8], sealed: &[u8], head: u64) -> Result<u64, String> {
+    if key != HEAD && !key.first().is_some_and(u8::is_ascii_lowercase) {
+        return Err("no such key is ever written".to_owned());
+    }
+    unseal(key, sealed, head).map(|(sequence, _)| sequence)
+}
+
+/// The entry that a store whose last commit was `sequence` has as its head. For those who put a
+/// store together from the entries of a damaged one.
+#[must_use]
+pub fn head_entry(sequence: u64) -> (Vec<u8>, Vec<u8>) {
+    let mut sealed = Vec::new();
+    seal(HEAD, sequence, &CURRENT.to_le_bytes(), &mut sealed);
+    (HEAD.to_vec(), sealed)
 }
 
 fn allow(key: &[u8], value: Option<&[u8]>) -> Result<(), Failure> {

@@ -32,6 +32,7 @@ const ALLOWED: &[Allowed] = &[
         external: Some(&["data-encoding", "minicbor", "serde", "serde_json", "thiserror"]),
     },
     Allowed { folder: "store", arrows: &[], external: Some(&["crc32fast", "thiserror"]) },
+    Allowed { folder: "store-disk", arrows: &["kith-store"], external: None },
     Allowed {
         folder: "core",
         arrows: &["kith-contract", "kith-store", "kith-wire"],
