@@ -12,7 +12,6 @@ use crate::door::{accept, take_arrivals};
 use crate::exit_code;
 use crate::grants::Gate;
 use crate::hub::Hub;
-use crate::key;
 use crate::limits::{FILES_PER_SERVICE, FILES_RESERVED, SHUTDOWN_GRACE};
 use crate::listen::{self, Accepting, Listening};
 use crate::log;
@@ -20,6 +19,7 @@ use crate::metrics::{self, Serving, Sockets};
 use crate::reload::Upkeep;
 use crate::services::{self, Hosted, Setup};
 use crate::state::StateLock;
+use crate::{keeper, key};
 use kith_core::{Broker, Limits};
 use kith_sealed::DESCRIPTORS_PER_CALL_MAX;
 use kith_wire::Token;
@@ -81,6 +81,8 @@ fn start(arguments: &Arguments, environment: &Environment) -> Result<(), Failure
     // Before anybody can connect who would look for it.
     let key = key::read_or_make(&configuration.state)
         .map_err(|error| Failure::system("the administration key", &error))?;
+    let store =
+        keeper::open(&configuration).map_err(|error| Failure::new(&error, error.exit_code()))?;
     let listening = listen::listen(&configuration.socket)
         .map_err(|error| Failure::new(&error, error.exit_code()))?;
     let metrics = Sockets::open(&configuration.metrics, listening.path().as_deref())
@@ -94,7 +96,7 @@ fn start(arguments: &Arguments, environment: &Environment) -> Result<(), Failure
         .map_err(|error| Failure::system("can't start the runtime", &error))?;
     let served = LocalSet::new().block_on(&runtime, async {
         let mut signals = Signals::new().map_err(|error| Failure::system("signals", &error))?;
-        let plan = Plan::new(&configuration, listening, metrics, session_bus, key)
+        let plan = Plan::new(&configuration, listening, metrics, session_bus, key, store)
             .map_err(|error| Failure::system("the configuration's directory", &error))?;
         let mut upkeep = Upkeep::new(arguments, environment, log, configuration)
             .map_err(|error| Failure::system("signals", &error))?;
@@ -157,6 +159,8 @@ pub(crate) struct Plan {
     pub(crate) metrics: Sockets,
     pub(crate) session_bus: Option<Place>,
     pub(crate) gate: Gate,
+    /// Where messages wait, if they can, and what waits there.
+    pub(crate) store: Option<keeper::Found>,
     /// What an administrator shows.
     pub(crate) key: Option<Token>,
     /// The services that there may be, if there is a place for what is theirs.
@@ -172,6 +176,7 @@ impl Plan {
         metrics: Sockets,
         session_bus: Option<Place>,
         key: Token,
+        store: Option<keeper::Found>,
     ) -> io::Result<Self> {
         let state = &configuration.state;
         let file = configuration.file.as_deref().and_then(Path::parent);
@@ -188,6 +193,7 @@ impl Plan {
             metrics,
             session_bus,
             gate: Gate::open(Some(state)),
+            store,
             key: Some(key),
             services: Some(services),
             clock: Offset::default(),
@@ -202,7 +208,7 @@ pub(crate) async fn serve(
     stop: &mut impl Stop,
     upkeep: &mut Upkeep,
 ) -> io::Result<Option<Door>> {
-    let Plan { limits, listening, metrics, session_bus, gate, key, services, clock } = plan;
+    let Plan { limits, listening, metrics, session_bus, gate, store, key, services, clock } = plan;
     let socket = listening.path().unwrap_or_default();
     let from_systemd = listening.is_passed();
     let accepting = listening.start()?;
@@ -213,6 +219,8 @@ pub(crate) async fn serve(
         broker.set_administration_key(key);
     }
     let hub = Rc::new(Hub::new(broker, gate, Clock::start(clock)));
+    let answers = store.map(|found| hub.keep_in(found));
+    let answers = keeper::take_answers(Rc::clone(&hub), answers);
     let version = env!("CARGO_PKG_VERSION");
     hub.broker().announce_ready(hub.now(), version, std::process::id());
     tracing::info!(socket = %socket.display(), from_systemd, version, "ready");
@@ -228,6 +236,7 @@ pub(crate) async fn serve(
     upkeep.notifier().ready(&status);
     let reason = tokio::select! {
         reason = serve_until_stopped(&hub, &accepting, &serving, stop, upkeep) => reason,
+        () = answers => "no more answers of the store",
         () = from_dbus, if dbus.is_some() => "the session bus that started the daemon has ended",
         () = tell_of_limits(changes, dbus.as_ref(), facts) => "no more limits",
     };

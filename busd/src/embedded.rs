@@ -10,9 +10,10 @@
 //! to a process.
 
 use crate::clock::Offset;
-use crate::configuration::{Problem, Services, Settings};
+use crate::configuration::{Problem, Services, Settings, StoreKind};
 use crate::daemon::{Plan, Stop, serve};
 use crate::grants::Gate;
+use crate::keeper::{self, StoreError};
 use crate::key;
 use crate::limits::EMBEDDED_DESCRIPTORS_MAX;
 use crate::listen;
@@ -59,6 +60,9 @@ pub enum EmbedError {
     /// The socket can't be made.
     #[error("{0}")]
     Listen(String),
+    /// The store can't be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// The configuration is wrong.
     #[error("the configuration: {0}")]
     Configuration(String),
@@ -77,6 +81,7 @@ pub struct Builder {
     configured: Services,
     base: Option<PathBuf>,
     state: Option<PathBuf>,
+    store: StoreKind,
     clock: Offset,
 }
 
@@ -112,6 +117,7 @@ impl Builder {
         };
         let settings = Settings::parse(text).map_err(problems)?;
         self.limits = Limits { descriptors_total_max: EMBEDDED_DESCRIPTORS_MAX, ..settings.limits };
+        self.store = settings.store;
         self.configured = settings.services;
         self.base = Some(base.to_owned());
         Ok(self)
@@ -128,7 +134,7 @@ impl Builder {
     /// # Errors
     /// As [`Embedded::start`], and if the administration key can't be made.
     pub fn start(self) -> Result<Embedded, EmbedError> {
-        let Self { directory, limits, built_in, configured, base, state, clock } = self;
+        let Self { directory, limits, built_in, configured, base, state, store, clock } = self;
         let socket = directory.join("bus.sock");
         let listening =
             listen::make(&socket).map_err(|error| EmbedError::Listen(error.to_string()))?;
@@ -141,6 +147,8 @@ impl Builder {
             state,
             socket: at_socket,
         });
+        let setup = state.as_deref().and_then(|state| keeper::Setup::new(store, state));
+        let store = setup.map(|setup| setup.open(&limits)).transpose()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::Builder::new().name("kith-busd".to_owned()).spawn(move || {
@@ -150,6 +158,7 @@ impl Builder {
                 metrics: Sockets::default(),
                 session_bus: None,
                 gate: Gate::open(state.as_deref()),
+                store,
                 key,
                 services,
                 clock,
@@ -179,6 +188,7 @@ impl Embedded {
             configured: Services::new(),
             base: None,
             state: None,
+            store: StoreKind::default(),
             clock: Offset::default(),
         }
     }

@@ -13,9 +13,10 @@ use crate::configuration::Services;
 use crate::door::Connection;
 use crate::fairness::Fairness;
 use crate::grants::Gate;
+use crate::keeper::Keeper;
 use crate::limits::{GRANTS_LOOK_MS_MAX, READ_BYTES};
 use kith_core::{Broker, ClientId, Limits, Now, Output};
-use std::cell::{Cell, RefCell, RefMut};
+use std::cell::{Cell, OnceCell, RefCell, RefMut};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Instant;
@@ -45,6 +46,8 @@ pub(crate) struct Hub {
     host: Notify,
     /// One was sent something since the host looked.
     stirred: Cell<bool>,
+    /// The way to the store, if there is one.
+    pub(crate) keeper: OnceCell<Keeper>,
 }
 
 impl Hub {
@@ -64,6 +67,7 @@ impl Hub {
             services: watch::Sender::new(Services::new()),
             host: Notify::new(),
             stirred: Cell::new(false),
+            keeper: OnceCell::new(),
         }
     }
 
@@ -141,6 +145,7 @@ impl Hub {
                     }
                 }
                 Output::Notice => self.host.notify_one(),
+                Output::Store => self.ask_store(now),
                 Output::Overflown(client) => self.warn_of_overflow(client),
                 _ => {}
             }

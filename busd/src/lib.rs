@@ -32,6 +32,7 @@ mod fairness;
 pub mod fuzzing;
 mod grants;
 mod hub;
+mod keeper;
 pub mod key;
 mod limits;
 mod listen;

@@ -292,3 +292,6 @@ pub(crate) const GRANTS_LOOK_MS_MAX: u64 = 60_000;
 /// Questions that the host answers before others have a turn: one answer is at most as long as the
 /// log of a service.
 pub(crate) const ANSWERS_PER_TURN_MAX: usize = 8;
+/// What the store answers that is taken in at once: what it delivers takes as long as a turn of a
+/// connection's.
+pub(crate) const STORE_ANSWERS_PER_TURN_MAX: usize = 64;

@@ -35,6 +35,8 @@ pub(crate) struct Connection {
     ticket: Rc<Ticket>,
     /// The socket's buffer was full; the connection's own task waits for room.
     blocked: Cell<bool>,
+    /// Nothing is read, until the broker can take more of it.
+    choked: Cell<bool>,
     /// Writing failed, so the peer is gone; the connection's own task reads what it said and ends.
     broken: Cell<bool>,
     overflown: Cell<bool>,
@@ -121,6 +123,7 @@ impl Connection {
             process,
             ticket: Rc::default(),
             blocked: Cell::new(false),
+            choked: Cell::new(false),
             broken: Cell::new(false),
             overflown: Cell::new(false),
             lingers: Cell::new(false),
@@ -182,7 +185,8 @@ impl Connection {
                 }
             }
         }
-        if self.lingers.get() || hub.broker().is_closing(self.client) {
+        let is_free = self.choked.get() && !hub.broker().is_choked(self.client);
+        if is_free || self.lingers.get() || hub.broker().is_closing(self.client) {
             self.wake();
         }
     }
@@ -201,8 +205,10 @@ impl Connection {
             if hub.broker().is_closing(self.client) {
                 return Poll::Ready(Turn::Ended(CLOSED));
             }
-            if hub.broker().is_choked(self.client) {
-                // Woken when there is room to write.
+            let is_choked = hub.broker().is_choked(self.client);
+            self.choked.set(is_choked);
+            if is_choked {
+                // Woken when there is room to write, or the store has answered.
                 hub.fairness.pass_on(&self.process, &self.ticket);
                 return Poll::Pending;
             }
@@ -291,7 +297,8 @@ impl Connection {
             return Poll::Pending;
         }
         let usage = hub.broker().usage(self.client).unwrap_or_default();
-        if self.broken.get() || usage.requests == 0 { Poll::Ready(()) } else { Poll::Pending }
+        let waits = usage.requests > 0 || usage.unstored > 0;
+        if self.broken.get() || !waits { Poll::Ready(()) } else { Poll::Pending }
     }
 
     /// Sends what is left, until nothing is or the peer is gone.

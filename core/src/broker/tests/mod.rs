@@ -80,6 +80,7 @@ mod closing;
 mod daemon;
 mod duplicates;
 mod durable;
+mod durable_walk;
 mod expiry;
 mod groups;
 mod heartbeats;
