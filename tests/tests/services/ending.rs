@@ -64,7 +64,7 @@ fn a_daemon_that_is_told_twice_waits_for_no_service_and_leaves_none() {
     administrator.wait_for("probe", "running");
     administrator.wait_for("probe", "stopping");
     let ended = daemon.stop();
-    assert!(ended.status.success() && ended.stderr.contains("not waiting"), "{ended:?}");
+    assert!(ended.status.success() && ended.stderr.contains("at once"), "{ended:?}");
     wait_until_gone(pid);
     assert_eq!(left(&place), Vec::<String>::new());
 }

@@ -105,7 +105,9 @@ fn wrong_frames() -> Vec<(Vec<u8>, Code, Option<u64>)> {
         (frame(0x03, 0, [0, 0], 9, b"\0\0\0\0"), Code::BadField, None),
         (frame(0x01, 0, [0, 5], 9, b"12345"), Code::BadId, None),
         (frame(0x02, 0, [0, 0], 9, b"me.a"), Code::BadPattern, Some(12)),
-        (frame(0x02, 0x04, [0, 0], 9, b"self.a"), Code::BadFrame, Some(5)),
+        (frame(0x02, 0x10, [0, 0], 9, b"self.a"), Code::BadFrame, Some(5)),
+        // A durable subscription has a name.
+        (frame(0x02, 0x04, [0, 0], 9, b"self.a"), Code::BadConsumer, None),
         (frame(0x02, 0, [3, 0], 9, b"a.bself.a"), Code::BadGroup, Some(13)),
     ]
 }
