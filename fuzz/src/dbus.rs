@@ -17,7 +17,7 @@ use zbus::{Array, Dict, Message, ObjectPath, Signature, Variant};
 
 /// Deeper than what is taken, and less than what D-Bus allows.
 const DEPTH_MAX: u32 = 12;
-const METHODS: [&str; 9] = [
+const METHODS: [&str; 10] = [
     "Publish",
     "Request",
     "SetWill",
@@ -27,8 +27,9 @@ const METHODS: [&str; 9] = [
     "ClearWill",
     "Bye",
     "Other",
+    "Ack",
 ];
-const OPTIONS: [&str; 16] = [
+const OPTIONS: [&str; 19] = [
     "protocol",
     "msg_id",
     "expire_after_ms",
@@ -45,6 +46,9 @@ const OPTIONS: [&str; 16] = [
     "name",
     "client",
     "",
+    "durable",
+    "since",
+    "until",
 ];
 const PAYLOAD_BYTES_MAX: usize = 1 << 20;
 
@@ -64,6 +68,7 @@ pub fn target(bytes: &[u8]) {
         }
         ("Subscribe", _) => body(&(first.as_str(), &options)),
         ("Unsubscribe", _) => body(&u32::from(shape)),
+        ("Ack", _) => body(&(u32::from(shape), first.as_str())),
         ("Hello", _) => body(&options),
         _ => body(&()),
     };

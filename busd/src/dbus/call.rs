@@ -12,7 +12,8 @@ use crate::limits::{DBUS_PAYLOAD_BYTES_MAX, DBUS_SUBSCRIPTION_MAX};
 use kith_sealed::SealedMemory;
 use kith_wire::limits::{REQUEST_TIMEOUT_MS_DEFAULT, REQUEST_TIMEOUT_MS_MAX, SEALED_BYTES_MIN};
 use kith_wire::{
-    Code, Pattern, Protocol, Publication, Refusal, Token, Topic, check_group, check_name,
+    Code, MessageId, Pattern, Protocol, Publication, Refusal, Since, Token, Topic, check_consumer,
+    check_group, check_name,
 };
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -22,16 +23,30 @@ use zbus::wire::DynamicDeserialize;
 use zbus::wire::as_variant::Deserialize as Inside;
 use zbus::{OwnedFd, Variant};
 
-const OF_PUBLISH: &[&str] =
+const OF_PUBLISH: &[&str] = &[
+    "protocol",
+    "msg_id",
+    "expire_after_ms",
+    "retain",
+    "reply_to",
+    "priority",
+    "headers",
+    "until",
+];
+const OF_WILL: &[&str] =
     &["protocol", "msg_id", "expire_after_ms", "retain", "reply_to", "priority", "headers"];
 const OF_REQUEST: &[&str] =
     &["protocol", "msg_id", "expire_after_ms", "priority", "headers", "timeout_ms", "whole"];
-const OF_SUBSCRIBE: &[&str] = &["group", "retained", "monitor", "subscription"];
+const OF_SUBSCRIBE: &[&str] = &["group", "retained", "monitor", "durable", "since", "subscription"];
 const OF_HELLO: &[&str] = &["name", "client", "token"];
 
 /// What a program asks.
 #[derive(Debug)]
 pub(super) enum Call<'a> {
+    Acknowledge {
+        subscription: NonZeroU32,
+        message_id: MessageId,
+    },
     Bye,
     ClearWill,
     Hello {
@@ -64,6 +79,8 @@ pub(super) struct Asked<'a> {
     pub(super) group: Option<String>,
     pub(super) retained: bool,
     pub(super) monitor: bool,
+    pub(super) durable: Option<String>,
+    pub(super) since: Option<Since>,
 }
 
 impl<'a> Call<'a> {
@@ -104,15 +121,15 @@ impl<'a> Call<'a> {
                 Ok(Self::Request { publication, timeout_ms, whole })
             }
             "SetWill" => {
-                let Sent { publication, sealed, .. } = sent(method, OF_PUBLISH, body)?;
+                let Sent { publication, sealed, .. } = sent(method, OF_WILL, body)?;
                 Ok(Self::SetWill(unsealed(publication, sealed, payload_bytes_max)?))
             }
             "Subscribe" => subscribe(body),
-            "Unsubscribe" => {
-                let number = read(body)?;
-                let none =
-                    || Failure::new(Code::UnknownSubscription, "no subscription has the number 0");
-                Ok(Self::Unsubscribe(NonZeroU32::new(number).ok_or_else(none)?))
+            "Unsubscribe" => Ok(Self::Unsubscribe(made(read(body)?)?)),
+            "Ack" => {
+                let (number, id): (u32, &str) = read(body)?;
+                let message_id = MessageId::from_text(id).map_err(Refusal::from)?;
+                Ok(Self::Acknowledge { subscription: made(number)?, message_id })
             }
             "Hello" => hello(body),
             "ClearWill" => Ok(Self::ClearWill),
@@ -246,11 +263,33 @@ fn subscribe(body: &Body) -> Result<Call<'_>, Failure> {
     if let Some(error) = group.and_then(|group| check_group(group).err()) {
         return Err(Failure::new(Code::BadGroup, error.to_string()));
     }
-    let (retained, monitor) = (given.flag("retained")?, given.flag("monitor")?);
-    let asked = Asked { pattern, group: group.map(str::to_owned), retained, monitor };
+    let durable = given.text("durable")?;
+    if let Some(error) = durable.and_then(|durable| check_consumer(durable).err()) {
+        return Err(Failure::new(Code::BadConsumer, error.to_string()));
+    }
+    let asked = Asked {
+        pattern,
+        group: group.map(str::to_owned),
+        retained: given.flag("retained")?,
+        monitor: given.flag("monitor")?,
+        durable: durable.map(str::to_owned),
+        since: given.since()?,
+    };
+    if asked.group.is_some() && asked.durable.is_some() {
+        // The broker is told of one name.
+        let text = "a durable subscription can't be one of a group";
+        return Err(Failure::new(Code::BadField, text));
+    }
     Ok(Call::Subscribe { number, asked })
 }
 
+/// The number of a subscription that the program has.
+fn made(number: u32) -> Result<NonZeroU32, Failure> {
+    let none = || Failure::new(Code::UnknownSubscription, "no subscription has the number 0");
+    NonZeroU32::new(number).ok_or_else(none)
+}
+
+/// The number that a subscription is to have.
 fn subscription(number: u64) -> Result<NonZeroU32, Failure> {
     let number = u32::try_from(number).ok().filter(|number| *number <= DBUS_SUBSCRIPTION_MAX);
     number.and_then(NonZeroU32::new).ok_or_else(|| {

@@ -21,7 +21,8 @@ pub(super) const PEER: &str = "org.freedesktop.DBus.Peer";
 
 const XML: &str = include_str!("org.kithbus.Bus1.xml");
 
-const METHODS: [(&str, &str); 8] = [
+const METHODS: [(&str, &str); 9] = [
+    ("Ack", "us"),
     ("Bye", ""),
     ("ClearWill", ""),
     ("Hello", "a{sv}"),

@@ -5,11 +5,12 @@
 //! calls until it is gone. A payload in a descriptor goes with the first byte of its frame; where
 //! the broker takes no descriptors, its bytes go instead.
 
+use super::waiting::GREETING;
 use crate::door::End;
 use crate::limits::{DBUS_READ_BYTES, PIPE_PAYLOADS_MAX};
 use kith_sealed::SealedMemory;
 use kith_wire::binary::{self, Frame, deliver, encode, frame};
-use kith_wire::{Operation, Request, RequestNumber};
+use kith_wire::{Operation, Request};
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
@@ -52,7 +53,7 @@ impl Link {
         };
         link.push(binary::MAGIC.to_vec(), None);
         let hello = Operation::Hello { name: None, client: None, descriptors: true, token: None };
-        link.ask(&Request { number: Some(RequestNumber::MIN), operation: hello }, None);
+        link.ask(&Request { number: Some(GREETING), operation: hello }, None);
         link
     }
 

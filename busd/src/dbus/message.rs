@@ -177,6 +177,9 @@ impl Serialize for Delivered<'_> {
         if delivery.retained {
             map.serialize_entry("retained", &Inside(&true))?;
         }
+        if let Some(attempt) = delivery.attempt {
+            map.serialize_entry("attempt", &Inside(&attempt.get()))?;
+        }
         if !delivery.headers.is_empty() {
             let headers: BTreeMap<&str, &str> = delivery.headers.iter().collect();
             map.serialize_entry("headers", &Inside(&headers))?;

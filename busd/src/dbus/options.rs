@@ -6,8 +6,8 @@
 use super::error::Failure;
 use crate::limits::OPTION_SHOWN_CHARS_MAX;
 use kith_wire::{
-    Code, Destination, Headers, MessageId, Options, Priority, Protocol, Refusal, Topic, Until,
-    parse_uuid,
+    Code, Destination, Headers, MessageId, Options, Priority, Protocol, Refusal, Since, Topic,
+    Until, parse_uuid,
 };
 use std::collections::HashMap;
 use zbus::Variant;
@@ -74,6 +74,22 @@ impl<'a> Given<'a> {
         text.map(|text| parse_uuid(text).ok_or_else(|| uuid(text))).transpose()
     }
 
+    /// From where on messages are wanted that were published before.
+    pub(super) fn since(&self) -> Result<Option<Since>, Failure> {
+        if !matches!(self.all.get("since"), Some(Variant::Str(_))) {
+            return Ok(self.number("since")?.map(Since::Time));
+        }
+        let since = |text| match text {
+            "start" => Ok(Since::Start),
+            text if parse_uuid(text).is_none() => {
+                let text = "`since` is `start`, a time in milliseconds (t) or a message id (s)";
+                Err(Failure::new(Code::BadField, text))
+            }
+            text => Ok(Since::After(MessageId::from_text(text).map_err(Refusal::from)?)),
+        };
+        self.text("since")?.map(since).transpose()
+    }
+
     pub(super) fn protocol(&self) -> Result<Protocol<'static>, Failure> {
         let Some(name) = self.text("protocol")? else { return Ok(Protocol::MS) };
         Ok(Protocol::new(name.to_owned()).map_err(Refusal::from)?)
@@ -87,6 +103,10 @@ impl<'a> Given<'a> {
             let text = "`priority` is `high`, `normal` or `bulk`";
             Priority::from_name(name).ok_or_else(|| Failure::new(Code::BadField, text))
         };
+        let until = |name| {
+            let text = "`until` is `accepted` or `stored`";
+            Until::from_name(name).ok_or_else(|| Failure::new(Code::BadField, text))
+        };
         Ok(Options {
             message_id: self.text("msg_id")?.map(message_id).transpose()?,
             to: if to.is_empty() { Destination::Local } else { Destination::from_text(to) },
@@ -95,7 +115,7 @@ impl<'a> Given<'a> {
             reply_to: self.text("reply_to")?.map(reply_to).transpose()?,
             priority: self.text("priority")?.map_or(Ok(Priority::Normal), priority)?,
             headers: self.headers()?,
-            until: Until::Accepted,
+            until: self.text("until")?.map_or(Ok(Until::Accepted), until)?,
         })
     }
 

@@ -285,9 +285,9 @@ impl Program {
         let is_answer = !matches!(event, Event::Lag { .. } | Event::Message { .. });
         let mut payload_bytes = 0;
         let message = match event {
-            Event::Ok { message_id, .. } => {
-                let Some(Answered { slip: Some(slip), subscription }) = self.waiting.answer()
-                else {
+            Event::Ok { number, message_id, .. } => {
+                let answered = self.waiting.answer(*number);
+                let Some(Answered { slip: Some(slip), subscription }) = answered else {
                     return Ok(());
                 };
                 match (message_id, subscription) {
@@ -296,9 +296,9 @@ impl Program {
                     (None, None) => slip.answer(&()),
                 }
             }
-            Event::Welcome { version, payload_bytes_max, descriptors, .. } => {
+            Event::Welcome { number, version, payload_bytes_max, descriptors } => {
                 self.link.welcome(*descriptors);
-                let Some(Answered { slip: Some(slip), .. }) = self.waiting.answer() else {
+                let Some(Answered { slip: Some(slip), .. }) = self.waiting.answer(*number) else {
                     return Ok(());
                 };
                 message::about(&slip, version, *payload_bytes_max)
@@ -316,7 +316,7 @@ impl Program {
                 message::message(&self.name, *subscription, &delivered)
             }
             Event::Reply { number, delivery } => {
-                let Some(Asks { slip: Some(slip), whole }) = self.waiting.reply(*number) else {
+                let Some(Asks { slip: Some(slip), whole, .. }) = self.waiting.reply(*number) else {
                     return Ok(());
                 };
                 let mut bytes = Vec::new();

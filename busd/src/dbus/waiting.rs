@@ -1,8 +1,9 @@
 //! The calls of a program that wait for the broker's answer.
 //!
-//! The broker answers operations in their order, so most answers need no number to be told apart:
-//! the first that waits is meant. Only requests are answered when there is a reply; theirs are
-//! numbers that no subscription can have.
+//! Most answers come in the order of the calls, but not all: a request is answered when there is a
+//! reply, and a publish that is stored when it is on the disk. So each call has a number of its own,
+//! one that no subscription can have. A subscription's call has that of the subscription, which the
+//! program may have given twice: of those the first is meant.
 
 use super::call::{Asked, Call};
 use super::message::Slip;
@@ -10,42 +11,33 @@ use crate::limits::DBUS_SUBSCRIPTION_MAX;
 use kith_sealed::SealedMemory;
 use kith_wire::{Code, Operation, Request, Subscribe};
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::num::NonZeroU32;
 
-/// The number of what needs none of its own.
-const ANY: NonZeroU32 = NonZeroU32::MIN;
+/// Under which the broker is greeted.
+pub(super) const GREETING: NonZeroU32 = NonZeroU32::MIN.saturating_add(DBUS_SUBSCRIPTION_MAX);
 
 /// The calls of one program that wait, and the numbers that it uses.
 #[derive(Debug)]
 pub(super) struct Waiting {
-    in_order: VecDeque<Waits>,
-    requests: HashMap<u32, Asks>,
-    last_request: u32,
+    /// All but those that subscribe.
+    calls: BTreeMap<u32, Asks>,
+    last_call: u32,
+    /// Those that subscribe, in their order.
+    subscribing: VecDeque<(u32, Option<Slip>)>,
     subscriptions: BTreeSet<u32>,
     last_subscription: u32,
 }
 
-/// One that is answered in its turn.
-#[derive(Debug)]
-struct Waits {
-    /// Nothing, where no answer is wanted and the broker gives one all the same.
-    slip: Option<Slip>,
-    /// What becomes of the program's numbers.
-    number: Option<Number>,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Number {
-    Begins(u32),
-    Ends(u32),
-}
-
-/// One that waits for a reply.
-#[derive(Debug)]
+/// A call that waits.
+#[derive(Debug, Default)]
 pub(super) struct Asks {
+    /// Nothing, where no answer is wanted and the broker gives one all the same.
     pub(super) slip: Option<Slip>,
+    /// Whether all of the reply is wanted.
     pub(super) whole: bool,
+    /// The subscription that it ends.
+    ends: Option<u32>,
 }
 
 /// What an answer belongs to.
@@ -59,9 +51,9 @@ impl Waiting {
     /// Those of a client that has greeted the broker, and asked for nothing yet.
     pub(super) fn new() -> Self {
         Self {
-            in_order: VecDeque::from([Waits { slip: None, number: None }]),
-            requests: HashMap::new(),
-            last_request: 0,
+            calls: BTreeMap::from([(GREETING.get(), Asks::default())]),
+            last_call: GREETING.get(),
+            subscribing: VecDeque::new(),
             subscriptions: BTreeSet::new(),
             last_subscription: 0,
         }
@@ -73,33 +65,25 @@ impl Waiting {
         call: Call<'a>,
         slip: Option<Slip>,
     ) -> (Request<'a>, Option<SealedMemory>) {
-        let wanted = slip.is_some().then_some(ANY);
-        let mut number = None;
+        let mut asks = Asks { slip, ..Asks::default() };
         let mut sealed = None;
         let operation = match call {
             Call::Request { publication, timeout_ms, whole } => {
-                let number = self.request_number();
-                self.requests.insert(number.get(), Asks { slip, whole });
+                let number = self.number();
+                asks.whole = whole;
+                self.calls.insert(number.get(), asks);
                 let operation = Operation::Request { number, publication, timeout_ms };
                 return (Request { number: Some(number), operation }, None);
             }
             Call::Subscribe { number, asked } => {
-                let number = number.unwrap_or_else(|| self.subscription_number());
-                self.subscriptions.insert(number.get());
-                let begins = Some(Number::Begins(number.get()));
-                self.in_order.push_back(Waits { slip, number: begins });
-                let Asked { pattern, group, retained, monitor } = asked;
-                let group = group.map(Cow::Owned);
-                let (durable, since) = (None, None);
-                let asked = Subscribe { number, pattern, group, retained, monitor, durable, since };
-                return (
-                    Request { number: Some(number), operation: Operation::Subscribe(asked) },
-                    None,
-                );
+                return (self.subscribe(number, asked, asks.slip), None);
             }
             Call::Unsubscribe(subscription) => {
-                number = Some(Number::Ends(subscription.get()));
+                asks.ends = Some(subscription.get());
                 Operation::Unsubscribe(subscription)
+            }
+            Call::Acknowledge { subscription, message_id } => {
+                Operation::Acknowledge { subscription, message_ids: vec![message_id] }
             }
             Call::PublishSealed(publication, memory) => {
                 let payload_bytes = memory.len() as u64;
@@ -115,64 +99,86 @@ impl Waiting {
             Call::Ping => Operation::Ping,
             Call::Bye => Operation::Bye,
         };
-        if wanted.is_some() {
-            self.in_order.push_back(Waits { slip, number });
-        } else if let Some(Number::Ends(number)) = number {
-            self.subscriptions.remove(&number);
+        let number = asks.slip.is_some().then(|| self.number());
+        match number {
+            Some(number) => drop(self.calls.insert(number.get(), asks)),
+            None => self.ended(&asks),
         }
-        (Request { number: wanted, operation }, sealed)
+        (Request { number, operation }, sealed)
     }
 
-    /// What the next answer that is not about a request belongs to.
-    pub(super) fn answer(&mut self) -> Option<Answered> {
-        let Waits { slip, number } = self.in_order.pop_front()?;
-        let subscription = match number {
-            Some(Number::Begins(number)) => Some(number),
-            Some(Number::Ends(number)) => {
-                self.subscriptions.remove(&number);
-                None
-            }
-            None => None,
-        };
-        Some(Answered { slip, subscription })
+    fn subscribe<'a>(
+        &mut self,
+        number: Option<NonZeroU32>,
+        asked: Asked<'a>,
+        slip: Option<Slip>,
+    ) -> Request<'a> {
+        let number = number.unwrap_or_else(|| self.subscription_number());
+        self.subscriptions.insert(number.get());
+        self.subscribing.push_back((number.get(), slip));
+        let Asked { pattern, group, retained, monitor, durable, since } = asked;
+        let (group, durable) = (group.map(Cow::Owned), durable.map(Cow::Owned));
+        let asked = Subscribe { number, pattern, group, retained, monitor, durable, since };
+        Request { number: Some(number), operation: Operation::Subscribe(asked) }
+    }
+
+    /// What an answer under this number belongs to, if to anything.
+    pub(super) fn answer(&mut self, number: NonZeroU32) -> Option<Answered> {
+        if let Some(asks) = self.calls.remove(&number.get()) {
+            self.ended(&asks);
+            return Some(Answered { slip: asks.slip, subscription: None });
+        }
+        let slip = self.subscribed(number)?;
+        Some(Answered { slip, subscription: Some(number.get()) })
     }
 
     /// The request under this number, which has its reply.
     pub(super) fn reply(&mut self, number: NonZeroU32) -> Option<Asks> {
-        self.requests.remove(&number.get())
+        self.calls.remove(&number.get())
     }
 
-    /// Whose error this is: a request's, or else the next one's. Nothing if nobody waits for it.
+    /// Whose error this is. Nothing if nobody waits for it.
     pub(super) fn fail(&mut self, number: Option<NonZeroU32>, code: Option<Code>) -> Option<Slip> {
         let number = number?;
-        if let Some(asks) = self.reply(number) {
+        if let Some(asks) = self.calls.remove(&number.get()) {
             return asks.slip;
         }
-        let Waits { slip, number } = self.in_order.pop_front()?;
-        if let Some(Number::Begins(number)) = number
-            && code != Some(Code::DuplicateSubscription)
-        {
-            self.subscriptions.remove(&number);
+        let slip = self.subscribed(number)?;
+        if code != Some(Code::DuplicateSubscription) {
+            self.subscriptions.remove(&number.get());
         }
         slip
     }
 
+    /// The first call that subscribes under this number.
+    fn subscribed(&mut self, number: NonZeroU32) -> Option<Option<Slip>> {
+        let mut calls = self.subscribing.iter();
+        let first = calls.position(|(asked, _)| *asked == number.get())?;
+        self.subscribing.remove(first).map(|(_, slip)| slip)
+    }
+
+    fn ended(&mut self, asks: &Asks) {
+        if let Some(subscription) = asks.ends {
+            self.subscriptions.remove(&subscription);
+        }
+    }
+
     /// Whether an answer is waited for.
     pub(super) fn is_any(&self) -> bool {
-        !self.in_order.is_empty() || !self.requests.is_empty()
+        !self.subscribing.is_empty() || !self.calls.is_empty()
     }
 
     /// All that wait: no answer comes any more.
     pub(super) fn drain(&mut self) -> impl Iterator<Item = Slip> {
-        let requests = self.requests.drain().filter_map(|(_, asks)| asks.slip);
-        self.in_order.drain(..).filter_map(|waits| waits.slip).chain(requests)
+        let calls = std::mem::take(&mut self.calls).into_values().filter_map(|asks| asks.slip);
+        self.subscribing.drain(..).filter_map(|(_, slip)| slip).chain(calls)
     }
 
-    fn request_number(&mut self) -> NonZeroU32 {
+    fn number(&mut self) -> NonZeroU32 {
         loop {
-            self.last_request = self.last_request.wrapping_add(1) | (DBUS_SUBSCRIPTION_MAX + 1);
-            if let Some(number) = NonZeroU32::new(self.last_request)
-                && !self.requests.contains_key(&number.get())
+            self.last_call = self.last_call.wrapping_add(1) | GREETING.get();
+            if let Some(number) = NonZeroU32::new(self.last_call)
+                && !self.calls.contains_key(&number.get())
             {
                 return number;
             }

@@ -16,6 +16,7 @@ on_both_brokers! {
     options_that_no_method_of_this_name_has_are_refused,
     what_is_too_large_for_a_message_is_refused,
     numbers_of_subscriptions_are_the_programs_own,
+    names_of_consumers_and_ids_of_messages_are_looked_at,
     what_is_not_there_gets_the_errors_of_dbus,
     a_call_without_an_interface_is_served,
     a_call_that_wants_no_reply_says_by_a_signal_that_it_failed,
@@ -49,6 +50,9 @@ fn arguments_of_other_types_are_refused(broker: Broker) {
         ("Unsubscribe", vec![]),
         ("Unsubscribe", vec![text()]),
         ("Unsubscribe", vec![Value::I32(1)]),
+        ("Ack", vec![number()]),
+        ("Ack", vec![text(), number()]),
+        ("Ack", vec![number(), Value::Bytes(vec![0; 16])]),
         ("Hello", vec![]),
         ("Hello", vec![text()]),
         ("ClearWill", vec![number()]),
@@ -102,6 +106,12 @@ fn options_of_other_types_are_named(broker: Broker) {
         ("Subscribe", "group", Value::Bool(true)),
         ("Subscribe", "retained", text()),
         ("Subscribe", "monitor", Value::I32(1)),
+        ("Subscribe", "durable", Value::Bool(true)),
+        ("Subscribe", "since", Value::Bool(true)),
+        ("Subscribe", "since", Value::I64(-1)),
+        ("Subscribe", "since", Value::text("yesterday")),
+        ("Publish", "until", Value::Bool(true)),
+        ("Publish", "until", Value::text("written")),
         ("Subscribe", "subscription", text()),
         ("Hello", "name", Value::U32(1)),
         ("Hello", "client", Value::Bytes(vec![0; 16])),
@@ -158,6 +168,8 @@ fn options_that_no_method_of_this_name_has_are_refused(broker: Broker) {
         ("Publish", "whole", Value::Bool(true)),
         ("Publish", "to", text()),
         ("SetWill", "timeout_ms", Value::U32(1)),
+        ("SetWill", "until", Value::text("stored")),
+        ("Request", "until", Value::text("stored")),
         ("Subscribe", "retain", Value::Bool(true)),
         ("Hello", "framing", text()),
     ] {
@@ -215,6 +227,29 @@ fn numbers_of_subscriptions_are_the_programs_own(broker: Broker) {
     other.publish("a", Value::text("1"));
     assert_eq!(other.message().0, 5);
     assert!(one.pending().is_empty());
+    scene.end();
+}
+
+fn names_of_consumers_and_ids_of_messages_are_looked_at(broker: Broker) {
+    let scene = Scene::new(broker);
+    let mut program = scene.program();
+    for name in ["", "a.b", "a b", ">"] {
+        let durable = vec![("durable", Value::text(name))];
+        refused(program.try_subscribe("self.a", durable), Code::BadConsumer);
+    }
+    let durable = ("durable", Value::text("d"));
+    for other in [("group", Value::text("g")), ("monitor", Value::Bool(true))] {
+        refused(program.try_subscribe("self.a", vec![durable.clone(), other]), Code::BadField);
+    }
+    let since = vec![("since", Value::text("start"))];
+    refused(program.try_subscribe("self.a", since), Code::BadField);
+    let no_id = Value::text("919108f7-52d1-4320-9bac-f847db4148a8");
+    let since = vec![durable, ("since", no_id.clone())];
+    refused(program.try_subscribe("self.a", since), Code::BadId);
+
+    let id = Value::text("017f22e2-79b0-7cc3-98c4-dc0c0c07398f");
+    refused(program.kith("Ack", [Value::U32(1), no_id]), Code::BadId);
+    refused(program.kith("Ack", [Value::U32(0), id]), Code::UnknownSubscription);
     scene.end();
 }
 
