@@ -10,6 +10,9 @@
 //! [`Bus::try_publish`] doesn't wait at all. What is refused of the latter two is logged and
 //! counted ([`Bus::counts`]).
 //!
+//! What must not be lost is published with [`Bus::publish_stored`], and received from
+//! [`Bus::subscribe_durable`].
+//!
 //! Deliberately absent: connecting again. When the bus ends, the service ends, and whoever started
 //! it starts it again; so a service has one life, and no state that outlived its bus.
 
@@ -113,6 +116,19 @@ impl Bus {
         Ok(())
     }
 
+    /// Publishes a value as JSON, and waits until it is on the daemon's disk.
+    ///
+    /// # Errors
+    /// As [`Bus::publish`]; with [`Code::NoConsumers`](crate::Code::NoConsumers) where no durable
+    /// subscription matches.
+    pub async fn publish_stored<T>(&self, topic: &str, value: &T) -> Result<(), PublishError>
+    where
+        T: Serialize + ?Sized + Sync,
+    {
+        self.send(Publish::json(topic, json(value)?).until_stored()).await?;
+        Ok(())
+    }
+
     /// Publishes a message with everything that can be said about it; as [`Bus::publish`].
     ///
     /// # Errors
@@ -176,6 +192,21 @@ impl Bus {
     /// If the pattern is none, the daemon refuses, or the bus has ended.
     pub async fn subscribe(&self, pattern: &str) -> Result<Inbox, SubscribeError> {
         self.subscribe_with(Subscribe::new(pattern)).await
+    }
+
+    /// Subscribes to what matches a pattern and is stored under this name until it is acknowledged
+    /// ([`Inbox::acknowledge`]), also while the service, the daemon or the machine is away. What is
+    /// not acknowledged comes again: a service that has died over a message gets it when it was
+    /// started again.
+    ///
+    /// # Errors
+    /// As [`Bus::subscribe`], and if the name is none.
+    pub async fn subscribe_durable(
+        &self,
+        pattern: &str,
+        name: &str,
+    ) -> Result<Inbox, SubscribeError> {
+        self.subscribe_with(Subscribe::new(pattern).durable(name)).await
     }
 
     /// Subscribes with everything that can be said about it; as [`Bus::subscribe`].

@@ -5,7 +5,7 @@
 //! whole truth, with the place at which messages are missing.
 
 use crate::bus::Bus;
-use kith_client::{Incoming, Message, Subscription};
+use kith_client::{AcknowledgeError, Incoming, Message, Subscription};
 use serde::de::DeserializeOwned;
 
 /// A stream of what matches a pattern. Dropping it unsubscribes.
@@ -53,6 +53,25 @@ impl Inbox {
             self.bus.counters().lost(*count);
         }
         incoming
+    }
+
+    /// Says that a message of a durable subscription has been dealt with, and doesn't wait until the
+    /// daemon has that on the disk. What is refused is logged and counted.
+    ///
+    /// # Errors
+    /// If the message is of no durable subscription, very many acknowledgements are on their way,
+    /// or the bus has ended.
+    pub fn acknowledge(&self, message: &Message) -> Result<(), AcknowledgeError> {
+        self.bus.heartbeat().was_ready();
+        self.subscription.acknowledge(message)
+    }
+
+    /// The same, and waits until the daemon has it on the disk.
+    ///
+    /// # Errors
+    /// If the message is of no durable subscription, the daemon refuses, or the bus has ended.
+    pub async fn acknowledge_and_wait(&self, message: &Message) -> Result<(), AcknowledgeError> {
+        self.bus.heartbeat().attend(self.subscription.acknowledge_and_wait(message)).await
     }
 
     /// How many messages are missing so far, because they were read too slowly.

@@ -41,6 +41,9 @@
 //! });
 //! ```
 //!
+//! What is stored for durable subscriptions is kept in memory, and outlives a service that is
+//! stopped and started again; not the test.
+//!
 //! Time goes on only when nobody has anything to do. So a service that spins, even one that gives
 //! way in between, holds up its test; in a daemon it would hold up its thread.
 //!

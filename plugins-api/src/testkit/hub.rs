@@ -1,14 +1,16 @@
 //! The daemon of a test: the broker, and whoever is connected.
 //!
 //! As in the daemon, what an operation causes is queued by the broker, and each connection that has
-//! something to send is woken. The clock is tokio's, from the moment at which the test began.
+//! something to send is woken. The clock is tokio's, from the moment at which the test began. The
+//! store is in memory, and answers at once.
 
 use super::connection::Connection;
 use super::{BEGINNING, fail};
 use crate::limits::{TEST_PIPE_BYTES, TEST_QUEUE_MESSAGES_MAX};
 use kith_client::Token;
 use kith_contract::Rights;
-use kith_core::{Broker, ClientId, Limits, Notice, Now, Output};
+use kith_core::{Broker, ClientId, Limits, Loaded, Notice, Now, Output, StoreAsk};
+use kith_store::{Memory, Store};
 use kith_wire::Refusal;
 use std::cell::{Cell, RefCell, RefMut};
 use std::collections::{BTreeMap, VecDeque};
@@ -24,6 +26,7 @@ use tokio::time::{Instant, sleep};
 #[derive(Debug)]
 pub(super) struct Hub {
     broker: RefCell<Broker>,
+    store: RefCell<Store<Memory>>,
     began: Instant,
     /// By the number of the connection.
     places: RefCell<BTreeMap<u64, Place>>,
@@ -47,13 +50,16 @@ struct Place {
 impl Hub {
     pub(super) fn start(seed: u64) -> Rc<Self> {
         let limits = Limits { queue_messages_max: TEST_QUEUE_MESSAGES_MAX, ..Limits::default() };
+        let Ok(store) = Store::open(Memory::new()) else { fail("no store") };
         let hub = Rc::new(Self {
             broker: RefCell::new(Broker::new(limits, seed)),
+            store: RefCell::new(store),
             began: Instant::now(),
             places: RefCell::default(),
             timer: Notify::new(),
             has_crashed: Cell::new(false),
         });
+        hub.broker().attach_store(hub.now(), "memory", Loaded::default());
         let timer = Rc::downgrade(&hub);
         tokio::task::spawn_local(async move {
             while let Some(hub) = timer.upgrade() {
@@ -123,6 +129,7 @@ impl Hub {
 
     /// Has connections send, and does what else the broker wants.
     pub(super) fn perform(&self) {
+        self.store();
         loop {
             let output = self.broker().poll_output();
             match output {
@@ -141,6 +148,26 @@ impl Hub {
             }
         }
         self.timer.notify_one();
+    }
+
+    /// Does all that the broker asks of the store.
+    fn store(&self) {
+        let now = self.now();
+        loop {
+            let ask = self.broker().poll_store(now);
+            match ask {
+                Some(StoreAsk::Commit { ticket, batch }) => {
+                    let answer = self.store.borrow_mut().commit(&[batch]);
+                    self.broker().committed(now, ticket, answer);
+                }
+                Some(StoreAsk::Scan { ticket, scan }) => {
+                    let answer = self.store.borrow_mut().scan(&scan);
+                    self.broker().scanned(now, ticket, answer);
+                }
+                Some(_) => {}
+                None => return,
+            }
+        }
     }
 
     /// Asks a service whether it is alive. Whether it could be asked.

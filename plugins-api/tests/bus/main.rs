@@ -16,4 +16,6 @@ mod rights;
 #[cfg(test)]
 mod services;
 #[cfg(test)]
+mod storing;
+#[cfg(test)]
 mod typed;

@@ -69,7 +69,7 @@ const ALLOWED: &[Allowed] = &[
     Allowed { folder: "client", arrows: &["kith-sealed", "kith-wire"], external: None },
     Allowed {
         folder: "plugins-api",
-        arrows: &["kith-client", "kith-contract", "kith-core", "kith-wire"],
+        arrows: &["kith-client", "kith-contract", "kith-core", "kith-store", "kith-wire"],
         external: None,
     },
     Allowed { folder: "services/echo", arrows: &["kith-plugins-api"], external: None },
