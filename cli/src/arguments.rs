@@ -25,7 +25,7 @@ pub(crate) use store::{ConsumersArguments, ConsumersCommand, PurgeArguments, Rem
 use crate::exit_code;
 use crate::limits::JOBS_MAX;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use kith_wire::{MessageId, Pattern, Priority, Protocol, Topic};
+use kith_wire::{MessageId, Pattern, Priority, Protocol, Since, Topic};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -136,10 +136,13 @@ pub(crate) struct PublishArguments {
     /// Publish it under this id, a UUID of version 7: the same id twice is delivered once
     #[arg(long, value_name = "UUID", value_parser = MessageId::from_text)]
     pub(crate) id: Option<MessageId>,
+    /// When it is done: with `stored`, once it is on the disk for somebody
+    #[arg(long, value_name = "STATE", value_enum)]
+    pub(crate) until: Option<StateChoice>,
     /// Publish each line of the input as a message
     #[arg(long, conflicts_with_all = ["payload", "id"])]
     pub(crate) lines: bool,
-    /// Print {"msg_id":…} for each message
+    /// Print {"msg_id":…} for each message, with its state
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -196,7 +199,17 @@ impl From<PriorityChoice> for Priority {
     }
 }
 
+/// What has become of a message when `kith pub` is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum StateChoice {
+    /// The daemon has it, and stored it where a durable subscription matches
+    Accepted,
+    /// It is on the disk for a durable subscription, or as a kept value
+    Stored,
+}
+
 #[derive(Args, Debug)]
+#[command(group = clap::ArgGroup::new("beginning").args(["durable", "retained"]).multiple(true))]
 pub(crate) struct SubscribeArguments {
     /// What to subscribe to: [PROTOCOL/]SCOPE.TOPIC, such as 'self.chess.>' or '*/friends.*'
     #[arg(required = true, value_name = "PATTERN", value_parser = values::pattern)]
@@ -218,8 +231,20 @@ pub(crate) struct SubscribeArguments {
     /// Get the kept values first
     #[arg(long)]
     pub(crate) retained: bool,
+    /// Subscribe as this consumer: messages wait for it on the disk until they are acknowledged,
+    /// each once it is printed, or its command has ended with 0
+    #[arg(long, value_name = "NAME", value_parser = values::consumer, conflicts_with = "group")]
+    pub(crate) durable: Option<String>,
+    /// A consumer that is new begins with the oldest message that is left
+    #[arg(long, requires = "durable", conflicts_with = "since")]
+    pub(crate) from_start: bool,
+    /// A consumer that is new begins there: a moment such as 2h (ago) or '2026-01-31 08:00', or a
+    /// message's id, behind it. With --retained alone: only values kept since
+    #[arg(long, value_name = "MOMENT", requires = "beginning", value_parser = values::since)]
+    pub(crate) since: Option<Since>,
     /// Run this command with `sh -c` for each message: the payload on its standard input, the rest
-    /// in KITH_TOPIC, KITH_SCOPE, KITH_SENDER, KITH_MSG_ID, KITH_PROTOCOL and KITH_REPLY_TO
+    /// in KITH_TOPIC, KITH_SCOPE, KITH_SENDER, KITH_MSG_ID, KITH_PROTOCOL, KITH_REPLY_TO and
+    /// KITH_ATTEMPT
     #[arg(long, value_name = "COMMAND")]
     pub(crate) exec: Option<String>,
     #[command(flatten)]
@@ -267,11 +292,14 @@ pub(crate) struct ManualArguments {
 
 const PUBLISH_EXAMPLES: &str = "\
 Without PAYLOAD and --file the payload is read from standard input, unless that is a terminal.
+With `--until stored` it ends with 68 if no durable subscription matches, and with 75 if the store
+can't take the message.
 
 Examples:
   kith pub chess.move '{\"from\":\"e2\",\"to\":\"e4\"}'
   kith pub --text log.note 'back at five'
   kith pub --retain lamp.state --file lamp.json
+  kith pub --until stored jobs.resize '{\"picture\":7}'
   tail -f access.log | kith pub --text --lines web.access";
 
 const SUBSCRIBE_EXAMPLES: &str = "\
@@ -282,6 +310,7 @@ Examples:
   kith sub 'self.chess.>'
   kith sub --json '*.presence.>' | jq .payload
   kith sub self.lamp.state --retained --count 1 --raw
+  kith sub self.mail.new --durable inbox --from-start --exec ./sort-mail
   kith sub self.photo.new --exec 'convert - -resize 50% \"small-$KITH_MSG_ID.png\"'";
 
 const DAEMON_EXIT_CODES: &str = "\
@@ -338,6 +367,13 @@ mod tests {
             "kith sub self.a --exec x --jobs 0",
             "kith sub self.a --count 0",
             "kith sub self.a --group a.b",
+            "kith sub self.a --durable a.b",
+            "kith sub self.a --durable a --group b",
+            "kith sub self.a --since 2h",
+            "kith sub self.a --from-start",
+            "kith sub self.a --durable a --from-start --since 2h",
+            "kith sub self.a --durable a --since yesterday",
+            "kith pub a 1 --until sent",
             "kith reply self.a",
             "kith reply self.a 1 --exec x",
             "kith req a --raw --json",

@@ -16,7 +16,7 @@ pub(crate) const UNTRIED: u8 = 2;
 pub(crate) const BAD_DATA: u8 = 65;
 /// A file can't be read.
 pub(crate) const NO_INPUT: u8 = 66;
-/// Nobody subscribes to what was requested.
+/// Nobody subscribes to what was requested, or durably to what was to be stored.
 pub(crate) const NOBODY: u8 = 68;
 /// It took too long; trying again later may help.
 pub(crate) const TRY_AGAIN: u8 = 75;
@@ -35,10 +35,13 @@ pub(crate) const TABLE: &[(u8, &str)] = &[
     (USAGE, "wrong command line"),
     (BAD_DATA, "the payload is not what it has to be"),
     (NO_INPUT, "a file can't be read"),
-    (NOBODY, "nobody is there to answer the request"),
+    (NOBODY, "nobody is there to answer the request, or to store the message for"),
     (UNAVAILABLE, "no daemon listens, or it went away"),
     (INPUT_OUTPUT, "reading, writing or the socket failed"),
-    (TRY_AGAIN, "no reply in time, not as many messages in time, or everybody is busy"),
+    (
+        TRY_AGAIN,
+        "no reply in time, not as many messages in time, everybody is busy, or nothing can be stored",
+    ),
     (CONFIGURATION, "no path to the socket is known, or a configuration is wrong"),
     (INTERRUPTED, "ended by Ctrl-C (143: by SIGTERM; 129: its terminal has gone)"),
 ];

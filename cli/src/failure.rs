@@ -8,7 +8,8 @@ use crate::exit_code;
 use crate::show::harmless::harmless;
 use crate::show::paint::{Paint, Style};
 use kith_client::{
-    InvalidMessage, PingError, PostError, PublishError, ReplyError, RequestError, SubscribeError,
+    AcknowledgeError, Code, InvalidMessage, PingError, PostError, PublishError, ReplyError,
+    RequestError, SubscribeError,
 };
 use std::error::Error;
 use std::io;
@@ -135,6 +136,14 @@ impl From<PublishError> for Failure {
         match error {
             PublishError::Invalid(error) => error.into(),
             PublishError::Disconnected(_) => Self::of(exit_code::UNAVAILABLE, &error),
+            PublishError::Refused { code: Some(code), .. } => {
+                let exit_code = match code {
+                    Code::NoConsumers => exit_code::NOBODY,
+                    Code::NotStored | Code::QuotaStored => exit_code::TRY_AGAIN,
+                    _ => exit_code::FAILED,
+                };
+                Self::of(exit_code, &error)
+            }
             error => Self::of(exit_code::FAILED, &error),
         }
     }
@@ -167,8 +176,20 @@ impl From<ReplyError> for Failure {
 impl From<SubscribeError> for Failure {
     fn from(error: SubscribeError) -> Self {
         let exit_code = match error {
-            SubscribeError::Pattern(_) | SubscribeError::Group(_) => exit_code::USAGE,
+            SubscribeError::Pattern(_) | SubscribeError::Group(_) | SubscribeError::Consumer(_) => {
+                exit_code::USAGE
+            }
             SubscribeError::Disconnected(_) => exit_code::UNAVAILABLE,
+            _ => exit_code::FAILED,
+        };
+        Self::of(exit_code, &error)
+    }
+}
+
+impl From<AcknowledgeError> for Failure {
+    fn from(error: AcknowledgeError) -> Self {
+        let exit_code = match error {
+            AcknowledgeError::Disconnected(_) => exit_code::UNAVAILABLE,
             _ => exit_code::FAILED,
         };
         Self::of(exit_code, &error)
@@ -191,7 +212,7 @@ impl From<RequestError> for Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kith_client::{Code, Loss};
+    use kith_client::Loss;
 
     #[test]
     fn what_is_shown_can_harm_no_terminal() {
@@ -213,6 +234,9 @@ mod tests {
         let large = PublishError::Invalid(InvalidMessage::TooLarge { bytes: 2, bytes_max: 1 });
         let codes = [refused, lost.clone(), large].map(|error| Failure::from(error).exit_code);
         assert_eq!(codes, [1, 69, 65]);
+        let stored = [Code::NoConsumers, Code::NotStored, Code::QuotaStored];
+        let refused = |code| PublishError::Refused { code: Some(code), text: "no".into() };
+        assert_eq!(stored.map(|code| Failure::from(refused(code)).exit_code), [68, 75, 75]);
         let text = Failure::from(lost).text;
         assert!(text.ends_with("confirmed the message: the daemon hung up"), "{text}");
         let errors = [

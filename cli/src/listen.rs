@@ -7,7 +7,7 @@ use crate::arguments::UntilArguments;
 use crate::exit_code;
 use crate::failure::Failure;
 use futures_core::Stream;
-use kith_client::{Client, Incoming, Message, Subscribe, Subscription};
+use kith_client::{AcknowledgeError, Client, Code, Incoming, Message, Subscribe, Subscription};
 use kith_wire::{Delivery, Pattern, Topic};
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -34,6 +34,55 @@ impl Listening {
             subscriptions.push(client.subscribe_with(subscribe).await?);
         }
         Ok(Self { subscriptions, next: 0 })
+    }
+}
+
+impl Listening {
+    /// Says that messages have been dealt with, of those that came from a durable subscription, and
+    /// waits until that is on the disk.
+    ///
+    /// One that was acknowledged before, when it came for the first time, needs it no more.
+    pub(crate) async fn acknowledge_and_wait(&self, messages: &[Message]) -> Result<(), Failure> {
+        let durable = || messages.iter().filter(|message| message.attempt().is_some());
+        // A durable subscription is alone. The last is answered after those before it.
+        let (Some(subscription), Some(last)) = (self.subscriptions.first(), durable().next_back())
+        else {
+            return Ok(());
+        };
+        let before = durable().count() - 1;
+        for message in durable().take(before) {
+            tell(subscription, message).await?;
+        }
+        known(subscription.acknowledge_and_wait(last).await)
+    }
+
+    /// The same without waiting for the disk.
+    pub(crate) async fn acknowledge(&self, messages: &[Message]) -> Result<(), Failure> {
+        let Some(subscription) = self.subscriptions.first() else { return Ok(()) };
+        for message in messages.iter().filter(|message| message.attempt().is_some()) {
+            tell(subscription, message).await?;
+        }
+        Ok(())
+    }
+}
+
+/// What a lost connection keeps from being acknowledged comes again, or the subscription says that
+/// it has ended.
+async fn tell(subscription: &Subscription, message: &Message) -> Result<(), Failure> {
+    let told = match subscription.acknowledge(message) {
+        Err(AcknowledgeError::Full) => subscription.acknowledge_and_wait(message).await,
+        told => told,
+    };
+    match told {
+        Err(AcknowledgeError::Disconnected(_)) => Ok(()),
+        told => known(told),
+    }
+}
+
+fn known(outcome: Result<(), AcknowledgeError>) -> Result<(), Failure> {
+    match outcome {
+        Err(AcknowledgeError::Refused { code: Some(Code::UnknownMessage), .. }) => Ok(()),
+        outcome => Ok(outcome?),
     }
 }
 

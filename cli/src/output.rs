@@ -12,7 +12,8 @@ use std::io::{self, Write};
 use tokio::sync::{mpsc, oneshot};
 
 enum Piece {
-    Result(Vec<u8>),
+    /// With whom to tell when it is written.
+    Result(Vec<u8>, Option<oneshot::Sender<()>>),
     Notice(String),
 }
 
@@ -36,7 +37,17 @@ impl Output {
 
     /// For standard output. It is flushed after each call.
     pub(crate) async fn write(&mut self, bytes: Vec<u8>) -> Result<(), Failure> {
-        self.put(Piece::Result(bytes)).await
+        self.put(Piece::Result(bytes, None)).await
+    }
+
+    /// The same, and waits until it is written and flushed.
+    pub(crate) async fn write_through(&mut self, bytes: Vec<u8>) -> Result<(), Failure> {
+        let (tell, told) = oneshot::channel();
+        self.put(Piece::Result(bytes, Some(tell))).await?;
+        if told.await.is_ok() {
+            return Ok(());
+        }
+        outcome(self.ended.take()).await
     }
 
     /// For standard error: one line.
@@ -71,7 +82,11 @@ async fn outcome(ended: Option<oneshot::Receiver<io::Result<()>>>) -> Result<(),
 fn write_all(mut pieces: mpsc::Receiver<Piece>) -> io::Result<()> {
     while let Some(piece) = pieces.blocking_recv() {
         match piece {
-            Piece::Result(bytes) => print(&bytes)?,
+            Piece::Result(bytes, tell) => {
+                print(&bytes)?;
+                // Whoever wanted to know may have been stopped.
+                let _ = tell.map(|tell| tell.send(()));
+            }
             // Where nobody can be told, there is nobody to tell.
             Piece::Notice(text) => drop(io::stderr().lock().write_all(text.as_bytes())),
         }

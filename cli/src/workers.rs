@@ -16,8 +16,8 @@ use futures_util::StreamExt;
 use kith_client::{Incoming, Message};
 use tokio::task::JoinSet;
 
-/// What came of a message: nothing to say, or why not.
-pub(crate) type Outcome = Result<(), String>;
+/// What came of a message: the message if it is to be acknowledged, or why it is not done.
+pub(crate) type Outcome = Result<Option<Message>, String>;
 
 /// Does something for each message.
 pub(crate) struct Workers<'a> {
@@ -69,7 +69,16 @@ impl Workers<'_> {
                 Happened::Came(Some(Ok(Incoming::Gap))) => self.output.notice(line::GAP).await?,
                 Happened::Came(Some(Err(failure))) => end = Some(Err(failure)),
                 Happened::Came(None) => end = Some(Ok(())),
-                Happened::Done(Ok(())) => {}
+                Happened::Done(Ok(None)) => {}
+                Happened::Done(Ok(Some(message))) => {
+                    let told = self.listening.acknowledge_and_wait(std::slice::from_ref(&message));
+                    // Then it comes again, or the subscription says that it has ended.
+                    match self.stop.unless(told).await {
+                        Ok(()) => {}
+                        Err(failure) if failure.is_quiet() => return Err(failure),
+                        Err(failure) => self.output.notice(failure.text()).await?,
+                    }
+                }
                 Happened::Done(Err(text)) => {
                     failed += 1;
                     self.output.notice(&text).await?;

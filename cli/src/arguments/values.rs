@@ -4,8 +4,14 @@
 //! own; here stands only what to say to somebody who got it wrong.
 
 use crate::limits::{BENCH_MS_MAX, BENCH_MS_MIN, INTERVAL_MS_MAX, INTERVAL_MS_MIN};
+use crate::listen::now_ms;
+use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
 use kith_wire::limits::{EXPIRE_AFTER_MS_MAX, REQUEST_TIMEOUT_MS_MAX};
-use kith_wire::{Headers, Pattern, PatternError, Protocol, ProtocolError, Topic, TopicError};
+use kith_wire::{
+    Headers, MessageId, Pattern, PatternError, Protocol, ProtocolError, Since, Topic, TopicError,
+};
 use std::time::Duration;
 
 /// What is printed between payloads.
@@ -27,6 +33,36 @@ pub(crate) fn pattern(text: &str) -> Result<Pattern<'static>, PatternError> {
 pub(crate) fn group(text: &str) -> Result<String, kith_wire::TextError> {
     kith_wire::check_group(text)?;
     Ok(text.to_owned())
+}
+
+pub(crate) fn consumer(text: &str) -> Result<String, kith_wire::TextError> {
+    kith_wire::check_consumer(text)?;
+    Ok(text.to_owned())
+}
+
+/// Where a durable subscription begins: so long ago, at a time of some calendar, or behind a
+/// message. A time without a zone is one of this machine's.
+pub(crate) fn since(text: &str) -> Result<Since, String> {
+    if let Ok(id) = MessageId::from_text(text) {
+        return Ok(Since::After(id));
+    }
+    let ago = text.trim_end_matches("ago").trim_end_matches([' ', '-']);
+    if let Ok(ago) = duration(ago) {
+        let ago_ms = u64::try_from(ago.as_millis()).unwrap_or(u64::MAX);
+        return Ok(Since::Time(now_ms().saturating_sub(ago_ms)));
+    }
+    let zoned = |zoned: Result<Zoned, jiff::Error>| zoned.ok().map(|zoned| zoned.timestamp());
+    let here = TimeZone::system;
+    let moment = text.parse::<Timestamp>().ok();
+    let moment =
+        moment.or_else(|| text.parse::<DateTime>().ok().and_then(|at| zoned(at.to_zoned(here()))));
+    let moment =
+        moment.or_else(|| text.parse::<Date>().ok().and_then(|day| zoned(day.to_zoned(here()))));
+    let ms = moment.and_then(|moment| u64::try_from(moment.as_millisecond()).ok());
+    ms.map(Since::Time).ok_or_else(|| {
+        "write how long ago, such as 2h, a time, such as 2026-01-31T08:00, or a message's id"
+            .to_owned()
+    })
 }
 
 pub(crate) fn header(text: &str) -> Result<(String, String), String> {
@@ -173,6 +209,27 @@ mod tests {
         }
         assert_eq!((expiry("30d").is_ok(), expiry("31d").is_ok()), (true, false));
         assert_eq!((patience("60m").is_ok(), patience("2h").is_ok()), (true, false));
+    }
+
+    #[test]
+    fn moments_are_long_ago_on_a_calendar_or_a_message() {
+        let time = |text: &str| match since(text) {
+            Ok(Since::Time(ms)) => ms,
+            other => panic!("{text}: {other:?}"),
+        };
+        assert_eq!(time("2026-01-31T08:00:00Z"), 1_769_846_400_000);
+        assert_eq!(time("2026-01-31T08:00:00.5+01:00"), 1_769_842_800_500);
+        let day_ms = 86_400_000;
+        assert!(time("2026-01-31 08:00").abs_diff(1_769_846_400_000) <= day_ms);
+        assert!(time("2026-01-31").abs_diff(1_769_817_600_000) <= day_ms);
+        for text in ["2h", "2h ago", "2h-ago", "120m"] {
+            assert!(now_ms().abs_diff(time(text)).abs_diff(7_200_000) < 60_000, "{text}");
+        }
+        let id = "018bcfe5-6800-7707-8707-070707070707";
+        assert_eq!(since(id), Ok(Since::After(MessageId::from_text(id).unwrap())));
+        for text in ["", "ago", "yesterday", "7", "1969-12-31T00:00:00Z", "2026-13-01"] {
+            assert!(since(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! on the way already.
 
 use super::{Visit, print_result, wait_for, warn_of_scope};
-use crate::arguments::{Everywhere, ExtraArguments, PublishArguments};
+use crate::arguments::{Everywhere, ExtraArguments, PublishArguments, StateChoice};
 use crate::exit_code;
 use crate::failure::Failure;
 use crate::input::{Line, Source};
@@ -156,6 +156,9 @@ fn message(arguments: &PublishArguments, format: &Format, payload: Vec<u8>) -> P
     if let Some(id) = arguments.id {
         message = message.id(id);
     }
+    if arguments.until == Some(StateChoice::Stored) {
+        message = message.until_stored();
+    }
     let ExtraArguments { priority, header } = &arguments.extras;
     if let Some(priority) = priority {
         message = message.priority((*priority).into());
@@ -165,6 +168,6 @@ fn message(arguments: &PublishArguments, format: &Format, payload: Vec<u8>) -> P
 
 fn published_line(published: &Published) -> Vec<u8> {
     let mut line = Vec::new();
-    json::published(&mut line, published.id, published.duplicate);
+    json::published(&mut line, published.id, published.duplicate, published.stored);
     line
 }

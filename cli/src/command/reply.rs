@@ -74,7 +74,7 @@ async fn answer(
 impl Responder {
     async fn reply(&self, message: &Message) -> Outcome {
         let told = |what: String| format!("{} {}: {what}", message.topic(), message.id());
-        let Some(topic) = message.reply_to() else { return Ok(()) };
+        let Some(topic) = message.reply_to() else { return Ok(None) };
         let payload = match &self.answer {
             Answer::Fixed(payload) => payload.clone(),
             Answer::Printed(hook) => {
@@ -85,6 +85,6 @@ impl Responder {
             }
         };
         let sent = self.client.send(Publish::bytes(topic, self.format.protocol(), payload)).await;
-        sent.map(|_| ()).map_err(|error| told(with_sources(&error)))
+        sent.map(|_| None).map_err(|error| told(with_sources(&error)))
     }
 }

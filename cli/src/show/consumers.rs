@@ -91,9 +91,6 @@ fn row(consumer: &Consumer, now_ms: u64) -> Row<10> {
 /// The store in a line; what fails in another one.
 fn state(store: &Store, paint: Paint) -> String {
     let Store { kind, messages, bytes, failing } = store;
-    if kind.is_empty() || kind == "none" {
-        return "this daemon has no store (`store = \"none\"`)\n".to_owned();
-    }
     let (kind, messages, bytes) =
         (harmless(kind), quantity::messages(*messages), quantity::bytes(*bytes));
     let mut text = format!("store: {kind}, {messages}, {bytes}\n");
@@ -171,11 +168,11 @@ store: sqlite, 1,201 messages, 2 MiB
 
     #[test]
     fn what_is_missing_and_what_fails_is_said() {
-        let none = read(r#"{"consumers":[],"store":{"kind":"none"}}"#);
+        let none = read(r#"{"consumers":[],"store":{"kind":"sqlite","messages":0,"bytes":0}}"#);
         assert_eq!(
             overview(&none, 0, Paint::plain()),
             "there are no consumers; `kith sub --durable NAME` makes one\n\
-             this daemon has no store (`store = \"none\"`)\n"
+             store: sqlite, 0 messages, 0 B\n"
         );
         let full = read(
             r#"{"consumers":[{"name":"\u001b[2J","pattern":"\u202e"}],

@@ -27,9 +27,10 @@ pub(crate) fn gap(out: &mut Vec<u8>) {
 }
 
 /// What was published.
-pub(crate) fn published(out: &mut Vec<u8>, id: MessageId, duplicate: bool) {
+pub(crate) fn published(out: &mut Vec<u8>, id: MessageId, duplicate: bool, stored: bool) {
     let duplicate = if duplicate { ",\"duplicate\":true" } else { "" };
-    out.extend_from_slice(format!("{{\"msg_id\":\"{id}\"{duplicate}}}\n").as_bytes());
+    let state = if stored { ",\"state\":\"stored\"" } else { "" };
+    out.extend_from_slice(format!("{{\"msg_id\":\"{id}\"{duplicate}{state}}}\n").as_bytes());
 }
 
 #[cfg(test)]
@@ -63,11 +64,12 @@ mod tests {
         let mut out = Vec::new();
         lag(&mut out, 7);
         gap(&mut out);
-        published(&mut out, delivery("a", b"1").message_id, false);
-        published(&mut out, delivery("a", b"1").message_id, true);
+        published(&mut out, delivery("a", b"1").message_id, false, false);
+        published(&mut out, delivery("a", b"1").message_id, true, true);
         let id = "\"msg_id\":\"018bcfe5-6800-7707-8707-070707070707\"";
-        let expected =
-            format!("{{\"lag\":7}}\n{{\"gap\":true}}\n{{{id}}}\n{{{id},\"duplicate\":true}}\n");
+        let expected = format!(
+            "{{\"lag\":7}}\n{{\"gap\":true}}\n{{{id}}}\n{{{id},\"duplicate\":true,\"state\":\"stored\"}}\n"
+        );
         assert_eq!(String::from_utf8(out).unwrap(), expected);
     }
 }

@@ -68,6 +68,9 @@ fn notes(delivery: &Delivery<'_>, now_ms: u64) -> Vec<String> {
         let age_ms = now_ms.saturating_sub(delivery.sent_at_ms);
         notes.push(format!("kept, {} old", quantity::span(age_ms)));
     }
+    if let Some(attempt) = delivery.attempt.filter(|attempt| attempt.get() > 1) {
+        notes.push(format!("attempt {attempt}"));
+    }
     if delivery.sender != kith_wire::SENDER_LOCAL {
         notes.push(format!("from {}", harmless(delivery.sender)));
     }
@@ -97,7 +100,7 @@ mod tests {
         let line = message(&delivery("chess.move", b"{ \"a\": 1 }"), 0, &setting(false));
         assert_eq!(line, "22:13:20.000 self    chess.move {\"a\":1}\n");
         let line = message(&full(), 1_700_000_065_000, &setting(false));
-        let expected = "22:13:20.000 friends bt/a.\\u202eb 0xff (kept, 1m old, \
+        let expected = "22:13:20.000 friends bt/a.\\u202eb 0xff (kept, 1m old, attempt 2, \
                         from did:key:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK, high, \
                         wants a reply, trace=7, name=\\u202ex)\n";
         assert_eq!(line, expected);
