@@ -58,7 +58,7 @@ pub use broker::{
     Usage,
 };
 pub use clock::Now;
-pub use durable::{Loaded, StoreAsk};
+pub use durable::{Loaded, StoreAsk, export_record};
 pub use kith_contract::Rights;
 pub use limits::Limits;
 pub use sealed::{Handed, SealedPayload};

@@ -125,6 +125,20 @@ pub(crate) enum Reason {
     Damaged = 2,
 }
 
+impl Reason {
+    /// The one of this number.
+    pub(super) fn of(number: u8) -> Option<Self> {
+        [Self::Unacknowledged, Self::Damaged].into_iter().find(|reason| *reason as u8 == number)
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Unacknowledged => "unacknowledged",
+            Self::Damaged => "damaged",
+        }
+    }
+}
+
 /// A message as it is kept.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct StoredMessage<'a> {

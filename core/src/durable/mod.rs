@@ -11,12 +11,14 @@
 //! - `consumer.rs`: one consumer;
 //! - `on_disk.rs`: that something is on the disk, as a value;
 //! - `turn.rs`: what goes to the store together, and what happens when that is there;
-//! - `load.rs`: what the store has when the daemon starts.
+//! - `load.rs`: what the store has when the daemon starts;
+//! - `export.rs`: what it has, as lines of JSON.
 //!
 //! Deliberately absent: the messages themselves. They are in the store, and read when somebody has
 //! room for them; so a hundred thousand that wait take a few megabytes.
 
 mod consumer;
+mod export;
 mod layout;
 mod load;
 mod log;
@@ -24,6 +26,7 @@ mod on_disk;
 mod turn;
 
 pub(crate) use consumer::{Consumer, Member, Want};
+pub use export::export_record;
 pub(crate) use layout::{Reason, read_message, write_message};
 pub use load::Loaded;
 pub(crate) use on_disk::{OnDisk, succeeded};
