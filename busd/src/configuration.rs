@@ -161,6 +161,23 @@ impl Configuration {
         Self::resolve(arguments, environment, settings, file)
     }
 
+    /// Reads the file for where the state is and what the store is, alone: whoever looks at what a
+    /// daemon has left needs no place for a socket.
+    ///
+    /// # Errors
+    /// Says what is wrong, where, and what to do.
+    pub fn load_store(
+        arguments: &Arguments,
+        environment: &Environment,
+    ) -> Result<(PathBuf, StoreKind), ConfigurationError> {
+        let settings = match read(arguments, environment)? {
+            Found::File(_, settings) => *settings,
+            Found::Absent(_) => Settings::default(),
+        };
+        let store = store(environment)?.unwrap_or(settings.store);
+        Ok((state(arguments, environment, settings.state)?, store))
+    }
+
     /// Puts everything together.
     fn resolve(
         arguments: &Arguments,
@@ -177,8 +194,7 @@ impl Configuration {
         if let Err(source) = settings::check_socket_path(&socket) {
             return Err(ConfigurationError::Socket { path: socket, source });
         }
-        let state = arguments.state.clone().or(state).or_else(|| environment.state_directory());
-        let state = state.ok_or(ConfigurationError::NoStateDirectory)?;
+        let state = self::state(arguments, environment, state)?;
         let log_level = match arguments.log {
             Some(level) => level,
             None => level(environment)?.unwrap_or(log_level),
@@ -201,6 +217,16 @@ pub fn check(
         Found::File(file, _) => Checked::File(file),
         Found::Absent(usual) => Checked::Absent(usual),
     })
+}
+
+/// The directory for what has to survive.
+fn state(
+    arguments: &Arguments,
+    environment: &Environment,
+    configured: Option<PathBuf>,
+) -> Result<PathBuf, ConfigurationError> {
+    let state = arguments.state.clone().or(configured).or_else(|| environment.state_directory());
+    state.ok_or(ConfigurationError::NoStateDirectory)
 }
 
 /// The level that the environment asks for.

@@ -9,6 +9,7 @@
 //! - `embedded`: the same inside another program, for that program's tests;
 //! - `hub`: the broker and its connections; `door`: the connections; `fairness`: whose turn it is;
 //! - `dbus`: the door on the session bus;
+//! - `keeper`: the store beside the broker; `store`: the same while no daemon runs on it;
 //! - `metrics`: the counters, for monitoring systems;
 //! - `services`: the host of services; `grants`, `peer`, `key`: who may do what; `saved`: what of
 //!   that is kept;
@@ -45,6 +46,7 @@ mod reload;
 mod saved;
 mod services;
 mod state;
+pub mod store;
 
 pub use clock::Offset;
 pub use daemon::run;

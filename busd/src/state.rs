@@ -31,11 +31,16 @@ pub(crate) enum StateError {
     Lock(LockError),
 }
 
+/// The file that whoever uses the state directory holds.
+pub(crate) fn lock_path(state: &Path) -> PathBuf {
+    state.join("lock")
+}
+
 impl StateLock {
     /// Makes the directory `path` if it is not there, and locks it.
     pub(crate) fn acquire(path: &Path) -> Result<Self, StateError> {
         prepare(path, Make::All, Standard::Own)?;
-        match LockFile::acquire(&path.join("lock")) {
+        match LockFile::acquire(&lock_path(path)) {
             Ok(lock) => Ok(Self { _lock: lock }),
             Err(LockError::Held { holder, .. }) => {
                 Err(StateError::Held { path: path.to_owned(), holder })

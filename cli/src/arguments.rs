@@ -20,7 +20,10 @@ pub(crate) use services::{
     RevokeArguments, ServiceArguments, ServicesArguments, ServicesCommand, StateArguments,
     TestArguments,
 };
-pub(crate) use store::{ConsumersArguments, ConsumersCommand, PurgeArguments, RemoveArguments};
+pub(crate) use store::{
+    CheckArguments, ConsumersArguments, ConsumersCommand, ExportArguments, PurgeArguments,
+    RemoveArguments, StoreArguments, StoreCommand,
+};
 
 use crate::exit_code;
 use crate::limits::JOBS_MAX;
@@ -91,6 +94,9 @@ pub(crate) enum Command {
     /// Show what waits on the disk, and for whom; throw it away
     #[command(after_help = store::CONSUMERS_NOTES)]
     Consumers(ConsumersArguments),
+    /// Verify or print what is on the disk, while no daemon runs on it
+    #[command(after_help = store::STORE_NOTES)]
+    Store(StoreArguments),
     /// Show what was granted to programs; grant and revoke
     #[command(after_help = services::GRANTS_NOTES)]
     Grants(GrantsArguments),
@@ -401,6 +407,8 @@ mod tests {
             "kith grants revoke",
             "kith consumers --json purge a",
             "kith consumers remove",
+            "kith store",
+            "kith store export --repair",
         ] {
             let error = parse(line).unwrap_err();
             assert_eq!(exit_code::of_usage(&error), exit_code::USAGE, "{line}");

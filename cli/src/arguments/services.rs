@@ -102,10 +102,10 @@ pub(crate) struct TestArguments {
     pub(crate) command: Vec<OsString>,
 }
 
-/// Where the administration key is.
+/// Where the daemon keeps what has to survive, the administration key among it.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct StateArguments {
-    /// The daemon's state directory, where the administration key is
+    /// The daemon's state directory, where its key and its store are
     /// [default: what its configuration says, or $XDG_STATE_HOME/kith]
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,

@@ -1,5 +1,6 @@
-//! The options of `kith consumers`: what waits on the disk, and for whom.
+//! The options of `kith consumers` and `kith store`: what waits on the disk, and for whom.
 
+use super::StateArguments;
 use clap::{Args, Subcommand};
 
 #[derive(Args, Debug)]
@@ -41,6 +42,38 @@ pub(crate) struct RemoveArguments {
     pub(crate) json: bool,
 }
 
+#[derive(Args, Debug)]
+pub(crate) struct StoreArguments {
+    #[command(subcommand)]
+    pub(crate) command: StoreCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum StoreCommand {
+    /// Verify every record of the store, while no daemon runs on it
+    Check(CheckArguments),
+    /// Print every record of the store as one JSON object a line, while no daemon runs on it
+    Export(ExportArguments),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CheckArguments {
+    /// Remove what is damaged, and keep the file as it was beside the repaired one
+    #[arg(long)]
+    pub(crate) repair: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) state: StateArguments,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ExportArguments {
+    #[command(flatten)]
+    pub(crate) state: StateArguments,
+}
+
 pub(super) const CONSUMERS_NOTES: &str = "\
 A consumer is the name of a durable subscription. It is made by subscribing (`kith sub --durable
 NAME`), and stays until it is removed. DEPTH is what waits for it, IN FLIGHT what was delivered of
@@ -50,3 +83,9 @@ Examples:
   kith consumers
   kith consumers --json | jq '.consumers[] | select(.dead > 0) | .name'
   kith consumers purge mail --dead --yes";
+
+pub(super) const STORE_NOTES: &str = "\
+The daemon has its store for itself, so stop it first: systemctl --user stop kith.service
+kith.socket, or end it where it was started.
+
+Exit codes of `check`: 0 all is well (or is now), 1 something is damaged, 69 a daemon runs on it.";

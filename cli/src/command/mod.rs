@@ -16,6 +16,7 @@ mod reply;
 mod request;
 mod services;
 pub(crate) mod status;
+mod store;
 mod subscribe;
 mod tap;
 mod top;
@@ -42,7 +43,11 @@ pub(crate) fn run(line: CommandLine) -> Result<ExitCode, Failure> {
     let CommandLine { everywhere, command } = line;
     let uses_no_bus = matches!(
         command,
-        Command::Completions(_) | Command::Install(_) | Command::Man(_) | Command::Demo(_)
+        Command::Completions(_)
+            | Command::Install(_)
+            | Command::Man(_)
+            | Command::Demo(_)
+            | Command::Store(_)
     );
     if uses_no_bus && everywhere.socket.is_some() {
         return Err(Failure::new(exit_code::USAGE, "--socket means nothing to this command"));
@@ -62,6 +67,7 @@ pub(crate) fn run(line: CommandLine) -> Result<ExitCode, Failure> {
         Command::Tap(arguments) => wait_for(tap::run(&arguments, &everywhere))?,
         Command::Status(arguments) => wait_for(status::run(&arguments, &everywhere))?,
         Command::Services(arguments) => services::run(&arguments, &everywhere)?,
+        Command::Store(arguments) => store::run(&arguments, &everywhere)?,
         Command::Consumers(arguments) => wait_for(consumers::run(&arguments, &everywhere))?,
         Command::Grants(arguments) => wait_for(grants::run(&arguments, &everywhere))?,
         Command::Top(arguments) => wait_for(top::run(&arguments, &everywhere))?,

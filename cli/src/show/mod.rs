@@ -8,7 +8,7 @@
 //! - [`paint`], [`quantity`], [`preview`]: colours, numbers, payloads;
 //! - [`table`]: rows of cells;
 //! - [`line`](mod@line), [`tap`], [`status`], [`services`], [`grants`], [`consumers`], [`kit`],
-//!   [`bench`], [`json`]: what the commands print; [`form`]: which of it.
+//!   [`bench`], [`store`], [`json`]: what the commands print; [`form`]: which of it.
 
 pub(crate) mod bench;
 pub(crate) mod columns;
@@ -24,6 +24,7 @@ pub(crate) mod preview;
 pub(crate) mod quantity;
 pub(crate) mod services;
 pub(crate) mod status;
+pub(crate) mod store;
 pub(crate) mod table;
 pub(crate) mod tap;
 #[cfg(test)]
