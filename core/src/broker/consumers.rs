@@ -16,7 +16,7 @@ use crate::durable::{
     succeeded,
 };
 use crate::index::{Role, Target};
-use crate::limits::SCAN_BYTES_MAX;
+use crate::limits::{SCAN_BYTES_MAX, STORE_AGAIN_MS_MAX};
 use crate::parcels::Single;
 use kith_store::{Failure, Page};
 use kith_wire::{
@@ -238,7 +238,10 @@ impl Broker {
                 }
                 match answer {
                     Ok(page) => self.deliver_page(now, consumer, first, last, &page),
-                    Err(failure) => self.durable.failing = Some(failure.to_string()),
+                    Err(failure) => {
+                        self.durable.failing = Some(failure.to_string());
+                        self.look_again(now);
+                    }
                 }
             }
             Some(Reading::Replay(replay)) => self.replay_page(&replay, answer),
@@ -321,7 +324,15 @@ impl Broker {
             }
         }
         single.recycle(&mut self.queues.buffers);
+        // Where its connections have read all and others hold the memory, nobody would say that
+        // there is room again.
+        self.look_again(now);
         false
+    }
+
+    /// Looks in a while whether there is something for a consumer.
+    fn look_again(&mut self, now: Now) {
+        self.durable.look_for_leases(now.monotonic_ms.saturating_add(STORE_AGAIN_MS_MAX));
     }
 
     fn replay_from(&mut self, first: u64, replay: Replay) {
