@@ -334,11 +334,6 @@ impl Broker {
             turn.trimmed.push(fresh.message);
             turn.settled.extend(fresh.consumers.iter().map(|id| (*id, fresh.message)));
         }
-        for id in &turn.consumers {
-            if let Some(consumer) = self.durable.consumers.get_mut(id) {
-                consumer.not_offered();
-            }
-        }
         for id in &turn.created {
             self.forget_consumer(*id);
         }

@@ -38,7 +38,8 @@ pub(crate) struct Consumer {
     known: BTreeSet<(MessageId, u64)>,
     /// Messages up to here may have been delivered before, as the store knows.
     offered: u64,
-    /// The same, as the store was told.
+    /// The same, as the store was told. It only rises, also if that did not get there: what the
+    /// store is told later must not be less than what it may have.
     planned: u64,
     /// The store was asked for what waits.
     pub(crate) is_reading: bool,
@@ -134,11 +135,6 @@ impl Consumer {
     /// The store knows it.
     pub(crate) fn offered(&mut self, offered: u64) {
         self.offered = self.offered.max(offered);
-    }
-
-    /// What the store was told did not get there.
-    pub(crate) fn not_offered(&mut self) {
-        self.planned = self.offered;
     }
 
     /// How far ahead of a message that is being stored the store has to be told, if it has to.

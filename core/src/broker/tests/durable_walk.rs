@@ -39,6 +39,8 @@ struct Consumer {
     /// Delivered unmarked.
     fresh: BTreeSet<u64>,
     seen: BTreeSet<u64>,
+    /// Seen before the power went.
+    crashed: BTreeSet<u64>,
     /// Delivered and not acknowledged by a reader that is there.
     held: Vec<(Who, String)>,
     /// The last of those that each reader had.
@@ -142,10 +144,11 @@ impl Walk {
         let consumer = &mut self.consumers[nth];
         let payload: u64 = String::from_utf8_lossy(&message.payload).parse().unwrap();
         let attempt = message.attempt.unwrap();
-        let is_new = consumer.seen.insert(payload);
-        assert!(is_new || attempt > 1, "seed {seed}: {payload} came twice, and is not marked");
+        consumer.seen.insert(payload);
         if attempt == 1 {
-            consumer.fresh.insert(payload);
+            // Another reader may have heard of it again before this one heard of it at all.
+            let is_new = consumer.fresh.insert(payload) && !consumer.crashed.contains(&payload);
+            assert!(is_new, "seed {seed}: {payload} came twice, and is not marked");
             let is_late = |(reader, last): &(Who, u64)| *reader == who && payload < *last;
             let is_late = consumer.last_fresh.iter().any(is_late);
             assert!(!is_late, "seed {seed}: {payload} came out of order");
@@ -185,6 +188,7 @@ impl Walk {
         self.asked.clear();
         for consumer in &mut self.consumers {
             consumer.readers.clear();
+            consumer.crashed.extend(consumer.seen.iter().copied());
             consumer.held.clear();
             consumer.last_fresh.clear();
         }
