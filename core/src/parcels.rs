@@ -301,13 +301,16 @@ impl<'a> Single<'a> {
     }
 
     /// How it is queued. A reply overtakes messages, as all answers do, and who waits for one gets
-    /// it however late; a kept value comes before what is new.
+    /// it however late; a kept value comes before what is new; what is stored keeps its order.
     pub(crate) fn parcel(&self, kind: Kind) -> Parcel {
-        let Delivery { priority, expires_at_ms, retained, .. } = self.delivery;
+        let Delivery { priority, expires_at_ms, retained, attempt, .. } = self.delivery;
         match kind {
             Kind::Reply => Parcel { priority: Priority::High, messages: 1, expires_at_ms: None },
             _ if retained => Parcel { priority: Priority::High, messages: 1, expires_at_ms },
-            _ => Parcel { priority, messages: 1, expires_at_ms },
+            _ => {
+                let priority = if attempt.is_some() { Priority::Normal } else { priority };
+                Parcel { priority, messages: 1, expires_at_ms }
+            }
         }
     }
 
