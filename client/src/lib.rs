@@ -110,7 +110,7 @@
 //! away meanwhile. A publish that matches one is answered once it is on the disk, and repeated by
 //! this library until it is answered:
 //!
-//! ```no_run
+//! ```
 //! use kith_client::{Client, Incoming, Publish, Since, Subscribe};
 //!
 //! # #[tokio::main(flavor = "current_thread")]

@@ -90,7 +90,7 @@ pub struct Subscribe<'a> {
     /// Under which name messages are stored for it until they are acknowledged; then there is no
     /// group, and it is no monitor.
     pub durable: Option<Cow<'a, str>>,
-    /// From where on a new durable subscription begins, and of which kept values it is to hear.
+    /// From where on what was published before is wanted: of what is stored, or kept.
     pub since: Option<Since>,
 }
 
@@ -101,7 +101,7 @@ pub enum Since {
     Start,
     /// Those that were published then or later, in milliseconds since the Unix epoch.
     Time(u64),
-    /// Those that were stored after the one with this id.
+    /// Those with a greater id, which are published later where the daemon gives the ids.
     After(MessageId),
 }
 

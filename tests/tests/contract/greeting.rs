@@ -95,7 +95,7 @@ fn bye_is_answered_and_then_the_connection_closed(door: &dyn Door) {
     let bus = door.open("");
     let mut client = bus.connect();
     client.send_as(5, &Operation::Bye);
-    let ok = Event::Ok { number: 5, message_id: None, duplicate: false };
+    let ok = Event::Ok { number: 5, message_id: None, duplicate: false, stored: false };
     assert_eq!(client.next_or_end(), Some(ok));
     assert_eq!(client.next_or_end(), None);
     let mut client = bus.connect();
@@ -135,7 +135,7 @@ fn after_bye_nothing_new_comes(door: &dyn Door) {
     for _ in 0..300 {
         assert_eq!(leaver.message_on(1).payload.len(), payload.len());
     }
-    let ok = Event::Ok { number: 2, message_id: None, duplicate: false };
+    let ok = Event::Ok { number: 2, message_id: None, duplicate: false, stored: false };
     assert_eq!(leaver.next_or_end(), Some(ok), "last of all");
     assert_eq!(leaver.next_or_end(), None);
 }

@@ -38,6 +38,7 @@ macro_rules! on_every_door {
 }
 
 mod daemon_topics;
+mod durable;
 mod greeting;
 mod groups;
 mod lag;
@@ -48,6 +49,7 @@ mod refusals;
 mod repeating;
 mod requests;
 mod retaining;
+mod storing;
 mod wills;
 
 use crate::door::{DbusDoor, Door};

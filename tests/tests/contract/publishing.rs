@@ -54,6 +54,7 @@ fn a_message_comes_as_it_was_published(door: &dyn Door) {
         reply_to: None,
         priority: 1,
         retained: false,
+        attempt: None,
         headers: Vec::new(),
         payload: br#"{"text":"hi"}"#.to_vec(),
     };
@@ -89,6 +90,7 @@ fn every_option_of_a_message_arrives(door: &dyn Door) {
         reply_to: publication.reply_to,
         priority: 0,
         retained: false,
+        attempt: None,
         // JSON objects have no order of their own.
         headers: sorted(headers),
         payload: b"\0\xff".to_vec(),
@@ -286,7 +288,7 @@ fn the_answer_to_a_subscription_comes_before_its_first_message(door: &dyn Door) 
         publisher.tell(&Operation::Publish(Publication::json("a.0", "1")));
     }
     subscriber.send_as(1, &Operation::Subscribe(Subscription::to("self.a.*").with_retained()));
-    let ok = Event::Ok { number: 1, message_id: None, duplicate: false };
+    let ok = Event::Ok { number: 1, message_id: None, duplicate: false, stored: false };
     assert_eq!(subscriber.next(), ok);
     for _ in 0..20 {
         assert!(subscriber.message_on(1).retained, "kept values come first");

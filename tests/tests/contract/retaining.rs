@@ -158,7 +158,7 @@ fn kept_values_come_before_new_messages_whatever_their_priority(door: &dyn Door)
     subscriber.send_as(1, &Operation::Subscribe(wanted));
     publisher.wait_for_count("subscriptions", 1);
     publisher.publish_it(Publication { priority: Some(0), ..Publication::json("a.0", "1") });
-    let ok = Event::Ok { number: 1, message_id: None, duplicate: false };
+    let ok = Event::Ok { number: 1, message_id: None, duplicate: false, stored: false };
     assert_eq!(subscriber.next(), ok);
     for _ in 0..50 {
         assert!(subscriber.message_on(1).retained);

@@ -1,7 +1,7 @@
 //! Binary frames, from `docs/protocol.md`.
 
 use super::socket::Stream;
-use super::{Connection, Delivery, Event, Operation, Publication, Subscription};
+use super::{Connection, Delivery, Event, Operation, Publication, Since, Subscription};
 use kith_wire::{Code, MessageId};
 use std::collections::VecDeque;
 use std::os::unix::net::UnixStream;
@@ -98,6 +98,11 @@ pub(crate) fn frame(kind: u8, flags: u8, [a, b]: [u8; 2], number: u32, body: &[u
 pub(crate) fn operation_frame(number: u32, operation: &Operation) -> Vec<u8> {
     let byte = |text: &str| u8::try_from(text.len()).unwrap();
     match operation {
+        Operation::Acknowledge { subscription, message_ids } => {
+            let mut body = subscription.to_le_bytes().to_vec();
+            message_ids.iter().for_each(|id| body.extend_from_slice(id.as_bytes()));
+            frame(0x0A, 0, [0, 0], number, &body)
+        }
         Operation::Bye => frame(0x09, 0, [0, 0], number, &[]),
         Operation::Hello { name, client } => {
             let name = name.as_deref().unwrap_or_default();
@@ -111,18 +116,29 @@ pub(crate) fn operation_frame(number: u32, operation: &Operation) -> Vec<u8> {
         Operation::Request { publication, timeout_ms } => {
             publication_frame(0x05, number, publication, *timeout_ms)
         }
-        Operation::Subscribe(Subscription { pattern, group, retained, monitor }) => {
-            let group = group.as_deref().unwrap_or_default();
-            let flags = u8::from(*retained) | u8::from(*monitor) << 1;
-            let body = [group, pattern].concat();
-            frame(0x02, flags, [byte(group), 0], number, body.as_bytes())
-        }
+        Operation::Subscribe(subscription) => subscription_frame(number, subscription),
         Operation::Unsubscribe(subscription) => {
             frame(0x03, 0, [0, 0], number, &subscription.to_le_bytes())
         }
         Operation::Unwill => frame(0x07, 0, [0, 0], number, &[]),
         Operation::Will(publication) => publication_frame(0x06, number, publication, None),
     }
+}
+
+fn subscription_frame(number: u32, subscription: &Subscription) -> Vec<u8> {
+    let Subscription { pattern, group, retained, monitor, durable, since } = subscription;
+    assert!(group.is_none() || durable.is_none(), "there is room for one name");
+    let name = group.as_deref().or(durable.as_deref()).unwrap_or_default();
+    let flags = [*retained, *monitor, durable.is_some(), since.is_some()];
+    let flags = (0..).zip(flags).fold(0, |all, (bit, flag)| all | u8::from(flag) << bit);
+    let since = match since {
+        None | Some(Since::Start) => Vec::new(),
+        Some(Since::Time(ms)) => ms.to_le_bytes().to_vec(),
+        Some(Since::After(id)) => id.as_bytes().to_vec(),
+    };
+    let lengths = [name.len(), since.len()].map(|length| u8::try_from(length).unwrap());
+    let body = [name.as_bytes(), &since, pattern.as_bytes()].concat();
+    frame(0x02, flags, lengths, number, &body)
 }
 
 fn publication_frame(
@@ -176,6 +192,9 @@ fn options(publication: &Publication, timeout_ms: Option<u32>) -> Vec<u8> {
     if let Some(ms) = timeout_ms {
         put(0x08, &ms.to_le_bytes());
     }
+    if publication.until_stored {
+        put(0x09, &[1]);
+    }
     options
 }
 
@@ -190,7 +209,8 @@ pub(super) fn event(frame: &Frame) -> Option<Event> {
                 (0, 16) => Some(message_id(body.as_slice().try_into().ok()?)?),
                 _ => return None,
             };
-            Some(Event::Ok { number, message_id, duplicate: *flags == 0x01 })
+            let (duplicate, stored) = (flags & 0x01 != 0, flags & 0x02 != 0);
+            Some(Event::Ok { number, message_id, duplicate, stored })
         }
         0x82 => {
             let code = code(body)?;
@@ -273,6 +293,7 @@ fn take_option(delivery: &mut Delivery, tag: u8, value: &[u8]) -> Option<()> {
         0x11 => delivery.sender = text()?,
         0x12 => delivery.device = Some(text()?),
         0x13 => delivery.retained = true,
+        0x14 => delivery.attempt = Some(u32::from_le_bytes(value.try_into().ok()?)),
         _ => return None,
     }
     Some(())
@@ -302,6 +323,7 @@ fn blank_delivery(flags: u8) -> Delivery {
         reply_to: None,
         priority: 1,
         retained: false,
+        attempt: None,
         headers: Vec::new(),
         payload: Vec::new(),
     }

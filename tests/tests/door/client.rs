@@ -108,8 +108,20 @@ impl Client {
     /// Subscribes.
     pub(crate) fn subscribe_to(&mut self, number: u32, subscription: Subscription) {
         self.send_as(number, &Operation::Subscribe(subscription));
-        let expected = Event::Ok { number, message_id: None, duplicate: false };
-        assert_eq!(self.answer(number), expected);
+        let answer = self.answer(number);
+        let is_ok = matches!(answer, Event::Ok { message_id: None, duplicate: false, .. });
+        assert!(is_ok, "{answer:?}");
+    }
+
+    /// Subscribes for a consumer.
+    pub(crate) fn subscribe_durable(&mut self, number: u32, pattern: &str, name: &str) {
+        self.subscribe_to(number, Subscription::to(pattern).durable(name));
+    }
+
+    /// Acknowledges messages of a durable subscription, and waits until that is on the disk.
+    pub(crate) fn acknowledge(&mut self, subscription: u32, message_ids: &[MessageId]) {
+        let message_ids = message_ids.to_vec();
+        self.done(&Operation::Acknowledge { subscription, message_ids });
     }
 
     /// Publishes a JSON value, and returns the message's id.

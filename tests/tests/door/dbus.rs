@@ -30,6 +30,7 @@ const PECULIARITIES: Peculiarities = Peculiarities {
     framing_at_first: Some("dbus"),
     framings: &["dbus"],
     says_duplicates: false,
+    says_stored: false,
     has_zero_bytes: false,
     has_empty_destinations: false,
     held_bytes: 1 << 20,
@@ -37,8 +38,9 @@ const PECULIARITIES: Peculiarities = Peculiarities {
 };
 
 struct DbusBus {
-    /// First, so that it ends first.
-    _daemon: Daemon,
+    /// First, so that it ends first. Not there between two of them.
+    daemon: Option<Daemon>,
+    place: Place,
     session: SessionBus,
 }
 
@@ -70,8 +72,9 @@ impl DbusDoor {
 impl Door for DbusDoor {
     fn open(&self, configuration: &str) -> Box<dyn Bus> {
         let session = SessionBus::start(self.broker);
-        let daemon = start_on(&Place::new(configuration), &session.address());
-        Box::new(DbusBus { _daemon: daemon, session })
+        let place = Place::new(configuration);
+        let daemon = Some(start_on(&place, &session.address()));
+        Box::new(DbusBus { daemon, place, session })
     }
 
     fn peculiarities(&self) -> Peculiarities {
@@ -85,6 +88,11 @@ impl Bus for DbusBus {
         // Elsewhere a client begins when it connects, and not with its first call.
         program.kith("ClearWill", []).unwrap();
         Client::new(Dbus::new(program))
+    }
+
+    fn restart(&mut self) {
+        self.daemon.take().unwrap().kill();
+        self.daemon = Some(start_on(&self.place, &self.session.address()));
     }
 }
 
@@ -135,7 +143,7 @@ impl Dbus {
         // A goodbye is answered in any case, so that it can be seen.
         let number = number?;
         let body = &message.body[..];
-        let ok = |message_id| Event::Ok { number, message_id, duplicate: false };
+        let ok = |message_id| Event::Ok { number, message_id, duplicate: false, stored: false };
         Some(match (asked.what, body) {
             (What::Bye | What::Nothing, []) => ok(None),
             (What::Subscribe, [Value::U32(here)]) => {
@@ -197,7 +205,8 @@ impl Connection for Dbus {
                 self.subscriptions.insert(subscription_of(number), number);
                 What::Subscribe
             }
-            Operation::Ping
+            Operation::Acknowledge { .. }
+            | Operation::Ping
             | Operation::Unsubscribe(_)
             | Operation::Unwill
             | Operation::Will(_) => What::Nothing,

@@ -1,6 +1,6 @@
 //! Operations and messages as `docs/dbus.md` has them: calls, and dictionaries.
 
-use super::{Delivery, Operation, Publication};
+use super::{Delivery, Operation, Publication, Since};
 use crate::session::{KITH, KITH_PATH, Message, PEER, Value, kith_call};
 use kith_sealed::SealedMemory;
 use kith_wire::{Code, MessageId};
@@ -20,6 +20,11 @@ pub(super) fn subscription_of(number: u32) -> u32 {
 /// The call that says this.
 pub(super) fn call_of(number: Option<u32>, operation: &Operation) -> Message {
     match operation {
+        Operation::Acknowledge { subscription, message_ids } => {
+            let [id] = message_ids.as_slice() else { panic!("one at a time here") };
+            let subscription = Value::U32(subscription_of(*subscription));
+            kith_call("Ack").with([subscription, Value::text(id.to_string())])
+        }
         Operation::Bye => kith_call("Bye"),
         Operation::Hello { name, client } => {
             let name = name.clone().map(|name| ("name", Value::Text(name)));
@@ -38,7 +43,14 @@ pub(super) fn call_of(number: Option<u32>, operation: &Operation) -> Message {
             let group = subscription.group.clone().map(|group| ("group", Value::Text(group)));
             let retained = subscription.retained.then_some(("retained", Value::Bool(true)));
             let monitor = subscription.monitor.then_some(("monitor", Value::Bool(true)));
-            let options = [Some(("subscription", Value::U32(here))), group, retained, monitor];
+            let durable = subscription.durable.clone().map(|name| ("durable", Value::Text(name)));
+            let since = subscription.since.map(|since| match since {
+                Since::Start => ("since", Value::text("start")),
+                Since::Time(ms) => ("since", Value::U64(ms)),
+                Since::After(id) => ("since", Value::text(id.to_string())),
+            });
+            let number = Some(("subscription", Value::U32(here)));
+            let options = [number, group, retained, monitor, durable, since];
             let options = Value::options(options.into_iter().flatten());
             kith_call("Subscribe").with([Value::text(&subscription.pattern), options])
         }
@@ -78,6 +90,7 @@ fn publishing(
         ("retain", retain.then_some(Value::Bool(true))),
         ("reply_to", reply_to.map(Value::Text)),
         ("priority", priority.map(Value::text)),
+        ("until", publication.until_stored.then(|| Value::text("stored"))),
         ("headers", (!headers.is_empty()).then(|| Value::Dict("ss".to_owned(), headers))),
     ];
     let options = options.into_iter().filter_map(|(name, value)| Some((name, value?)));
@@ -137,6 +150,7 @@ pub(crate) fn delivery(found: &Value, sealed: Option<Vec<u8>>) -> Delivery {
         "reply_to",
         "priority",
         "retained",
+        "attempt",
         "headers",
         "payload",
         "payload_fd",
@@ -181,6 +195,10 @@ pub(crate) fn delivery(found: &Value, sealed: Option<Vec<u8>>) -> Delivery {
         reply_to: text("reply_to"),
         priority,
         retained: retained.is_some(),
+        attempt: found.get("attempt").map(|value| match value {
+            Value::U32(attempt) => *attempt,
+            other => panic!("attempt: {other:?}"),
+        }),
         headers: found.get("headers").map_or_else(Vec::new, headers),
         payload,
     }

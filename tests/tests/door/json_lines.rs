@@ -1,7 +1,7 @@
 //! JSON lines, from `docs/protocol.md`.
 
 use super::socket::Stream;
-use super::{Connection, Delivery, Event, Operation, Publication, Subscription};
+use super::{Connection, Delivery, Event, Operation, Publication, Since, Subscription};
 use kith_wire::{Code, MessageId};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
@@ -20,6 +20,7 @@ struct Line<'a> {
     sub: Option<u32>,
     msg_id: Option<&'a str>,
     duplicate: Option<bool>,
+    state: Option<&'a str>,
     version: Option<String>,
     protocol: Option<Value>,
     payload_bytes_max: Option<u64>,
@@ -36,6 +37,7 @@ struct Line<'a> {
     reply_to: Option<String>,
     priority: Option<&'a str>,
     retained: Option<bool>,
+    attempt: Option<u32>,
     headers: Option<Map<String, Value>>,
     #[serde(borrow, default, deserialize_with = "present")]
     payload: Option<&'a RawValue>,
@@ -86,6 +88,13 @@ impl Connection for JsonLines {
 /// The line of an operation, with its line feed.
 pub(super) fn line(number: Option<u32>, operation: &Operation) -> String {
     let mut fields = match operation {
+        Operation::Acknowledge { subscription, message_ids } => match message_ids.as_slice() {
+            [id] => json!({"op": "ack", "sub": subscription, "msg_id": id.to_string()}),
+            ids => {
+                let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
+                json!({"op": "ack", "sub": subscription, "msg_ids": ids})
+            }
+        },
         Operation::Bye => json!({"op": "bye"}),
         Operation::Hello { name, client } => {
             let client = client.map(|id| id.to_string());
@@ -98,12 +107,25 @@ pub(super) fn line(number: Option<u32>, operation: &Operation) -> String {
             fields["timeout_ms"] = json!(timeout_ms);
             fields
         }
-        Operation::Subscribe(Subscription { pattern, group, retained, monitor }) => json!({
+        Operation::Subscribe(Subscription {
+            pattern,
+            group,
+            retained,
+            monitor,
+            durable,
+            since,
+        }) => json!({
             "op": "sub",
             "pattern": pattern,
             "group": group,
             "retained": retained,
             "monitor": monitor.then_some(true),
+            "durable": durable,
+            "since": since.map(|since| match since {
+                Since::Start => json!("start"),
+                Since::Time(ms) => json!(ms),
+                Since::After(id) => json!(id.to_string()),
+            }),
         }),
         Operation::Unsubscribe(number) => json!({"op": "unsub", "sub": number}),
         Operation::Unwill => json!({"op": "unwill"}),
@@ -142,6 +164,7 @@ fn publication_fields(op: &str, publication: &Publication) -> Value {
         "retain": publication.retain.then_some(true),
         "reply_to": publication.reply_to,
         "priority": priority,
+        "until": publication.until_stored.then_some("stored"),
         "headers": (!headers.is_empty()).then_some(headers),
     })
 }
@@ -179,7 +202,9 @@ fn event(line: &str) -> Option<Event> {
         "ok" => {
             let message_id = line.msg_id.map(|id| MessageId::from_text(id).unwrap());
             let duplicate = line.duplicate.unwrap_or(false);
-            Some(Event::Ok { number: line.id?, message_id, duplicate })
+            assert!(line.state.is_none_or(|state| state == "stored"), "{:?}", line.state);
+            let stored = line.state.is_some();
+            Some(Event::Ok { number: line.id?, message_id, duplicate, stored })
         }
         "reply" => Some(Event::Reply { number: line.id?, delivery: delivery(line)? }),
         _ => None,
@@ -212,6 +237,7 @@ fn delivery(line: Line<'_>) -> Option<Delivery> {
         reply_to: line.reply_to,
         priority,
         retained: line.retained.unwrap_or(false),
+        attempt: line.attempt,
         headers: line.headers.unwrap_or_default().into_iter().map(text).collect::<Option<_>>()?,
         payload,
     })

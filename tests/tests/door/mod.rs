@@ -30,7 +30,7 @@ pub(crate) use dbus_words::{MESSAGE_PAYLOAD_BYTES_MAX, code_of, delivery, take_s
 pub(crate) use descriptors::{Descriptors, SEALED_BYTES_MIN, sealed_frame};
 pub(crate) use json_lines::JsonLines;
 pub(crate) use socket::{BINARY_FRAMES, BOTH_IN_TURN, FRAMINGS, Framing, JSON_LINES};
-pub(crate) use words::{Delivery, Event, Operation, Publication, Subscription, new_id};
+pub(crate) use words::{Delivery, Event, Operation, Publication, Since, Subscription, new_id};
 
 /// A way into a bus.
 pub(crate) trait Door {
@@ -53,6 +53,8 @@ pub(crate) struct Peculiarities {
     /// Whether the answer to a publish says that the message had been published already. On D-Bus
     /// it is the message id and nothing more.
     pub(crate) says_duplicates: bool,
+    /// Whether it says that the message is stored. On D-Bus it doesn't, for the same reason.
+    pub(crate) says_stored: bool,
     /// Whether a zero byte in a text can be said. A D-Bus broker disconnects who says one.
     pub(crate) has_zero_bytes: bool,
     /// Whether an empty destination is another than none. On D-Bus it always has to be given, and
@@ -77,6 +79,9 @@ impl Peculiarities {
 pub(crate) trait Bus {
     /// A connection to it.
     fn connect(&self) -> Client;
+
+    /// Kills the daemon and starts it again, where it finds what it had on the disk.
+    fn restart(&mut self);
 }
 
 /// One connection. Dropped, it ends without a goodbye.

@@ -5,7 +5,7 @@
 
 use super::{BinaryFrames, Bus, Client, Door, JsonLines, Operation, Peculiarities};
 use super::{binary_frames, json_lines};
-use crate::process::{Daemon, PATIENCE};
+use crate::process::{Daemon, PATIENCE, Place};
 use std::cell::Cell;
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -31,7 +31,9 @@ pub(crate) const BOTH_IN_TURN: SocketDoor =
     SocketDoor { framings: &[Framing::JsonLines, Framing::BinaryFrames] };
 
 struct SocketBus {
-    daemon: Daemon,
+    /// Not there between two of them.
+    daemon: Option<Daemon>,
+    place: Place,
     door: SocketDoor,
     connections: Cell<usize>,
 }
@@ -79,8 +81,9 @@ impl SocketDoor {
 
 impl Door for SocketDoor {
     fn open(&self, configuration: &str) -> Box<dyn Bus> {
-        let daemon = Daemon::with(configuration);
-        Box::new(SocketBus { daemon, door: *self, connections: Cell::new(0) })
+        let place = Place::new(configuration);
+        let daemon = Some(place.start());
+        Box::new(SocketBus { daemon, place, door: *self, connections: Cell::new(0) })
     }
 
     fn peculiarities(&self) -> Peculiarities {
@@ -88,6 +91,7 @@ impl Door for SocketDoor {
             framing_at_first: None,
             framings: &["json", "binary"],
             says_duplicates: true,
+            says_stored: true,
             has_zero_bytes: true,
             has_empty_destinations: true,
             held_bytes: 0,
@@ -99,7 +103,12 @@ impl Door for SocketDoor {
 impl Bus for SocketBus {
     fn connect(&self) -> Client {
         let nth = self.connections.replace(self.connections.get() + 1);
-        self.door.connect(&self.daemon, nth)
+        self.door.connect(self.daemon.as_ref().unwrap(), nth)
+    }
+
+    fn restart(&mut self) {
+        self.daemon.take().unwrap().kill();
+        self.daemon = Some(self.place.start());
     }
 }
 

@@ -9,6 +9,7 @@ use kith_wire::{Code, MessageId};
 /// What a client asks.
 #[derive(Clone, Debug)]
 pub(crate) enum Operation {
+    Acknowledge { subscription: u32, message_ids: Vec<MessageId> },
     Bye,
     Hello { name: Option<String>, client: Option<MessageId> },
     Ping,
@@ -27,6 +28,18 @@ pub(crate) struct Subscription {
     pub(crate) group: Option<String>,
     pub(crate) retained: bool,
     pub(crate) monitor: bool,
+    /// The name of the consumer that messages are stored for.
+    pub(crate) durable: Option<String>,
+    pub(crate) since: Option<Since>,
+}
+
+/// From where on messages are wanted that were published before.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Since {
+    Start,
+    /// In ms since the epoch.
+    Time(u64),
+    After(MessageId),
 }
 
 /// A message as its publisher gives it.
@@ -45,6 +58,8 @@ pub(crate) struct Publication {
     /// 0 is high, 1 normal, 2 bulk.
     pub(crate) priority: Option<u8>,
     pub(crate) headers: Vec<(String, String)>,
+    /// To be answered once it is on the disk.
+    pub(crate) until_stored: bool,
 }
 
 /// What the daemon says.
@@ -54,7 +69,7 @@ pub(crate) enum Event {
     Err { number: Option<u32>, code: Code, fatal: bool },
     Lag { subscription: u32, count: u64 },
     Message { subscription: u32, delivery: Delivery },
-    Ok { number: u32, message_id: Option<MessageId>, duplicate: bool },
+    Ok { number: u32, message_id: Option<MessageId>, duplicate: bool, stored: bool },
     Reply { number: u32, delivery: Delivery },
     Welcome { number: u32, version: String, payload_bytes_max: u64 },
 }
@@ -74,6 +89,8 @@ pub(crate) struct Delivery {
     /// 0 is high, 1 normal, 2 bulk.
     pub(crate) priority: u8,
     pub(crate) retained: bool,
+    /// On a durable subscription, from 1.
+    pub(crate) attempt: Option<u32>,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) payload: Vec<u8>,
 }
@@ -98,6 +115,16 @@ impl Subscription {
     pub(crate) fn looking_on(self) -> Self {
         Self { monitor: true, ..self }
     }
+
+    /// As one of those that share the messages of this consumer.
+    pub(crate) fn durable(self, name: &str) -> Self {
+        Self { durable: Some(name.to_owned()), ..self }
+    }
+
+    /// With what was published before.
+    pub(crate) fn since(self, since: Since) -> Self {
+        Self { since: Some(since), ..self }
+    }
 }
 
 impl Publication {
@@ -120,6 +147,11 @@ impl Publication {
     /// With this message id.
     pub(crate) fn with_id(self, id: MessageId) -> Self {
         Self { message_id: Some(id), ..self }
+    }
+
+    /// To be answered once it is on the disk.
+    pub(crate) fn until_stored(self) -> Self {
+        Self { until_stored: true, ..self }
     }
 }
 

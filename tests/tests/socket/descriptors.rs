@@ -11,7 +11,7 @@ use std::os::fd::AsFd;
 
 fn subscribe(client: &mut Descriptors, subscription: Subscription) {
     client.send(Some(1), &Operation::Subscribe(subscription));
-    let expected = Event::Ok { number: 1, message_id: None, duplicate: false };
+    let expected = Event::Ok { number: 1, message_id: None, duplicate: false, stored: false };
     assert_eq!(client.receive(), Some(expected));
 }
 
