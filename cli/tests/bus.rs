@@ -47,6 +47,20 @@ impl Bus {
         Ok(())
     }
 
+    /// Ends the daemon as a crash does.
+    pub(crate) fn kill(&mut self) -> Result<()> {
+        self.daemon.kill()?;
+        self.daemon.wait()?;
+        Ok(())
+    }
+
+    /// The same, and starts it again at the same place.
+    pub(crate) fn crash(&mut self) -> Result<()> {
+        self.kill()?;
+        self.daemon = start_daemon(self.folder.path())?;
+        Ok(())
+    }
+
     pub(crate) fn socket(&self) -> PathBuf {
         self.folder.path().join("bus.sock")
     }

@@ -5,6 +5,7 @@
 mod bench;
 mod bus;
 mod demo;
+mod durable;
 mod failures;
 mod grants;
 mod install;

@@ -64,6 +64,9 @@ async fn throw_away(
     let work = async |client: &Client| {
         let all: Consumers = inquiry::read(&inquiry::consumers(client).await?)?;
         let consumer = find(&all.consumers, &arguments.name)?;
+        if what == Loss::All && consumer.connections > 0 {
+            return Err(used(consumer));
+        }
         if !arguments.yes && !confirm(question(consumer, what), unasked(&arguments.name)).await? {
             return Err(Failure::new(exit_code::FAILED, "nothing was thrown away"));
         }
@@ -78,6 +81,13 @@ fn find<'a>(consumers: &'a [Consumer], name: &str) -> Result<&'a Consumer, Failu
         let failure = Failure::new(exit_code::FAILED, format!("there is no consumer `{name}`"));
         failure.hint("which there are: kith consumers")
     })
+}
+
+/// One that somebody uses is not removed below their feet; the daemon would say so too.
+fn used(consumer: &Consumer) -> Failure {
+    let connections = quantity::counted(consumer.connections, "connection");
+    let text = format!("`{}` is used by {connections}", consumer.name);
+    Failure::new(exit_code::FAILED, text).hint("end them first")
 }
 
 fn unasked(name: &str) -> Failure {
