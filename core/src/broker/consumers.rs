@@ -83,7 +83,8 @@ impl Broker {
         }
         let waiter = Waiter::Done { client: id, number: asked.number };
         match (asked.since, self.durable.first_from(0)) {
-            (Some(since), Some(first)) => {
+            // One that is there goes on where it is.
+            (Some(since), Some(first)) if known.is_none() => {
                 let last = self.durable.last();
                 if let Some(one) = self.durable.consumers.get_mut(&consumer) {
                     one.is_reading = true;
