@@ -10,11 +10,12 @@ mod rust;
 mod shell;
 mod window;
 
-use crate::door::{Client, JsonLines};
-use crate::process::{Daemon, Place, Process};
+use crate::door::{Client, Event, JsonLines, Operation};
+use crate::process::{Daemon, PATIENCE, Place, Process};
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Instant;
 
 /// A daemon, and a client beside the examples.
 struct Scene {
@@ -45,6 +46,26 @@ impl Scene {
         let process = Process::start(&mut command);
         self.client.wait_for_count("subscriptions", subscriptions);
         process
+    }
+
+    /// Makes a consumer that nobody is connected to.
+    fn make_consumer(&mut self, pattern: &str, name: &str) {
+        self.client.subscribe_durable(1, pattern, name);
+        self.client.done(&Operation::Unsubscribe(1));
+    }
+
+    /// Waits until nothing waits for the one consumer that there is.
+    fn wait_until_worked_off(&mut self) {
+        let began = Instant::now();
+        loop {
+            let number = self.client.request("bus.consumers", "null", 5_000);
+            let Event::Reply { delivery, .. } = self.client.answer(number) else { panic!() };
+            let list = delivery.value();
+            if list["consumers"][0]["waiting"] == 0 {
+                return;
+            }
+            assert!(began.elapsed() < PATIENCE, "{list}");
+        }
     }
 }
 

@@ -28,7 +28,7 @@ fn publish_publishes_and_prints_the_id() {
     let refused = Process::run(&mut program(&scene, "publish.py", &["bus.a", "1"]));
     assert_eq!(refused.status.code(), Some(1), "{refused:?}");
     assert!(refused.stderr.contains("Refused: reserved-topic: "), "{refused:?}");
-    for name in ["publish.py", "subscribe.py", "responder.py"] {
+    for name in ["publish.py", "subscribe.py", "responder.py", "work.py"] {
         let ended = Process::run(&mut program(&scene, name, &[]));
         assert_eq!(ended.status.code(), Some(64), "{ended:?}");
         assert!(ended.stderr.contains(&format!(": {name} ")), "{ended:?}");
@@ -123,6 +123,27 @@ fn responder_answers_and_several_share_the_work() {
     let ended = responders[0].wait();
     assert_eq!((ended.stdout.as_str(), ended.stderr.as_str()), ("answering on sum\n", ""));
     assert!(ended.status.success());
+}
+
+#[test]
+fn work_works_off_what_was_stored_while_it_was_away() {
+    if !kith_tests::require("python3") {
+        return;
+    }
+    let mut scene = Scene::new("");
+    scene.client.subscribe_durable(1, "self.jobs.>", "worker");
+    scene.client.publish("jobs.a", "{\"n\":1}");
+    // Somebody had it and did not deal with it.
+    scene.client.message_on(1);
+    scene.client.done(&Operation::Unsubscribe(1));
+    scene.client.publish("jobs.b", "2");
+    let arguments = &["self.jobs.>", "worker", "2"];
+    let ended = Process::run(&mut program(&scene, "work.py", arguments));
+    let expected = "working as worker\njobs.a {\"n\": 1} (attempt 2)\njobs.b 2\n";
+    assert_eq!((ended.stdout.as_str(), ended.stderr.as_str()), (expected, ""));
+    scene.wait_until_worked_off();
+    let refused = Process::run(&mut program(&scene, "work.py", &["self.other", "worker"]));
+    assert!(refused.stderr.contains("Refused: durable-conflict: "), "{refused:?}");
 }
 
 #[test]

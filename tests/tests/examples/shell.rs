@@ -3,6 +3,7 @@
 use super::{Scene, folder};
 use crate::process::Process;
 use kith_wire::MessageId;
+use rustix::process::Signal;
 use serde_json::Value;
 use std::fs;
 use std::io::Write;
@@ -124,6 +125,26 @@ fn responder_answers_requests() {
     }
     scene.daemon.stop();
     responder.wait();
+}
+
+#[test]
+fn work_works_off_what_was_stored_while_it_was_away() {
+    if !is_possible() {
+        return;
+    }
+    let mut scene = Scene::new("");
+    scene.make_consumer("self.jobs.>", "worker");
+    scene.client.publish("jobs.a", "{\"n\":1}");
+    scene.client.publish("jobs.b", "null");
+    for expected in ["1 jobs.a {\"n\":1}\n1 jobs.b null\n", "1 jobs.c [3]\n"] {
+        let mut worker = Process::start(&mut script(&scene, "work.sh", &[]));
+        worker.wait_for_stdout(|text| text == expected);
+        scene.wait_until_worked_off();
+        worker.signal(Signal::TERM);
+        worker.wait();
+        scene.client.wait_for_count("clients", 1);
+        scene.client.publish("jobs.c", "[3]");
+    }
 }
 
 #[test]
