@@ -116,7 +116,7 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let directory = tempfile::tempdir()?;
-//! # let daemon = kith_busd::Embedded::start(directory.path())?;
+//! # let daemon = kith_busd::Embedded::builder(directory.path()).state(directory.path()).start()?;
 //! # let socket = daemon.socket();
 //! let client = Client::builder().path(socket).connect().await?;
 //! let jobs = Subscribe::new("self.jobs.>").durable("worker").since(Since::Start);

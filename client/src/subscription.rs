@@ -80,10 +80,9 @@ impl<'a> Subscribe<'a> {
         self
     }
 
-    /// From where on a durable subscription is given what was stored before, also what its consumer
-    /// has acknowledged already; a new one begins there. It is not said again after a reconnect. Of
-    /// kept values ([`Subscribe::retained`]) without a durable subscription: those that are as new
-    /// as that.
+    /// From where on a durable subscription begins whose consumer is new; for one that is there it
+    /// says nothing, and it is not said again after a reconnect. Of kept values
+    /// ([`Subscribe::retained`]) without a durable subscription: those that are as new as that.
     pub fn since(mut self, since: Since) -> Self {
         self.since = Some(since);
         self

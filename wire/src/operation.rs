@@ -90,7 +90,7 @@ pub struct Subscribe<'a> {
     /// Under which name messages are stored for it until they are acknowledged; then there is no
     /// group, and it is no monitor.
     pub durable: Option<Cow<'a, str>>,
-    /// From where on what was published before is wanted: of what is stored, or kept.
+    /// From where on a new durable subscription begins, and of which kept values it is to hear.
     pub since: Option<Since>,
 }
 

@@ -2,7 +2,9 @@
 
 use crate::door::{Bus, Client, Delivery, Door, Event, Operation, Publication};
 use crate::door::{Since, Subscription, new_id};
+use crate::process::PATIENCE;
 use kith_wire::{Code, MessageId};
+use std::time::Instant;
 
 on_every_door! {
     a_message_waits_for_its_consumer_until_it_is_acknowledged,
@@ -46,6 +48,13 @@ pub(super) fn work_off(client: &mut Client, expected: &[(&str, u32)]) {
     }
 }
 
+/// Expects nothing more on subscription 1, which has messages of this topic: what is stored now comes
+/// next. (What comes from the store is not there at once, so a fence would not tell.)
+pub(super) fn nothing_more(client: &mut Client, topic: &str) {
+    publish(client, topic, "\"end\"");
+    work_off(client, &[("\"end\"", 1)]);
+}
+
 /// Whether the answer to a publish says that it is stored, where the door says such things.
 pub(super) fn is_stored(door: &dyn Door, answer: &Event) -> bool {
     let Event::Ok { stored, .. } = answer else { panic!("{answer:?}") };
@@ -80,9 +89,7 @@ fn a_message_waits_for_its_consumer_until_it_is_acknowledged(door: &dyn Door) {
     work_off(&mut client, &[("2", 2)]);
     drop(client);
     let mut client = worker(&*bus, "self.jobs");
-    assert_eq!(client.pending(), []);
-    publish(&mut publisher, "jobs", "4");
-    work_off(&mut client, &[("4", 1)]);
+    nothing_more(&mut client, "jobs");
 }
 
 fn what_was_not_acknowledged_comes_again(door: &dyn Door) {
@@ -97,7 +104,7 @@ fn what_was_not_acknowledged_comes_again(door: &dyn Door) {
     drop(client);
     let mut client = worker(&*bus, "self.jobs");
     work_off(&mut client, &[("1", 2), ("3", 2)]);
-    assert_eq!(client.pending(), []);
+    nothing_more(&mut client, "jobs");
 }
 
 fn everything_waits_through_a_restart(door: &dyn Door) {
@@ -127,7 +134,7 @@ fn everything_waits_through_a_restart(door: &dyn Door) {
     }
     bus.restart();
     let mut client = worker(&*bus, "self.jobs");
-    assert_eq!(client.pending(), []);
+    nothing_more(&mut client, "jobs");
 }
 
 fn what_a_lease_was_given_for_comes_again(door: &dyn Door) {
@@ -143,7 +150,7 @@ fn what_a_lease_was_given_for_comes_again(door: &dyn Door) {
     client.acknowledge(1, &[first.message_id]);
     drop(client);
     let mut client = worker(&*bus, "self.jobs");
-    assert_eq!(client.pending(), []);
+    nothing_more(&mut client, "jobs");
 }
 
 fn what_is_delivered_too_often_is_a_dead_letter(door: &dyn Door) {
@@ -185,10 +192,10 @@ fn those_of_one_name_share_its_messages(door: &dyn Door) {
     for payload in &all {
         publish(&mut publisher, "jobs", payload);
     }
-    let mut seen = Vec::new();
-    for client in &mut workers {
-        for payload in client.pending_payloads(1) {
-            seen.push(payload);
+    let (began, mut seen) = (Instant::now(), Vec::new());
+    while seen.len() < all.len() && began.elapsed() < PATIENCE {
+        for client in &mut workers {
+            seen.extend(client.pending_payloads(1));
         }
     }
     seen.sort_by_key(|payload| payload.parse::<u32>().unwrap());
@@ -231,7 +238,7 @@ fn what_has_expired_does_not_come(door: &dyn Door) {
     publisher.pass_ms(20);
     let mut client = worker(&*bus, "self.jobs");
     work_off(&mut client, &[("2", 1)]);
-    assert_eq!(client.pending(), []);
+    nothing_more(&mut client, "jobs");
 }
 
 fn answers_find_those_who_wait_for_them(door: &dyn Door) {
@@ -320,5 +327,5 @@ fn several_are_acknowledged_at_once(door: &dyn Door) {
     assert_eq!(client.refused(&mixed), Code::UnknownMessage);
     drop(client);
     let mut client = worker(&*bus, "self.jobs");
-    assert_eq!(client.pending(), []);
+    nothing_more(&mut client, "jobs");
 }
