@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
-const STEPS: [&str; 9] = [
+const STEPS: [&str; 10] = [
     "start",
     "wildcards",
     "group",
@@ -17,6 +17,7 @@ const STEPS: [&str; 9] = [
     "no-responders",
     "will",
     "slow-reader",
+    "stored",
     "stop",
 ];
 
@@ -44,7 +45,7 @@ fn a_person_sees_every_step() -> Result<()> {
         assert!(printed.contains(&format!("\n{n}. ")), "{n}: {printed}");
     }
     assert!(printed.contains("ann → {\"op\":\"sub\",\"id\":2,\"pattern\":\"self.chess.>\"}"));
-    assert!(printed.contains("All 9 steps were seen to work"), "{printed}");
+    assert!(printed.contains("All 10 steps were seen to work"), "{printed}");
     assert!(!printed.contains('\u{1b}') && !printed.contains('✗'), "{printed}");
     assert!(printed.lines().all(|line| line.chars().count() <= 110), "{printed}");
     assert!(is_empty(&folder)?);

@@ -79,6 +79,11 @@ impl DaemonProcess {
         }
     }
 
+    /// Ends it as a crash does.
+    pub(super) async fn kill(&mut self) -> Result<()> {
+        self.child.kill().await.context("can't kill it")
+    }
+
     /// Asks it to end, by its process id, and waits until it has.
     pub(super) async fn end(&mut self) -> Result<ExitStatus> {
         // Without an id it has ended, and was waited for.

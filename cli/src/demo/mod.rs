@@ -12,6 +12,7 @@ mod report;
 mod slow;
 mod stage;
 mod steps;
+mod stored;
 
 use crate::arguments::{ColorChoice, DemoArguments};
 use crate::exit_code;
@@ -100,6 +101,12 @@ async fn show(
     step(report, "will", title, async |report| steps::will(report, stage).await).await?;
     let title = "A slow reader is told exactly what it missed";
     step(report, "slow-reader", title, async |report| slow::slow(report, stage).await).await?;
+    let title = "A stored message: the daemon is killed, and the message is there";
+    step(report, "stored", title, async |report| {
+        let daemon = daemon.as_mut().context("there is no daemon")?;
+        stored::stored(report, stage, daemon, folder).await
+    })
+    .await?;
     let title = "The end: the daemon is asked to stop";
     step(report, "stop", title, async |report| {
         let daemon = daemon.as_mut().context("there is no daemon")?;
