@@ -43,4 +43,5 @@ mod shipped;
 #[cfg(test)]
 mod socket;
 #[cfg(test)]
+mod stored;
 mod systemd;
