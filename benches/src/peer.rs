@@ -79,8 +79,8 @@ pub(crate) trait Peer: Send + Sync {
     /// `directory` is empty, and the broker's own.
     fn start(&self, directory: &Path) -> io::Result<Start>;
     fn codec(&self) -> Arc<dyn Codec>;
-    /// Where the broker can store messages: a codec whose publishes are acknowledged, each once it is
-    /// on the disk. What was not stored counts as an error.
+    /// Where the broker can store messages: a codec whose publishes are acknowledged, each once it
+    /// is on the disk. What was not stored counts as an error.
     fn storing_codec(&self) -> Option<Arc<dyn Codec>> {
         None
     }

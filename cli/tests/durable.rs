@@ -14,12 +14,12 @@ fn consumer(bus: &Bus) -> Result<()> {
 
 /// What `kith consumers` says of it.
 fn row(bus: &Bus) -> Result<Value> {
-    let mut answer = bus.run(&["consumers", "--json"])?.json()?.remove(0);
-    Ok(answer["consumers"][0].take())
+    let answer = bus.run(&["consumers", "--json"])?.json()?.remove(0);
+    answer.pointer("/consumers/0").cloned().context("no consumer")
 }
 
 fn depth(bus: &Bus) -> Result<u64> {
-    row(bus)?["waiting"].as_u64().context("no depth")
+    row(bus)?.get("waiting").and_then(Value::as_u64).context("no depth")
 }
 
 #[test]

@@ -7,6 +7,7 @@
 use super::nats::{message_ends, subject};
 use crate::peer::{Codec, Counts, Peer, Start, program};
 use crate::socket::{Endpoint, Socket, free_port};
+use serde_json::json;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -29,7 +30,8 @@ impl Peer for JetStream {
         let configuration = directory.join("nats.conf");
         let store = directory.join("jetstream");
         let text = format!(
-            "listen: 127.0.0.1:{port}\njetstream {{ store_dir: {store:?}, sync_interval: always }}\n"
+            "listen: 127.0.0.1:{port}\n\
+             jetstream {{ store_dir: {store:?}, sync_interval: always }}\n"
         );
         fs::write(&configuration, text)?;
         let mut command = program(&self.program);
@@ -82,10 +84,9 @@ impl Codec for JetStreamCodec {
     }
 
     fn store(&self, topic: &str, out: &mut Vec<u8>) -> u64 {
-        let stream = format!(
-            r#"{{"name":"BENCH","subjects":["{}"],"storage":"file","retention":"limits","discard":"new","num_replicas":1}}"#,
-            subject(topic)
-        );
+        let stream = json!({"name": "BENCH", "subjects": [subject(topic)], "storage": "file",
+            "retention": "limits", "discard": "new", "num_replicas": 1});
+        let stream = stream.to_string();
         let line = format!("PUB $JS.API.STREAM.CREATE.BENCH {INBOX} {}\r\n", stream.len());
         out.extend_from_slice(line.as_bytes());
         out.extend_from_slice(stream.as_bytes());

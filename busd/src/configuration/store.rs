@@ -1,4 +1,4 @@
-//! Where the daemon keeps what has to survive of messages: three words, as the configuration has them.
+//! Where the daemon keeps what has to survive of messages: three words of the configuration.
 //!
 //! A type of its own beside that of the backends, for "none" is no backend: a daemon that keeps
 //! nothing opens no file. Whether this program was built with a backend is found out where it is

@@ -1,8 +1,8 @@
 //! Kith's durable subscriptions, in binary frames, from `docs/protocol.md`.
 //!
-//! A publish has request number 1 here, so it is answered: with flag 0x02 once it is on the disk. An
-//! answer without that flag counts as an error, for then nothing was stored. A consumer is made by
-//! subscribing and leaving again; who drains it acknowledges each message.
+//! A publish has request number 1 here, so it is answered: with flag 0x02 once it is on the disk.
+//! An answer without that flag counts as an error, for then nothing was stored. A consumer is made
+//! by subscribing and leaving again; who drains it acknowledges each message.
 
 use super::binary::{BinaryCodec, frame_at, head, kind};
 use crate::peer::{Codec, Counts};

@@ -6,8 +6,8 @@
 //! processes and no index; nobody who must know where a record is can be as fast. Disks in memory
 //! sync nothing and are refused. What is stored is bounded, and removed after each run.
 //!
-//! The sync itself is work of the kernel, which counts as nobody's; so runs here are not left out for
-//! what others used.
+//! The sync itself is work of the kernel, which counts as nobody's; so runs here are not left out
+//! for what others used.
 
 mod bare;
 mod beside;
