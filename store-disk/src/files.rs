@@ -60,9 +60,13 @@ pub(crate) fn copy_directory(from: &Path, to: &Path) -> io::Result<()> {
     })
 }
 
-/// Syncs every file below a directory, and the directories.
+/// Syncs every file below a directory, and the directories. What an engine removes meanwhile is
+/// passed over.
 pub(crate) fn sync_tree(directory: &Path) -> io::Result<()> {
-    walk(directory, TREE_DEPTH_MAX, &mut |path, _| File::open(path)?.sync_all())?;
+    walk(directory, TREE_DEPTH_MAX, &mut |path, _| match sync_directory(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        synced => synced,
+    })?;
     sync_directory(directory)
 }
 

@@ -40,3 +40,11 @@ pub(crate) const PUT_ASIDE_PER_SECOND_MAX: usize = 16;
 /// sled's cache of pages, as large as SQLite's.
 #[cfg(feature = "sled")]
 pub(crate) const SLED_CACHE_BYTES_MAX: u64 = 8 << 20;
+
+/// How often sled's lock is tried: a second in all, and it is usually free at once.
+#[cfg(feature = "sled")]
+pub(crate) const SLED_LOCK_TRIES_MAX: u32 = 100;
+
+/// How long to wait between two tries.
+#[cfg(feature = "sled")]
+pub(crate) const SLED_LOCK_WAIT: std::time::Duration = std::time::Duration::from_millis(10);

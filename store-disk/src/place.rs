@@ -42,12 +42,12 @@ impl fmt::Display for Quarantine {
     }
 }
 
-/// A store's place in a directory, locked.
+/// A store's place in a directory, locked while it is there.
 #[derive(Debug)]
 pub(crate) struct Place {
     directory: PathBuf,
     kind: Kind,
-    _lock: File,
+    lock: File,
 }
 
 impl Place {
@@ -68,7 +68,7 @@ impl Place {
             TryLockError::WouldBlock => OpenError::Busy { path: directory.to_owned() },
             TryLockError::Error(error) => wrong(error),
         })?;
-        let place = Self { directory: directory.to_owned(), kind, _lock: lock };
+        let place = Self { directory: directory.to_owned(), kind, lock };
         place.go_on().map_err(wrong)?;
         Ok(place)
     }
@@ -149,5 +149,13 @@ impl Place {
     /// Moves the new store to where none was.
     pub(crate) fn settle(&self) -> io::Result<()> {
         rename(&self.new_path(), &self.path())
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        // Closing the file would not do: a child that is being started has it open until it runs
+        // its program. And if it can't be let go of, then closing it is all that is left.
+        let _ = self.lock.unlock();
     }
 }

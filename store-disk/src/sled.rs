@@ -1,9 +1,9 @@
 //! sled 0.34 as an engine, with syncs of our own after each of its flushes.
 //!
 //! sled's `flush` ends in `sync_file_range`, which puts data on its way and knows nothing of the
-//! disk's cache or the file's length. So each commit here ends with a sync of the file itself, and
-//! of the directory when something in it has changed. It keeps large pages in files of their own
-//! below `blobs/`, which are synced when that directory has changed.
+//! disk's cache or the file's length. So each commit here ends with a sync of the file itself. It
+//! keeps large pages in files of their own below `blobs/`, which are synced too, and whatever else
+//! is new in its directory.
 //!
 //! - It panics on some damage instead of reporting it, also on threads of its own. What panics
 //!   here is caught and reported as damage or failure; on its own threads it is printed, and the
@@ -14,19 +14,20 @@
 //!
 //! Deliberately absent: its compression, its merge operators, its threads that flush by themselves.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::thread;
 
 use kith_store::{Backend, Each, Failure};
 use sled::{Config, Db, Error};
 
 use crate::files::{sync_directory, sync_tree};
 use crate::kind::Engine;
-use crate::limits::SLED_CACHE_BYTES_MAX;
+use crate::limits::{SLED_CACHE_BYTES_MAX, SLED_LOCK_TRIES_MAX, SLED_LOCK_WAIT};
 use crate::{OpenError, failure};
 
 const FILE: &str = "db";
@@ -42,8 +43,9 @@ pub(crate) struct Sled {
 struct Open {
     db: Db,
     file: File,
-    /// When the two directories last changed, as of their last sync.
-    synced: [Option<SystemTime>; 2],
+    /// The files whose names and bytes are on the disk. But for the one above, sled writes each
+    /// file once.
+    synced: BTreeSet<PathBuf>,
 }
 
 impl Sled {
@@ -68,13 +70,13 @@ impl Sled {
             .cache_capacity(SLED_CACHE_BYTES_MAX)
             .flush_every_ms(None)
             .print_profile_on_drop(false);
-        let db = guarded(&self.directory, || config.open())?;
+        let db = guarded(&self.directory, || open_patiently(&config))?;
         let opened = File::open(self.directory.join(FILE)).and_then(|file| {
             sync_tree(&self.directory)?;
             Ok(file)
         });
         let file = opened.map_err(|error| failure::from_io(&self.directory, &error))?;
-        Ok(Open { db, file, synced: [None; 2] })
+        Ok(Open { db, file, synced: BTreeSet::new() })
     }
 
     /// Runs something on the database, opened anew if need be, and gives the database up if it
@@ -99,24 +101,27 @@ impl Open {
     /// Puts on the disk what sled has handed to the kernel.
     fn sync(&mut self, directory: &Path) -> io::Result<()> {
         self.file.sync_all()?;
-        let folders = [directory.join(BLOBS), directory.to_owned()];
-        for (folder, synced) in folders.iter().zip(&mut self.synced) {
-            let changed = match fs::metadata(folder) {
-                Ok(metadata) => metadata.modified()?,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                Err(error) => return Err(error),
-            };
-            if *synced != Some(changed) {
-                for entry in fs::read_dir(folder)? {
-                    let path = entry?.path();
-                    if path.is_file() {
-                        File::open(path)?.sync_all()?;
+        let mut found = BTreeSet::new();
+        for folder in [directory.join(BLOBS), directory.to_owned()] {
+            let mut is_new = false;
+            for entry in fs::read_dir(&folder)? {
+                let path = entry?.path();
+                if !self.synced.contains(&path) {
+                    // A directory's own entry is what is new of it.
+                    match File::open(&path).and_then(|file| file.sync_all()) {
+                        Ok(()) => is_new = true,
+                        // It removes what it needs no longer.
+                        Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                        Err(error) => return Err(error),
                     }
                 }
-                sync_directory(folder)?;
-                *synced = Some(changed);
+                found.insert(path);
+            }
+            if is_new {
+                sync_directory(&folder)?;
             }
         }
+        self.synced = found;
         Ok(())
     }
 }
@@ -196,6 +201,19 @@ impl Engine for Sled {
     fn close(mut self: Box<Self>) {
         let _ = self.with(|open, directory| guarded(directory, || open.db.flush().map(|_| ())));
     }
+}
+
+/// Its lock outlives the database for a moment: threads of its own have the file open, and so has
+/// a child that is being started. Nobody else can: the directory is ours.
+fn open_patiently(config: &Config) -> Result<Db, Error> {
+    let is_locked = |error: &Error| error.to_string().contains("could not acquire lock");
+    for _ in 1..SLED_LOCK_TRIES_MAX {
+        match config.open() {
+            Err(error) if is_locked(&error) => thread::sleep(SLED_LOCK_WAIT),
+            opened => return opened,
+        }
+    }
+    config.open()
 }
 
 /// Runs a piece of sled and takes what it returns or panics with.
