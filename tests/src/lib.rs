@@ -1,5 +1,6 @@
 //! What tests that span crates share: how a test says that it could not run, session buses
-//! ([`session_bus`]), which the benchmarks start too, and a service ([`service`]).
+//! ([`session_bus`]), which the benchmarks start too, a service ([`service`]), and what the crash
+//! suites write ([`workload`]).
 //!
 //! A test that drives the daemon with `socat` or `jq` is worth nothing on a machine without them,
 //! and worse than nothing if it passes there in silence. So it asks [`require`] first:
@@ -19,6 +20,7 @@
 
 pub mod service;
 pub mod session_bus;
+pub mod workload;
 
 use std::env;
 use std::ffi::OsStr;

@@ -10,6 +10,7 @@
 //! - `socket`, `dbus`: what only the one, or only the other of these doors promises;
 //! - `hostile`: clients that mean no good;
 //! - `daemon`: the daemon as a program: how it starts, stops and what it leaves behind;
+//! - `crash`: stores that are killed, lose their power, or find their files changed;
 //! - `services`: services and who runs them, and what is granted to programs;
 //! - `shipped`: the services that ship, under the conformance kit;
 //! - `systemd`: its units, and what starts it;
@@ -18,6 +19,8 @@
 
 #[cfg(test)]
 mod contract;
+#[cfg(test)]
+mod crash;
 #[cfg(test)]
 mod daemon;
 #[cfg(test)]
