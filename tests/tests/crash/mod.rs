@@ -16,9 +16,9 @@
 mod checking;
 mod flips;
 mod killing;
-mod medium;
+pub(crate) mod medium;
 mod power;
-mod recording;
+pub(crate) mod recording;
 
 use std::env;
 
