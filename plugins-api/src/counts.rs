@@ -63,6 +63,12 @@ impl Counters {
                         tracing::warn!(code, text, count, "the daemon refused a message");
                     }
                 }
+                BackgroundError::Acknowledge { code, text } => {
+                    if let Some(count) = add(&self.refused, 1) {
+                        let code = code.map(kith_client::Code::name);
+                        tracing::warn!(code, text, count, "the daemon refused an acknowledgement");
+                    }
+                }
                 BackgroundError::Lost { count: lost } => {
                     if let Some(count) = add(&self.in_doubt, lost) {
                         tracing::warn!(count, "messages may not have arrived: the bus ended");

@@ -55,8 +55,8 @@ impl Inbox {
         incoming
     }
 
-    /// Says that a message of a durable subscription has been dealt with, and doesn't wait until the
-    /// daemon has that on the disk. What is refused is logged and counted.
+    /// Says that a message of a durable subscription has been dealt with, and doesn't wait until
+    /// the daemon has that on the disk. What is refused is logged and counted.
     ///
     /// # Errors
     /// If the message is of no durable subscription, very many acknowledgements are on their way,

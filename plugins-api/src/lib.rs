@@ -36,9 +36,9 @@
 //!   `tokio::task::spawn_blocking`.
 //! - It decides in a plain type without I/O, in a file of its own, and does nothing in `run` but
 //!   passing messages to that and on.
-//! - What must not be lost is stored: [`Bus::subscribe_durable`], and [`Inbox::acknowledge`] when it
-//!   has been dealt with. What was not acknowledged comes again after a restart, so the same message
-//!   may have been dealt with before ([`Message::attempt`]).
+//! - What must not be lost is stored: [`Bus::subscribe_durable`], and [`Inbox::acknowledge`] when
+//!   it has been dealt with. What was not acknowledged comes again after a restart, so the same
+//!   message may have been dealt with before ([`Message::attempt`]).
 //! - When the bus ends, streams end and everything that waits returns an error; `?` is all there is
 //!   to do about it.
 //! - Inside the daemon, it can be asked to end and nothing more: a thread that spins can't be

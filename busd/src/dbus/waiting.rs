@@ -1,9 +1,9 @@
 //! The calls of a program that wait for the broker's answer.
 //!
 //! Most answers come in the order of the calls, but not all: a request is answered when there is a
-//! reply, and a publish that is stored when it is on the disk. So each call has a number of its own,
-//! one that no subscription can have. A subscription's call has that of the subscription, which the
-//! program may have given twice: of those the first is meant.
+//! reply, and a publish that is stored when it is on the disk. So each call has a number of its
+//! own, one that no subscription can have. A subscription's call has that of the subscription,
+//! which the program may have given twice: of those the first is meant.
 
 use super::call::{Asked, Call};
 use super::message::Slip;

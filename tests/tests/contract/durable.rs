@@ -48,8 +48,8 @@ pub(super) fn work_off(client: &mut Client, expected: &[(&str, u32)]) {
     }
 }
 
-/// Expects nothing more on subscription 1, which has messages of this topic: what is stored now comes
-/// next. (What comes from the store is not there at once, so a fence would not tell.)
+/// Expects nothing more on subscription 1, which has messages of this topic: what is stored now
+/// comes next. (What comes from the store is not there at once, so a fence would not tell.)
 pub(super) fn nothing_more(client: &mut Client, topic: &str) {
     publish(client, topic, "\"end\"");
     work_off(client, &[("\"end\"", 1)]);

@@ -94,8 +94,8 @@ fn repeated_publishes_are_recognised_after_a_restart(door: &dyn Door) {
     nothing_more(&mut consumer, "jobs");
 }
 
-/// A bus with a history: five messages that another consumer has dealt with, and the ids and moments
-/// of these. The fourth is later than those before it.
+/// A bus with a history: five messages that another consumer has dealt with, and the ids and
+/// moments of these. The fourth is later than those before it.
 fn history(door: &dyn Door) -> (Box<dyn Bus>, Vec<(MessageId, u64)>) {
     let bus = door.open("");
     let mut publisher = bus.connect();
