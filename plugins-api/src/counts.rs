@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counts {
-    /// Messages that were posted, and that the daemon refused.
+    /// Messages that were posted, and acknowledgements, that the daemon refused.
     pub refused: u64,
     /// Messages that were posted, and of which nobody knows whether they arrived, since the bus
     /// ended.

@@ -7,7 +7,8 @@
 //! - `descriptors.rs`: payloads that are handed over;
 //! - `ending.rs`: a stream that is closed on one side, or whose process is killed;
 //! - `forging.rs`: nothing that a publisher writes becomes a line of its own;
-//! - `handing_over.rs`: payloads that the client library hands over.
+//! - `handing_over.rs`: payloads that the client library hands over; `storing.rs`: its durable
+//!   subscriptions.
 
 mod binary_frames;
 mod descriptors;
@@ -15,3 +16,4 @@ mod ending;
 mod forging;
 mod handing_over;
 mod json_lines;
+mod storing;
