@@ -52,7 +52,10 @@ pub(super) fn work_off(client: &mut Client, expected: &[(&str, u32)]) {
 /// comes next. (What comes from the store is not there at once, so a fence would not tell.)
 pub(super) fn nothing_more(client: &mut Client, topic: &str) {
     publish(client, topic, "\"end\"");
-    work_off(client, &[("\"end\"", 1)]);
+    // It may have gone first to one that has left, which a session bus tells a little later.
+    let (payload, _, end) = next(client);
+    assert_eq!(payload, "\"end\"");
+    client.acknowledge(1, &[end.message_id]);
 }
 
 /// Whether the answer to a publish says that it is stored, where the door says such things.
@@ -70,7 +73,7 @@ fn a_message_waits_for_its_consumer_until_it_is_acknowledged(door: &dyn Door) {
     let mut publisher = bus.connect();
     let mut live = bus.connect();
     live.subscribe(1, "self.jobs");
-    drop(worker(&*bus, "self.jobs"));
+    worker(&*bus, "self.jobs").done(&Operation::Unsubscribe(1));
     for payload in ["1", "2"] {
         assert!(is_stored(door, &publish(&mut publisher, "jobs", payload)));
     }
@@ -165,6 +168,7 @@ fn what_is_delivered_too_often_is_a_dead_letter(door: &dyn Door) {
         if attempt == 2 {
             client.acknowledge(1, &[second.message_id]);
         }
+        client.done(&Operation::Unsubscribe(1));
     }
     publish(&mut publisher, "jobs", "3");
     let mut client = worker(&*bus, "self.jobs");
