@@ -1,12 +1,12 @@
 //! The store while no daemon runs on it: verified, repaired, and printed record by record.
 //!
-//! Both hold the lock of the state directory meanwhile, so that no daemon starts on files that are
-//! being looked at, and say who has it if a daemon has. Without `repair` nothing is changed but what
-//! opening a store changes: what a crash has left half done is finished.
+//! Both hold the lock of the state directory meanwhile, so that no daemon starts on files that
+//! are being looked at, and say who has it if a daemon has. Without `repair` nothing is changed but
+//! what opening a store changes: what a crash has left half done is finished.
 //!
-//! A store that is damaged is not exported. Whoever wants what is left of it repairs it first, which
-//! keeps the damaged files, and sees on the way what is missing; an export that is silently short
-//! would be taken for the whole.
+//! A store that is damaged is not exported. Whoever wants what is left of it repairs it first,
+//! which keeps the damaged files, and sees on the way what is missing; an export that is silently
+//! short would be taken for the whole.
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -102,7 +102,7 @@ pub fn check(
     let place = Place::take(state, kind)?;
     let report = kith_store_disk::check(&place.directory, place.kind, repair, progress)?;
     let mut unreadable = 0;
-    // Files that may not be written can't be opened as a daemon does, and are verified all the same.
+    // Files that may not be written can't be opened as a daemon does, and are verified anyway.
     if report.faults.is_empty() || report.repaired.is_some() {
         let found = place.each_record(&mut |is_read, _| {
             unreadable += u64::from(!is_read);

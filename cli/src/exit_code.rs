@@ -40,7 +40,8 @@ pub(crate) const TABLE: &[(u8, &str)] = &[
     (INPUT_OUTPUT, "reading, writing or the socket failed"),
     (
         TRY_AGAIN,
-        "no reply in time, not as many messages in time, everybody is busy, or nothing can be stored",
+        "no reply in time, not as many messages in time, everybody is busy, or nothing can be \
+         stored",
     ),
     (CONFIGURATION, "no path to the socket is known, or a configuration is wrong"),
     (INTERRUPTED, "ended by Ctrl-C (143: by SIGTERM; 129: its terminal has gone)"),

@@ -1,8 +1,8 @@
 //! Printing messages as they come, until it is time to end.
 //!
-//! What is there at once is formatted together and written once; nothing waits for more to come. Of a
-//! durable subscription each message is acknowledged when it has been written and flushed, and not
-//! before: what a reader that has gone did not take comes again.
+//! What is there at once is formatted together and written once; nothing waits for more to come.
+//! Of a durable subscription each message is acknowledged when it has been written and flushed, and
+//! not before: what a reader that has gone did not take comes again.
 
 use super::Stay;
 use crate::arguments::UntilArguments;

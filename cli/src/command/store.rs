@@ -1,7 +1,7 @@
 //! `kith store`: verifying and printing what is on the disk, while no daemon runs on it.
 //!
-//! Nothing here talks to a daemon: it has its store for itself, and one that runs is named, with how
-//! to stop it.
+//! Nothing here talks to a daemon: it has its store for itself, and one that runs is named, with
+//! how to stop it.
 
 use super::print_result;
 use crate::arguments::{

@@ -68,7 +68,8 @@ mod tests {
         published(&mut out, delivery("a", b"1").message_id, true, true);
         let id = "\"msg_id\":\"018bcfe5-6800-7707-8707-070707070707\"";
         let expected = format!(
-            "{{\"lag\":7}}\n{{\"gap\":true}}\n{{{id}}}\n{{{id},\"duplicate\":true,\"state\":\"stored\"}}\n"
+            "{{\"lag\":7}}\n{{\"gap\":true}}\n{{{id}}}\n\
+             {{{id},\"duplicate\":true,\"state\":\"stored\"}}\n"
         );
         assert_eq!(String::from_utf8(out).unwrap(), expected);
     }

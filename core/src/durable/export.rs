@@ -1,8 +1,8 @@
 //! Records as lines of JSON, for whoever wants to see what a store holds or take it elsewhere.
 //!
-//! Each has the kind of `record`, the `commit` that wrote it, and what it says; a message the fields
-//! that a client would get. What can't be read is there too, as bytes: a line for each record, and
-//! none that is left out.
+//! Each has the kind of `record`, the `commit` that wrote it, and what it says; a message the
+//! fields that a client would get. What can't be read is there too, as bytes: a line for each
+//! record, and none that is left out.
 
 use super::layout::{
     CONSUMER, ConsumerRecord, DEAD, MESSAGE, NEXT, RETAINED, Reason, WAITING, WaitingRecord, parts,
