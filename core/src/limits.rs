@@ -252,8 +252,9 @@ pub(crate) const STORE_STALL_MS_MAX: u64 = 10_000;
 pub(crate) const UNSTORED_BYTES_MAX: usize = 4 << 20;
 /// The same of all clients together, so that the memory for it is bounded.
 pub(crate) const UNSTORED_BYTES_TOTAL_MAX: usize = 64 << 20;
-/// How long acknowledgements that nobody waits for are gathered before they are written, in
-/// milliseconds: a commit for each would keep the disk busy.
+/// How long what nobody waits for (acknowledgements, messages that nobody reads now) is gathered
+/// before it is written, in milliseconds: a commit for each would keep the disk busy, and the
+/// processor.
 pub(crate) const ACKNOWLEDGED_MS_MAX: u64 = 20;
 /// How long kept values are gathered before they are written, in milliseconds: one that changes ten
 /// times a second is written once.
@@ -263,3 +264,5 @@ pub(crate) const STORE_AGAIN_MS_MAX: u64 = 1_000;
 /// How long at most until it is looked again whether something has expired, in milliseconds: the
 /// wall clock may be set.
 pub(crate) const EXPIRY_LOOK_MS_MAX: u64 = 60 * 60 * 1000;
+/// Bytes that are gathered of it: a batch that the disk takes in a turn.
+pub(crate) const GATHERED_BYTES_MAX: usize = 256 << 10;

@@ -143,6 +143,11 @@ impl Broker {
             }
         };
         self.work += 2;
+        let is_waited_for = number.is_some() || self.durable.is_wanted_now();
+        self.durable.is_urgent |= is_waited_for;
+        if !is_waited_for {
+            self.durable.due_by(now.monotonic_ms.saturating_add(ACKNOWLEDGED_MS_MAX));
+        }
         self.durable.look_for_expired(now, delivery.expires_at_ms);
         let Some(client) = client else { return Ok(false) };
         self.unstored_bytes += bytes;
@@ -162,10 +167,9 @@ impl Broker {
         if !self.durable.wait_with(where_it_is, waiter) {
             return false;
         }
-        self.durable.is_urgent |= where_it_is == Unsettled::Gathered;
-        if waiter.number().is_some()
-            && let Some(client) = self.queues.get(waiter.client())
-        {
+        let has_number = waiter.number().is_some();
+        self.durable.is_urgent |= has_number && where_it_is == Unsettled::Gathered;
+        if has_number && let Some(client) = self.queues.get(waiter.client()) {
             client.unstored_answers += 1;
         }
         true

@@ -318,10 +318,10 @@ impl Broker {
         if std::mem::take(&mut self.has_notice) {
             return Some(Output::Notice);
         }
-        if self.durable.is_urgent || self.durable.outstanding.has_asks() {
-            return Some(Output::Store);
-        }
-        self.queues.next_flush().map(Output::Flush)
+        let flush = self.queues.next_flush().map(Output::Flush);
+        // After that: nobody waits while the store is woken.
+        let store = || self.durable.is_urgent || self.durable.outstanding.has_asks();
+        flush.or_else(|| store().then_some(Output::Store))
     }
 
     /// The bytes to send to a client next, in order. Not all that waits: ask again after

@@ -34,7 +34,9 @@ pub use turn::StoreAsk;
 pub(crate) use turn::{Fresh, Outstanding, Reading, Replay, Turn, Waiter};
 
 use crate::broker::{ClientId, Publisher};
-use crate::limits::{DEAD_LETTERS_MAX, DOOMED_PER_TURN_MAX, Limits, UNSTORED_IDS_MAX};
+use crate::limits::{
+    DEAD_LETTERS_MAX, DOOMED_PER_TURN_MAX, GATHERED_BYTES_MAX, Limits, UNSTORED_IDS_MAX,
+};
 use kith_store::Scan;
 use kith_wire::{Code, Delivery, MessageId, Refusal};
 use layout::{ConsumerRecord, WaitingRecord, message_key};
@@ -137,8 +139,17 @@ impl Durable {
         }
         let fresh = Fresh { message, consumers, bytes, record: copy, client, name };
         self.turn.messages.push(fresh);
-        self.is_urgent = true;
         Ok(bytes)
+    }
+
+    /// Whether what was gathered should not wait for more: somebody reads what was kept last, or it
+    /// is much.
+    pub(crate) fn is_wanted_now(&self) -> bool {
+        let is_read = self.turn.messages.last().is_some_and(|fresh| {
+            let mut consumers = fresh.consumers.iter().filter_map(|id| self.consumers.get(id));
+            consumers.any(|consumer| !consumer.members.is_empty())
+        });
+        is_read || GATHERED_BYTES_MAX <= self.turn.batch.bytes()
     }
 
     /// Whether there is room for a message of this size; history gives way.
