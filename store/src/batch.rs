@@ -9,31 +9,40 @@
 /// An ordered list of changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Batch {
-    changes: Vec<(Vec<u8>, Option<Vec<u8>>)>,
-    bytes: usize,
+    /// All keys and values, one after the other: a batch goes from one thread to another, and two
+    /// pieces of memory for each change would be more work than to write them.
+    data: Vec<u8>,
+    changes: Vec<Change>,
+}
+
+/// Where a change's parts end in the data; it begins where the one before ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Change {
+    key_end: usize,
+    /// `None` deletes.
+    value_end: Option<usize>,
 }
 
 impl Batch {
     /// Without changes.
     #[must_use]
     pub const fn new() -> Self {
-        Self { changes: Vec::new(), bytes: 0 }
+        Self { data: Vec::new(), changes: Vec::new() }
     }
 
     /// Sets the value of `key`, which begins with a letter from a to z.
-    pub fn put(&mut self, key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) {
-        self.push(key.into(), Some(value.into()));
+    pub fn put(&mut self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
+        self.push(key.as_ref(), Some(value.as_ref()));
     }
 
     /// Takes `key` out, if it is there.
-    pub fn delete(&mut self, key: impl Into<Vec<u8>>) {
-        self.push(key.into(), None);
+    pub fn delete(&mut self, key: impl AsRef<[u8]>) {
+        self.push(key.as_ref(), None);
     }
 
     /// Adds the changes of another, after its own.
-    pub fn append(&mut self, other: Self) {
-        self.bytes = self.bytes.saturating_add(other.bytes);
-        self.changes.extend(other.changes);
+    pub fn append(&mut self, other: &Self) {
+        other.changes().for_each(|(key, value)| self.push(key, value));
     }
 
     /// Whether there is nothing to do.
@@ -51,17 +60,24 @@ impl Batch {
     /// Bytes of the keys and values.
     #[must_use]
     pub const fn bytes(&self) -> usize {
-        self.bytes
+        self.data.len()
     }
 
     /// The changes in order; `None` deletes.
     pub fn changes(&self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
-        self.changes.iter().map(|(key, value)| (key.as_slice(), value.as_deref()))
+        let mut start = 0;
+        self.changes.iter().map(move |Change { key_end, value_end }| {
+            let part = |from: usize, to: usize| self.data.get(from..to).unwrap_or_default();
+            let key = part(start, *key_end);
+            start = value_end.unwrap_or(*key_end);
+            (key, value_end.map(|end| part(*key_end, end)))
+        })
     }
 
-    fn push(&mut self, key: Vec<u8>, value: Option<Vec<u8>>) {
-        let bytes = key.len().saturating_add(value.as_ref().map_or(0, Vec::len));
-        self.bytes = self.bytes.saturating_add(bytes);
-        self.changes.push((key, value));
+    fn push(&mut self, key: &[u8], value: Option<&[u8]>) {
+        self.data.extend_from_slice(key);
+        let key_end = self.data.len();
+        self.data.extend_from_slice(value.unwrap_or_default());
+        self.changes.push(Change { key_end, value_end: value.map(|_| self.data.len()) });
     }
 }

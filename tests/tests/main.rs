@@ -11,6 +11,7 @@
 //! - `hostile`: clients that mean no good;
 //! - `daemon`: the daemon as a program: how it starts, stops and what it leaves behind;
 //! - `crash`: stores that are killed, lose their power, or find their files changed;
+//! - `stored`: the daemon and its store, when either is ended or fails;
 //! - `services`: services and who runs them, and what is granted to programs;
 //! - `shipped`: the services that ship, under the conformance kit;
 //! - `systemd`: its units, and what starts it;
@@ -47,4 +48,5 @@ mod shipped;
 mod socket;
 #[cfg(test)]
 mod stored;
+#[cfg(test)]
 mod systemd;

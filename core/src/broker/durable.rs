@@ -4,7 +4,8 @@
 //! Its publisher is answered when the store has. A consumer is delivered what the store has and
 //! nothing else; so whatever a consumer saw is still there after a crash, or was acknowledged.
 //!
-//! Publishers are told "stored" by what the store has answered, and by nothing else: see [`OnDisk`].
+//! Publishers are told "stored" by what the store has answered, and by nothing else: see
+//! [`OnDisk`].
 
 use super::client::ClientId;
 use super::remembered::Publisher;
@@ -87,8 +88,8 @@ impl Broker {
         Ok(is_later)
     }
 
-    /// Has a run stored that live subscribers have. Nobody waits for an answer; what can't be stored
-    /// is told all at once.
+    /// Has a run stored that live subscribers have. Nobody waits for an answer; what can't be
+    /// stored is told all at once.
     pub(super) fn store_run(
         &mut self,
         now: Now,

@@ -14,7 +14,8 @@
 //! - `retained.rs`, `remembered.rs`, `will.rs`: kept values, repeated publishes, wills;
 //! - `standing.rs`: what a connection may do; `contract.rs`: reserved topics;
 //! - `asked.rs`: what the shell is told and asked, about services;
-//! - `durable.rs`, `consumers.rs`, `kept_lists.rs`: what is stored, for whom, and what is said of it;
+//! - `durable.rs`, `consumers.rs`, `kept_lists.rs`: what is stored, for whom, and what is said of
+//!   it;
 //! - `announce.rs`: the topics of the daemon itself; `lists.rs`: its lists, page by page.
 
 mod announce;

@@ -7,7 +7,7 @@
 //! | `d`, consumer, message | why it is a dead letter |
 //! | `m`, message | the message, as the frame that delivers it, and whose id it bears |
 //! | `r`, topic, 0, protocol | the kept value of a topic, as a message |
-//! | `w`, consumer, message | waits for this consumer: its size, when it was sent and when it expires |
+//! | `w`, consumer, message | waits for this consumer: its size, when it was sent, its expiry |
 //!
 //! Consumers have 4 bytes and messages 8, both big-endian, so that the order of keys is the order
 //! of messages. A message is there once, however many consumers wait for it.
@@ -30,20 +30,28 @@ pub(super) const MESSAGE: u8 = b'm';
 pub(super) const RETAINED: u8 = b'r';
 pub(super) const WAITING: u8 = b'w';
 
-pub(super) fn consumer_key(consumer: u32) -> Vec<u8> {
-    [&[CONSUMER][..], &consumer.to_be_bytes()].concat()
+pub(super) fn consumer_key(consumer: u32) -> [u8; 5] {
+    let [a, b, c, d] = consumer.to_be_bytes();
+    [CONSUMER, a, b, c, d]
 }
 
-pub(super) fn message_key(message: u64) -> Vec<u8> {
-    [&[MESSAGE][..], &message.to_be_bytes()].concat()
+pub(super) fn message_key(message: u64) -> [u8; 9] {
+    let [a, b, c, d, e, f, g, h] = message.to_be_bytes();
+    [MESSAGE, a, b, c, d, e, f, g, h]
 }
 
-pub(super) fn waiting_key(consumer: u32, message: u64) -> Vec<u8> {
-    [&[WAITING][..], &consumer.to_be_bytes(), &message.to_be_bytes()].concat()
+pub(super) fn waiting_key(consumer: u32, message: u64) -> [u8; 13] {
+    of_consumer(WAITING, consumer, message)
 }
 
-pub(super) fn dead_key(consumer: u32, message: u64) -> Vec<u8> {
-    [&[DEAD][..], &consumer.to_be_bytes(), &message.to_be_bytes()].concat()
+pub(super) fn dead_key(consumer: u32, message: u64) -> [u8; 13] {
+    of_consumer(DEAD, consumer, message)
+}
+
+fn of_consumer(kind: u8, consumer: u32, message: u64) -> [u8; 13] {
+    let [a, b, c, d] = consumer.to_be_bytes();
+    let [e, f, g, h, i, j, k, l] = message.to_be_bytes();
+    [kind, a, b, c, d, e, f, g, h, i, j, k, l]
 }
 
 /// A topic holds no zero byte, so the parts can't run into each other.
@@ -99,9 +107,10 @@ pub(super) struct WaitingRecord {
 
 impl WaitingRecord {
     pub(super) fn written(self) -> Vec<u8> {
-        let expires = self.expires_at_ms.unwrap_or(0);
-        let parts = [&self.sent_at_ms.to_le_bytes()[..], &expires.to_le_bytes()];
-        [&self.bytes.to_le_bytes()[..], &parts.concat()].concat()
+        let mut out = self.bytes.to_le_bytes().to_vec();
+        out.extend_from_slice(&self.sent_at_ms.to_le_bytes());
+        out.extend_from_slice(&self.expires_at_ms.unwrap_or(0).to_le_bytes());
+        out
     }
 
     pub(super) fn read(value: &[u8]) -> Option<Self> {

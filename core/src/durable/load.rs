@@ -110,7 +110,7 @@ impl Loaded {
         limits: &Limits,
     ) -> Result<usize, Failure> {
         let first = self.log.next().saturating_sub(limits.history_messages_max as u64);
-        each(scan, message_key(first), MESSAGE + 1, |record| {
+        each(scan, message_key(first).to_vec(), MESSAGE + 1, |record| {
             let message = parts(&record.key).map(|(_, message)| message);
             let Some((message, stored)) = message.zip(read_message(&record.value)) else {
                 return false;

@@ -122,7 +122,7 @@ impl Durable {
         let waiting = waiting_record(entry).written();
         let mut is_wanted_now = false;
         for id in &consumers {
-            self.turn.batch.put(layout::waiting_key(*id, message), waiting.clone());
+            self.turn.batch.put(layout::waiting_key(*id, message), &waiting);
             let Some(consumer) = self.consumers.get_mut(id) else { continue };
             consumer.expect(bytes);
             if let Some(offered) = consumer.offer_for(message) {
@@ -131,8 +131,8 @@ impl Durable {
             }
             is_wanted_now |= !consumer.members.is_empty() && consumer.depth().0 == 0;
         }
-        let copy = is_wanted_now.then(|| record.clone());
-        self.turn.batch.put(message_key(message), record);
+        self.turn.batch.put(message_key(message), &record);
+        let copy = is_wanted_now.then_some(record);
         let name = publisher.map(|publisher| (publisher, delivery.message_id));
         if let Some(name) = name {
             self.unsettled.insert(name, Unsettled::Gathered);
@@ -452,8 +452,8 @@ impl Durable {
     /// What to read to get from one message to another.
     pub(crate) fn messages_scan(first: u64, last: u64, bytes_max: usize) -> Scan {
         Scan {
-            from: message_key(first),
-            to: Some(message_key(last.saturating_add(1))),
+            from: message_key(first).to_vec(),
+            to: Some(message_key(last.saturating_add(1)).to_vec()),
             records_max: usize::MAX,
             bytes_max,
         }

@@ -139,7 +139,7 @@ impl Turn {
             self.offers.push((consumer, offered));
         }
         for (consumer, message, value) in &self.again {
-            batch.put(waiting_key(*consumer, *message), value.clone());
+            batch.put(waiting_key(*consumer, *message), value);
         }
         for (consumer, message, reason) in &self.dead {
             batch.delete(waiting_key(*consumer, *message));

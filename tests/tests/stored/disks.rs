@@ -2,8 +2,8 @@
 //! goes on, and all is well again by itself.
 //!
 //! The full disk is a real one, a small one of memory that only the daemon sees; it takes root to
-//! mount. What no mount shows on demand (a disk that turns read-only under an open file, a sync that
-//! hangs) is done to the daemon's own system calls by `faults.c`, while a file is there.
+//! mount. What no mount shows on demand (a disk that turns read-only under an open file, a sync
+//! that hangs) is done to the daemon's own system calls by `faults.c`, while a file is there.
 
 use super::talk::Talk;
 use crate::process::{Daemon, Place};

@@ -71,7 +71,7 @@ impl Recording {
                 let heard = talk.hear().expect("it goes on");
                 let number = heard["payload"].as_u64().unwrap();
                 delivered.insert(number, length());
-                if number % 2 == 0 {
+                if number.is_multiple_of(2) {
                     // From before it was said: it may be on the disk at any time after that.
                     acknowledged.insert(number, length());
                     talk.say(&json!({"op": "ack", "sub": 1, "msg_id": heard["msg_id"]}));

@@ -26,6 +26,12 @@ fn publish(bus: &mut Bus, who: Who, number: u32, payload: &str) {
     bus.settle();
 }
 
+/// A publish whose message has an id of its publisher's.
+fn with_id(number: u32) -> String {
+    let id = "01890a5d-ac96-774b-bcce-b302099a8057";
+    format!(r#"{{"op":"pub","id":{number},"topic":"a.b","payload":1,"msg_id":"{id}"}}"#)
+}
+
 /// Acknowledges all of these.
 fn acknowledge(bus: &mut Bus, who: Who, subscription: u32, heard: &[Heard]) {
     for one in heard {
@@ -157,7 +163,7 @@ fn a_full_disk_is_told_to_publishers_and_recovers_without_a_restart() {
     bus.subscribed(live, 1, "self.a.b");
     let full = Failure::Full { text: "the disk is full".to_owned() };
     bus.store.as_mut().unwrap().backend_mut().fail(Some(full));
-    let line = r#"{"op":"pub","id":1,"topic":"a.b","payload":1,"msg_id":"01890a5d-ac96-774b-bcce-b302099a8057"}"#;
+    let line = &with_id(1);
     bus.line(writer, line);
     assert_eq!(bus.hears(writer), ["err 1 not-stored"]);
     assert_eq!(bus.hears(live), ["msg 1 a.b 1"]);
@@ -195,7 +201,7 @@ fn a_publish_that_is_repeated_after_a_restart_is_stored_once() {
     let (reader, writer) = (durable(&mut bus, 1, "log", ""), bus.json());
     bus.cut(reader);
     let hello = r#"{"op":"hello","client":"01890a5d-ac96-774b-bcce-b302099a8057"}"#;
-    let line = r#"{"op":"pub","id":2,"topic":"a.b","payload":1,"msg_id":"01890a5d-ac96-774b-bcce-b302099a8058"}"#;
+    let line = &with_id(2);
     bus.line(writer, hello);
     bus.line(writer, line);
     assert_eq!(bus.hears(writer), ["ok 2 stored"]);
