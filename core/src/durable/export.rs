@@ -135,10 +135,16 @@ mod tests {
         let message = write_message(Some([1; 16]), &delivery(b"{\"n\":1}"));
         for (key, value, kind, field, expected) in [
             (vec![NEXT], 4_u64.to_le_bytes().to_vec(), "next", "number", json!(4)),
-            (consumer_key(1), consumer.written(), "consumer", "pattern", json!("self.mail.>")),
-            (waiting_key(1, 3), waiting.written(), "waiting", "number", json!(3)),
-            (dead_key(1, 3), vec![1], "dead", "reason", json!("unacknowledged")),
-            (message_key(3), message.clone(), "message", "payload", json!({ "n": 1 })),
+            (
+                consumer_key(1).to_vec(),
+                consumer.written(),
+                "consumer",
+                "pattern",
+                json!("self.mail.>"),
+            ),
+            (waiting_key(1, 3).to_vec(), waiting.written(), "waiting", "number", json!(3)),
+            (dead_key(1, 3).to_vec(), vec![1], "dead", "reason", json!("unacknowledged")),
+            (message_key(3).to_vec(), message.clone(), "message", "payload", json!({ "n": 1 })),
             (retained_key("mail.new", "ms"), message, "retained", "topic", json!("mail.new")),
         ] {
             let (is_read, line) = line(key, value);
@@ -151,7 +157,7 @@ mod tests {
     #[test]
     fn what_can_not_be_read_is_a_line_too() {
         for (key, value) in [
-            (message_key(3), b"\x02\xff\n".to_vec()),
+            (message_key(3).to_vec(), b"\x02\xff\n".to_vec()),
             (b"z".to_vec(), Vec::new()),
             (b"w".to_vec(), vec![0; 20]),
             (Vec::new(), Vec::new()),
@@ -160,7 +166,7 @@ mod tests {
             assert!(!is_read);
             assert_eq!(line["record"], "unreadable");
         }
-        let (_, line) = line(message_key(3), b"\x02\xff\n".to_vec());
+        let (_, line) = line(message_key(3).to_vec(), b"\x02\xff\n".to_vec());
         assert_eq!(line["key"], r"m\x00\x00\x00\x00\x00\x00\x00\x03");
         assert_eq!(line["value"], r"\x02\xff\n");
     }
