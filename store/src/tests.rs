@@ -51,7 +51,7 @@ fn what_was_committed_is_read_again_in_the_order_of_its_keys() -> Outcome {
 fn later_batches_win_and_appended_ones_come_last() -> Outcome {
     let mut store = store()?;
     let mut one = batch(&[("a", "1")]);
-    one.append(batch(&[("a", "2"), ("b", "2")]));
+    one.append(&batch(&[("a", "2"), ("b", "2")]));
     assert_eq!((one.len(), one.bytes()), (3, 6));
     store.commit(&[one, batch(&[("b", "3")])])?;
     let read = pairs(&store.scan(&Scan::all())?);

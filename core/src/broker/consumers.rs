@@ -18,7 +18,7 @@ use crate::durable::{
 use crate::index::{Role, Target};
 use crate::limits::{SCAN_BYTES_MAX, STORE_AGAIN_MS_MAX};
 use crate::parcels::Single;
-use kith_store::{Failure, Page};
+use kith_store::{Failure, Page, Record};
 use kith_wire::{
     Code, Delivery, MessageId, Pattern, Refusal, RequestNumber, Scope, Since, Subscribe,
     is_reserved,
@@ -83,14 +83,18 @@ impl Broker {
         }
         let waiter = Waiter::Done { client: id, number: asked.number };
         match (asked.since, self.durable.first_from(0)) {
-            // One that is there goes on where it is.
-            (Some(since), Some(first)) if known.is_none() => {
+            // One that is there goes on where it is; unless it was to have what was before it, and
+            // the daemon ended over that.
+            (Some(since), Some(first)) if known.is_none() || self.is_replaying(consumer) => {
                 let last = self.durable.last();
                 if let Some(one) = self.durable.consumers.get_mut(&consumer) {
                     one.is_reading = true;
+                    one.is_replaying = true;
                     one.attach(id, asked.number.get());
                 }
-                self.replay_from(first, Replay { consumer, since, last, waiter });
+                let is_seeking = matches!(since, Since::After(_));
+                let replay = Replay { consumer, since, first, last, waiter, is_seeking };
+                self.replay_from(first, replay);
                 return Ok(());
             }
             _ if known.is_some() => self.answer_ok(id, Some(asked.number)),
@@ -103,6 +107,12 @@ impl Broker {
         Ok(())
     }
 
+    /// Whether a consumer has not got all that was before it, as it was to.
+    fn is_replaying(&self, id: u32) -> bool {
+        let consumer = self.durable.consumers.get(&id);
+        consumer.is_some_and(|consumer| consumer.is_replaying && !consumer.is_reading)
+    }
+
     /// Whether a connection may have a durable subscription of this name.
     fn check_durable(&self, id: ClientId, name: &str) -> Result<(), Refusal> {
         if self.durable.store.is_none() {
@@ -110,10 +120,10 @@ impl Broker {
         }
         if let Some(service) = self.service(id) {
             let rest = name.strip_prefix(service);
-            if !rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.')) {
+            if !rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(':')) {
                 let text = format!(
                     "the service `{service}` has durable subscriptions named `{service}` or \
-                     `{service}.…` only, not `{name}`"
+                     `{service}:…` only, not `{name}`"
                 );
                 return Err(Refusal::new(Code::NotGranted, text));
             }
@@ -256,7 +266,7 @@ impl Broker {
         let end = next.map_or(last, |next| next.saturating_sub(1));
         let Some(consumer) = self.durable.consumers.get(&id) else { return };
         for message in consumer.waiting_between(first, end) {
-            let is_before = |record: &&kith_store::Record| {
+            let is_before = |record: &&Record| {
                 Durable::message_of(&record.key).is_some_and(|found| found < message)
             };
             while records.next_if(is_before).is_some() {}
@@ -342,7 +352,7 @@ impl Broker {
     }
 
     fn replay_page(&mut self, replay: &Replay, answer: Result<Page, Failure>) {
-        let Replay { consumer: id, since, last, waiter } = *replay;
+        let Replay { consumer: id, since, first, waiter, is_seeking, .. } = *replay;
         let end = |broker: &mut Self| {
             if let Some(consumer) = broker.durable.consumers.get_mut(&id) {
                 consumer.is_reading = false;
@@ -359,6 +369,19 @@ impl Broker {
                 return;
             }
         };
+        let next = page.next.as_deref().and_then(Durable::message_of);
+        if is_seeking {
+            match (find(&page, since), next) {
+                (Some(found), _) => {
+                    let behind = Replay { since: Since::Start, is_seeking: false, ..*replay };
+                    self.replay_from(found.saturating_add(1), behind);
+                }
+                (None, Some(next)) => self.replay_from(next, *replay),
+                // It is not there any more; ids tell about when it was.
+                (None, None) => self.replay_from(first, Replay { is_seeking: false, ..*replay }),
+            }
+            return;
+        }
         let Some(consumer) = self.durable.consumers.get(&id) else { return };
         let Ok(pattern) = Pattern::new(consumer.pattern.clone()) else { return };
         for record in &page.records {
@@ -371,10 +394,14 @@ impl Broker {
             }
         }
         self.durable.is_urgent = true;
-        match page.next.as_deref().and_then(Durable::message_of) {
-            Some(next) => self.replay_from(next, Replay { consumer: id, since, last, waiter }),
+        match next {
+            Some(next) => self.replay_from(next, *replay),
             None => {
                 end(self);
+                if let Some(consumer) = self.durable.consumers.get_mut(&id) {
+                    consumer.is_replaying = false;
+                    self.durable.turn.consumers.insert(id);
+                }
                 self.wait(crate::durable::Unsettled::Gathered, waiter);
                 self.pump(id);
             }
@@ -396,6 +423,15 @@ impl Broker {
 
 fn subscription_of(waiter: &Waiter) -> u32 {
     waiter.number().map_or(0, NonZeroU32::get)
+}
+
+/// The message with the id after which somebody wants all.
+fn find(page: &Page, since: Since) -> Option<u64> {
+    let Since::After(id) = since else { return None };
+    let is_it = |record: &&Record| {
+        read_message(&record.value).is_some_and(|stored| stored.delivery.message_id == id)
+    };
+    Durable::message_of(&page.records.iter().find(is_it)?.key)
 }
 
 /// Whether a message is one of those that are asked for.

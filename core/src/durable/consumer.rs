@@ -43,6 +43,8 @@ pub(crate) struct Consumer {
     planned: u64,
     /// The store was asked for what waits.
     pub(crate) is_reading: bool,
+    /// It was to get what was before it, and has not got all of it.
+    pub(crate) is_replaying: bool,
     pub(crate) dead: BTreeSet<u64>,
     pub(crate) counts: Counts,
 }
@@ -118,6 +120,7 @@ impl Consumer {
             offered,
             planned: offered,
             is_reading: false,
+            is_replaying: false,
             dead: BTreeSet::new(),
             counts: Counts::default(),
         }

@@ -32,7 +32,7 @@ fn read(record: &Record, out: &mut Vec<u8>) -> Option<bool> {
         }
         CONSUMER => {
             let (id, _) = parts(key)?;
-            let ConsumerRecord { name, pattern, created_ms, offered } =
+            let ConsumerRecord { name, pattern, created_ms, offered, .. } =
                 ConsumerRecord::read(value)?;
             let fields = json!({ "consumer": id, "name": name, "pattern": pattern,
                 "created_ms": created_ms, "offered": offered });
@@ -130,6 +130,7 @@ mod tests {
             pattern: "self.mail.>".into(),
             created_ms: 5,
             offered: 3,
+            is_replaying: false,
         };
         let waiting = WaitingRecord { bytes: 7, expires_at_ms: None, sent_at_ms: 1 };
         let message = write_message(Some([1; 16]), &delivery(b"{\"n\":1}"));

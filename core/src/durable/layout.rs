@@ -82,6 +82,9 @@ pub(super) struct ConsumerRecord<'a> {
     pub(super) created_ms: u64,
     /// Messages up to this one may have been delivered before.
     pub(super) offered: u64,
+    /// It was to get what was before it, and has not got all of it.
+    #[serde(default)]
+    pub(super) is_replaying: bool,
 }
 
 impl ConsumerRecord<'_> {

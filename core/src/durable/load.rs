@@ -39,6 +39,7 @@ pub(crate) struct Found {
     pub(crate) pattern: String,
     pub(crate) created_ms: u64,
     pub(crate) offered: u64,
+    pub(crate) is_replaying: bool,
     pub(crate) waiting: Vec<(u64, usize)>,
     pub(crate) dead: BTreeSet<u64>,
 }
@@ -165,6 +166,7 @@ impl Found {
             pattern: record.pattern.to_string(),
             created_ms: record.created_ms,
             offered: record.offered,
+            is_replaying: record.is_replaying,
             waiting: Vec::new(),
             dead: BTreeSet::new(),
         }
@@ -172,12 +174,13 @@ impl Found {
 
     /// The consumer, with its pattern in the index.
     pub(crate) fn consumer(self, key: crate::index::SubscriptionKey) -> Consumer {
-        let Self { name, pattern, created_ms, offered, waiting, dead } = self;
+        let Self { name, pattern, created_ms, offered, is_replaying, waiting, dead } = self;
         let mut consumer = Consumer::new(name, pattern, created_ms, offered, key);
         for (message, bytes) in waiting {
             consumer.push(message, bytes);
         }
         consumer.dead = dead;
+        consumer.is_replaying = is_replaying;
         consumer
     }
 }

@@ -472,6 +472,7 @@ impl Consumer {
             pattern: self.pattern.as_str().into(),
             created_ms: self.created_ms,
             offered: self.planned(),
+            is_replaying: self.is_replaying,
         }
     }
 }

@@ -193,6 +193,10 @@ pub(crate) enum Reading {
 pub(crate) struct Replay {
     pub(crate) consumer: u32,
     pub(crate) since: Since,
+    /// The message that it wants all after is looked for.
+    pub(crate) is_seeking: bool,
+    /// The first message of the history.
+    pub(crate) first: u64,
     /// The last message of the history.
     pub(crate) last: u64,
     /// Who is told when all of it waits.

@@ -92,8 +92,14 @@ impl Bus {
 
     /// Has the store answer all that it was asked for.
     pub(crate) fn answer_store(&mut self) {
-        while let Some(ask) = self.asked.pop_front() {
-            let Some(store) = &mut self.store else { return };
+        while !self.asked.is_empty() {
+            self.answer_one();
+        }
+    }
+
+    /// Has the store answer the first of what it was asked for.
+    pub(crate) fn answer_one(&mut self) {
+        if let (Some(ask), Some(store)) = (self.asked.pop_front(), &mut self.store) {
             match ask {
                 StoreAsk::Commit { ticket, batch } => {
                     let answer = store.commit(&[batch]);

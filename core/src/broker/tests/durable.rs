@@ -233,8 +233,34 @@ fn who_comes_later_can_have_what_was_before() {
     let id = &heard[1].message().message_id;
     let after = durable(&mut bus, 1, "after", &format!(r#","since":"{id}""#));
     assert_eq!(bus.hears(after), ["ok 1 stored", "msg 1 a.b 2"]);
+    let gone = r#","since":"01890a5d-ac96-774b-bcce-b302099a8057""#;
+    let gone = durable(&mut bus, 1, "gone", gone);
+    assert_eq!(bus.hears(gone), ["ok 1 stored", "msg 1 a.b 1", "msg 1 a.b 2"]);
     let later = durable(&mut bus, 1, "later", "");
     assert_eq!(bus.hears(later), ["ok 1 stored"]);
+}
+
+#[test]
+fn a_replay_that_the_power_ended_is_done_again_where_it_is_asked_for_again() {
+    let mut bus = bus();
+    let (first, writer) = (durable(&mut bus, 1, "first", ""), bus.json());
+    publish(&mut bus, writer, 5, "1");
+    let heard = bus.hear(first);
+    acknowledge(&mut bus, first, 1, &heard);
+    bus.pass(20);
+    bus.settle();
+    bus.holds = true;
+    // The consumer gets to the disk, and nothing of what it was to have.
+    durable(&mut bus, 1, "all", r#","since":"start""#);
+    bus.settle();
+    bus.answer_one();
+    let disk = bus.store.unwrap().into_backend();
+    let mut bus = Bus::on(small(), disk);
+    let all = durable(&mut bus, 1, "all", r#","since":"start""#);
+    assert_eq!(bus.hears(all), ["ok 1 stored", "msg 1 a.b 1"]);
+    bus.cut(all);
+    let all = durable(&mut bus, 1, "all", r#","since":"start""#);
+    assert_eq!(bus.hears(all), ["ok 1", "msg 1 a.b 1 attempt 2"]);
 }
 
 #[test]
