@@ -220,7 +220,8 @@ pub(crate) async fn serve(
     }
     let hub = Rc::new(Hub::new(broker, gate, Clock::start(clock)));
     let answers = store.map(|found| hub.keep_in(found));
-    let answers = keeper::take_answers(Rc::clone(&hub), answers);
+    // Until the end: what programs wait for when the daemon stops is answered as well.
+    let answers = tokio::task::spawn_local(keeper::take_answers(Rc::clone(&hub), answers));
     let version = env!("CARGO_PKG_VERSION");
     hub.broker().announce_ready(hub.now(), version, std::process::id());
     tracing::info!(socket = %socket.display(), from_systemd, version, "ready");
@@ -236,7 +237,6 @@ pub(crate) async fn serve(
     upkeep.notifier().ready(&status);
     let reason = tokio::select! {
         reason = serve_until_stopped(&hub, &accepting, &serving, stop, upkeep) => reason,
-        () = answers => "no more answers of the store",
         () = from_dbus, if dbus.is_some() => "the session bus that started the daemon has ended",
         () = tell_of_limits(changes, dbus.as_ref(), facts) => "no more limits",
     };
@@ -252,9 +252,10 @@ pub(crate) async fn serve(
     drop((accepting, serving));
     hub.broker().shut_down();
     hub.perform();
-    if in_time {
+    if in_time && wait_for_store(&hub, stop).await {
         wait_for_readers(&hub, stop).await;
     }
+    answers.abort();
     tracing::info!("stopped");
     Ok(dbus)
 }
@@ -295,6 +296,18 @@ async fn wait_for_readers(hub: &Hub, stop: &mut impl Stop) {
         reason = stop.next() => {
             at_once(reason);
         }
+    }
+}
+
+/// Waits a little until all is stored that was to be. Whether there is time left.
+async fn wait_for_store(hub: &Hub, stop: &mut impl Stop) -> bool {
+    tokio::select! {
+        () = hub.all_stored() => true,
+        () = tokio::time::sleep(SHUTDOWN_GRACE) => {
+            tracing::warn!("the disk does not answer: what was to be stored may not be");
+            true
+        }
+        reason = stop.next() => at_once(reason),
     }
 }
 

@@ -48,6 +48,8 @@ pub(crate) struct Hub {
     stirred: Cell<bool>,
     /// The way to the store, if there is one.
     pub(crate) keeper: OnceCell<Keeper>,
+    /// Told when the store has answered.
+    pub(crate) stored: Notify,
 }
 
 impl Hub {
@@ -68,6 +70,7 @@ impl Hub {
             host: Notify::new(),
             stirred: Cell::new(false),
             keeper: OnceCell::new(),
+            stored: Notify::new(),
         }
     }
 

@@ -13,7 +13,7 @@ use crate::limits::STORE_ANSWERS_PER_TURN_MAX;
 use kith_core::{Limits, Loaded, Now, StoreAsk};
 use kith_store::{Failure, Page, Receipt};
 use kith_store_disk::{Disk, Kind, OpenError, Opened};
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -24,7 +24,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 const FOLDER: &str = "store";
 
 /// Where the store is, and of which kind.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Setup {
     directory: PathBuf,
     kind: Kind,
@@ -35,12 +35,15 @@ pub(crate) struct Setup {
 pub(crate) struct Keeper {
     setup: Setup,
     disk: OnceCell<Disk>,
+    /// What is asked while it is opened, if it is.
+    asked: RefCell<Option<Vec<StoreAsk>>>,
     answers: UnboundedSender<Answer>,
 }
 
 /// What the store says.
 #[derive(Debug)]
 pub(crate) enum Answer {
+    Opened(Result<Disk, StoreError>),
     Committed(u64, Result<Receipt, Failure>),
     Scanned(u64, Result<Page, Failure>),
 }
@@ -121,7 +124,9 @@ impl Setup {
         } else {
             return Err(OpenError::NotBuiltIn { kind: self.kind }.into());
         };
-        Ok(Found { keeper: Keeper { setup: self, disk, answers: sender }, answers, loaded })
+        let asked = RefCell::new(None);
+        let keeper = Keeper { setup: self, disk, asked, answers: sender };
+        Ok(Found { keeper, answers, loaded })
     }
 
     fn read(&self, limits: &Limits) -> Result<(Disk, Loaded), StoreError> {
@@ -172,36 +177,65 @@ fn say_how_it_opened(opened: &Opened) {
 }
 
 impl Keeper {
-    /// The store, which is made now if there was none.
-    fn disk(&self) -> Result<&Disk, Failure> {
+    /// Hands on what the broker asks for. A store that was not there is made first, on a thread of
+    /// its own: to make one takes several syncs.
+    fn ask(&self, ask: StoreAsk) {
         if let Some(disk) = self.disk.get() {
-            return Ok(disk);
+            self.hand_on(disk, ask);
+            return;
         }
-        let made = self.setup.disk().map_err(|error| match error {
-            StoreError::Read(failure) | StoreError::Open(OpenError::Failure(failure)) => failure,
-            other => Failure::InputOutput { text: other.to_string() },
-        })?;
-        Ok(self.disk.get_or_init(|| made))
+        let mut asked = self.asked.borrow_mut();
+        if let Some(asked) = asked.as_mut() {
+            asked.push(ask);
+            return;
+        }
+        let (setup, answers) = (self.setup.clone(), self.answers.clone());
+        let open = move || {
+            // Nobody to tell: the daemon ends.
+            let _ = answers.send(Answer::Opened(setup.disk()));
+        };
+        *asked = Some(vec![ask]);
+        let started = std::thread::Builder::new().name("store-opening".to_owned()).spawn(open);
+        if let Err(error) = started {
+            let text = format!("no thread to open the store: {error}");
+            let _ = self.answers.send(Answer::Opened(Err(StoreError::Folder { text })));
+        }
     }
 
-    /// Hands on what the broker asks for.
-    fn ask(&self, ask: StoreAsk) {
-        let answers = self.answers.clone();
-        let disk = match self.disk() {
-            Ok(disk) => disk,
-            Err(failure) => {
-                let answer = match ask {
-                    StoreAsk::Commit { ticket, .. } => Answer::Committed(ticket, Err(failure)),
-                    StoreAsk::Scan { ticket, .. } => Answer::Scanned(ticket, Err(failure)),
-                    _ => return,
-                };
-                let _ = answers.send(answer);
-                return;
+    /// It is open, or can't be: then the next that is asked tries again.
+    fn opened(&self, opened: Result<Disk, StoreError>) {
+        let asked = self.asked.borrow_mut().take().unwrap_or_default();
+        match opened {
+            Ok(disk) => {
+                let disk = self.disk.get_or_init(|| disk);
+                asked.into_iter().for_each(|ask| self.hand_on(disk, ask));
             }
+            Err(error) => {
+                tracing::warn!(%error, "nothing can be stored");
+                let failure = match error {
+                    StoreError::Read(failure) | StoreError::Open(OpenError::Failure(failure)) => {
+                        failure
+                    }
+                    other => Failure::InputOutput { text: other.to_string() },
+                };
+                asked.iter().for_each(|ask| self.refuse(ask, &failure));
+            }
+        }
+    }
+
+    fn refuse(&self, ask: &StoreAsk, failure: &Failure) {
+        let answer = match ask {
+            StoreAsk::Commit { ticket, .. } => Answer::Committed(*ticket, Err(failure.clone())),
+            StoreAsk::Scan { ticket, .. } => Answer::Scanned(*ticket, Err(failure.clone())),
+            _ => return,
         };
+        let _ = self.answers.send(answer);
+    }
+
+    fn hand_on(&self, disk: &Disk, ask: StoreAsk) {
+        let answers = self.answers.clone();
         match ask {
             StoreAsk::Commit { ticket, batch } => disk.commit(batch, move |answer| {
-                // Nobody to tell: the daemon ends.
                 let _ = answers.send(Answer::Committed(ticket, answer));
             }),
             StoreAsk::Scan { ticket, scan } => disk.scan(scan, move |answer| {
@@ -222,10 +256,35 @@ impl Hub {
         }
     }
 
+    /// The store is open, or can't be.
+    fn opened(&self, opened: Result<Disk, StoreError>) {
+        if let Some(keeper) = self.keeper.get() {
+            keeper.opened(opened);
+        }
+    }
+
+    /// Waits until all that was to be stored is, or could not be.
+    pub(crate) async fn all_stored(&self) {
+        loop {
+            let stored = self.stored.notified();
+            if self.keeper.get().is_none() || !self.broker().has_unstored() {
+                return;
+            }
+            stored.await;
+        }
+    }
+
     /// Has a store from now on.
     pub(crate) fn keep_in(&self, found: Found) -> Answers {
         let Found { keeper, answers, loaded } = found;
-        self.broker().attach_store(self.now(), keeper.setup.kind.name(), loaded);
+        let left_out = self.broker().attach_store(self.now(), keeper.setup.kind.name(), loaded);
+        if left_out > 0 {
+            tracing::warn!(
+                values = left_out,
+                "kept values stay on the disk and are not served: `retained_messages_max` or \
+                 `retained_bytes_max` leaves no room for them"
+            );
+        }
         // There is no other: this is done once, at the start.
         let _ = self.keeper.set(keeper);
         self.perform();
@@ -241,11 +300,13 @@ pub(crate) async fn take_answers(hub: Rc<Hub>, answers: Option<Answers>) {
         let now = hub.now();
         for answer in batch.drain(..) {
             match answer {
+                Answer::Opened(opened) => hub.opened(opened),
                 Answer::Committed(ticket, answer) => hub.broker().committed(now, ticket, answer),
                 Answer::Scanned(ticket, answer) => hub.broker().scanned(now, ticket, answer),
             }
         }
         hub.perform_at(now);
+        hub.stored.notify_waiters();
         // There may be more of it, and others come first.
         hub.next_round().await;
     }

@@ -38,7 +38,7 @@ pub struct Limits {
     /// Consumers, connected or not: the names of durable subscriptions.
     pub consumers_max: usize,
     /// Messages that wait in the store for consumers, of all of them together. One that waits for
-    /// several counts once; of one consumer may be half of them.
+    /// several counts once for each; of one consumer may be half of them.
     pub stored_messages_max: usize,
     /// The same, in bytes. At least one message of the largest size must fit: [`Limits::sane`] sees
     /// to it.
@@ -266,3 +266,10 @@ pub(crate) const STORE_AGAIN_MS_MAX: u64 = 1_000;
 pub(crate) const EXPIRY_LOOK_MS_MAX: u64 = 60 * 60 * 1000;
 /// Bytes that are gathered of it: a batch that the disk takes in a turn.
 pub(crate) const GATHERED_BYTES_MAX: usize = 256 << 10;
+/// Durable subscriptions of one connection: each is looked at when it ends.
+pub(crate) const DURABLE_PER_CLIENT_MAX: usize = 1024;
+/// Connections that share one consumer: each delivery looks for the one whose turn it is.
+pub(crate) const CONSUMER_MEMBERS_MAX: usize = 1024;
+/// Bytes that the store has and has not answered for, from which on it gets no more: what changes
+/// meanwhile is gathered.
+pub(crate) const OUTSTANDING_BYTES_MAX: usize = 64 << 20;

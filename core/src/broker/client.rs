@@ -50,6 +50,15 @@ impl Framing {
     }
 }
 
+/// Why a connection goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Leaving {
+    /// It has said goodbye, with this number.
+    SaidGoodbye(Option<RequestNumber>),
+    /// The daemon stops.
+    ShuttingDown,
+}
+
 /// One connection.
 #[derive(Debug)]
 pub(crate) struct Client {
@@ -84,8 +93,8 @@ pub(crate) struct Client {
     pub(crate) unstored_answers: usize,
     /// Bytes of its messages that are on their way to the store.
     pub(crate) unstored_bytes: usize,
-    /// It has said goodbye with this number, and gets those answers first.
-    pub(crate) leaving: Option<Option<RequestNumber>>,
+    /// It goes, and gets those answers first.
+    pub(crate) leaving: Option<Leaving>,
     /// Its durable subscriptions: their numbers, and their consumers.
     pub(crate) durable: BTreeMap<u32, u32>,
     /// Nothing more is taken from it; it is closed once its queue is empty.

@@ -12,11 +12,13 @@ use super::client::ClientId;
 use super::durable::no_store;
 use crate::clock::Now;
 use crate::durable::{
-    Consumer, Durable, Fresh, Loaded, Member, Reading, Reason, Replay, Waiter, Want, read_message,
-    succeeded,
+    Consumer, Durable, Fresh, Loaded, Member, Reading, Reason, Replay, Unsettled, Waiter, Want,
+    read_message, succeeded,
 };
 use crate::index::{Role, Target};
-use crate::limits::{SCAN_BYTES_MAX, STORE_AGAIN_MS_MAX};
+use crate::limits::{
+    CONSUMER_MEMBERS_MAX, DURABLE_PER_CLIENT_MAX, SCAN_BYTES_MAX, STORE_AGAIN_MS_MAX,
+};
 use crate::parcels::Single;
 use kith_store::{Failure, Page, Record};
 use kith_wire::{
@@ -26,11 +28,14 @@ use kith_wire::{
 use std::num::NonZeroU32;
 
 impl Broker {
-    /// Has a store from now on, with this name, and what is in it.
-    pub fn attach_store(&mut self, now: Now, name: &'static str, loaded: Loaded) {
+    /// Has a store from now on, with this name, and what is in it. Returns how many kept values there
+    /// are that the limits leave no room for.
+    pub fn attach_store(&mut self, now: Now, name: &'static str, loaded: Loaded) -> usize {
+        let mut left_out = 0;
         let next = loaded.next_consumer();
         self.durable.store = Some(name);
-        let Loaded { consumers, log, retained, ids, orphans, .. } = loaded;
+        let Loaded { consumers, log, retained, ids, orphans, trimmed, .. } = loaded;
+        self.durable.turn.trimmed.extend(trimmed);
         self.durable.take_over(log, next, orphans);
         for (id, found) in consumers {
             let Ok(pattern) = Pattern::new(found.pattern.clone()) else { continue };
@@ -41,16 +46,20 @@ impl Broker {
         for kept in retained {
             let is_current = kept.expires_at_ms.is_none_or(|at| now.unix_ms < at);
             let limits = &self.queues.limits;
-            if is_current && self.retained.admit(&kept, None, limits, now.unix_ms).is_ok() {
-                self.retained.set(kept, None);
-            } else {
+            if !is_current {
                 let key = (kept.topic.to_string(), kept.protocol.to_string());
                 self.durable.turn.retained.insert(key);
+            } else if self.retained.admit(&kept, None, limits, now.unix_ms).is_ok() {
+                self.retained.set(kept, None);
+            } else {
+                // They stay on the disk: the limit may be raised again.
+                left_out += 1;
             }
         }
         self.remembered.recall(&ids, now.monotonic_ms);
         let next = self.durable.next_expiry_ms();
         self.durable.look_for_expired(now, next);
+        left_out
     }
 
     /// Subscribes as one of a consumer's connections; the consumer is made if it is not there.
@@ -62,6 +71,11 @@ impl Broker {
         name: &str,
     ) -> Result<(), Refusal> {
         self.check_durable(id, name)?;
+        let has = self.client(id).map_or(0, |client| client.durable.len());
+        if DURABLE_PER_CLIENT_MAX <= has {
+            let text = format!("a connection has at most {has} durable subscriptions");
+            return Err(Refusal::new(Code::QuotaSubscriptions, text));
+        }
         let pattern = asked.pattern.to_string();
         let known = self.durable.names.get(name).copied();
         let consumer = match known {
@@ -73,6 +87,14 @@ impl Broker {
                          another name, or `kith consumers remove {name}`"
                     );
                     return Err(Refusal::new(Code::DurableConflict, text));
+                }
+                let members = self.durable.consumers.get(&consumer).map(|one| one.members.len());
+                if members.is_some_and(|members| CONSUMER_MEMBERS_MAX <= members) {
+                    let text = format!(
+                        "{CONSUMER_MEMBERS_MAX} connections share the durable subscription \
+                         `{name}`, as many as may"
+                    );
+                    return Err(Refusal::new(Code::QuotaSubscriptions, text));
                 }
                 consumer
             }
@@ -97,8 +119,13 @@ impl Broker {
                 self.replay_from(first, replay);
                 return Ok(());
             }
-            _ if known.is_some() => self.answer_ok(id, Some(asked.number)),
-            _ => _ = self.wait(crate::durable::Unsettled::Gathered, waiter),
+            _ => {
+                let made_by = self.durable.consumers.get(&consumer).and_then(|one| one.made_by);
+                match made_by {
+                    Some(made_by) => _ = self.wait(made_by, waiter),
+                    None => self.answer_ok(id, Some(asked.number)),
+                }
+            }
         }
         if let Some(one) = self.durable.consumers.get_mut(&consumer) {
             one.attach(id, asked.number.get());
@@ -155,7 +182,8 @@ impl Broker {
         }
         let id = self.durable.new_consumer();
         let key = self.index.insert(pattern, Role::Durable, id, 0);
-        let consumer = Consumer::new(name.to_owned(), pattern.to_string(), now.unix_ms, 0, key);
+        let mut consumer = Consumer::new(name.to_owned(), pattern.to_string(), now.unix_ms, 0, key);
+        consumer.made_by = Some(Unsettled::Gathered);
         self.durable.names.insert(name.to_owned(), id);
         self.durable.consumers.insert(id, consumer);
         self.durable.turn.consumers.insert(id);
@@ -192,6 +220,8 @@ impl Broker {
 
     /// A consumer is gone: its connections have no such subscription any more.
     pub(super) fn forget_consumer(&mut self, id: u32) {
+        self.durable.purge(id, false);
+        self.durable.purge(id, true);
         let Some(consumer) = self.durable.remove(id) else { return };
         self.index.remove(consumer.key);
         for member in consumer.members {
@@ -361,11 +391,8 @@ impl Broker {
         let page = match answer {
             Ok(page) => page,
             Err(failure) => {
-                end(self);
                 let text = format!("what was before can't be read: {failure}");
-                let refusal = Refusal::new(Code::NotStored, text);
-                self.leave_consumer(waiter.client(), subscription_of(&waiter));
-                self.refuse(waiter.client(), waiter.number(), &refusal, None);
+                self.fail_replay(replay, &Refusal::new(Code::NotStored, text));
                 return;
             }
         };
@@ -382,16 +409,27 @@ impl Broker {
             }
             return;
         }
-        let Some(consumer) = self.durable.consumers.get(&id) else { return };
-        let Ok(pattern) = Pattern::new(consumer.pattern.clone()) else { return };
+        let found = self.durable.consumers.get(&id).map(|one| Pattern::new(one.pattern.clone()));
+        let Some(Ok(pattern)) = found else {
+            let text = "the durable subscription is there no more";
+            self.fail_replay(replay, &Refusal::new(Code::NotStored, text));
+            return;
+        };
         for record in &page.records {
             let found = Durable::message_of(&record.key).zip(read_message(&record.value));
             let Some((message, stored)) = found else { continue };
             let Delivery { sent_at_ms, message_id, .. } = stored.delivery;
             let is_asked_for = is_since(since, sent_at_ms, message_id);
-            if is_asked_for && matches(&pattern, &stored.delivery) {
-                self.durable.replay(id, message);
+            if !is_asked_for || !matches(&pattern, &stored.delivery) {
+                continue;
             }
+            if self.durable.is_full(&self.queues.limits) {
+                let text = "as much waits for durable subscriptions as there may be; what was \
+                            before does not fit";
+                self.fail_replay(replay, &Refusal::new(Code::QuotaStored, text));
+                return;
+            }
+            self.durable.replay(id, message);
         }
         self.durable.is_urgent = true;
         match next {
@@ -402,10 +440,20 @@ impl Broker {
                     consumer.is_replaying = false;
                     self.durable.turn.consumers.insert(id);
                 }
-                self.wait(crate::durable::Unsettled::Gathered, waiter);
+                self.wait(Unsettled::Gathered, waiter);
                 self.pump(id);
             }
         }
+    }
+
+    /// A consumer does not get what was before it, and whoever asked is told; it can ask again.
+    fn fail_replay(&mut self, replay: &Replay, refusal: &Refusal) {
+        let waiter = &replay.waiter;
+        if let Some(consumer) = self.durable.consumers.get_mut(&replay.consumer) {
+            consumer.is_reading = false;
+        }
+        self.leave_consumer(waiter.client(), waiter.number().map_or(0, NonZeroU32::get));
+        self.refuse(waiter.client(), waiter.number(), refusal, None);
     }
 
     /// A client that said goodbye goes.
@@ -419,10 +467,6 @@ impl Broker {
             self.queues.answer(id, &succeeded(number, None, false, None));
         }
     }
-}
-
-fn subscription_of(waiter: &Waiter) -> u32 {
-    waiter.number().map_or(0, NonZeroU32::get)
 }
 
 /// The message with the id after which somebody wants all.

@@ -9,7 +9,7 @@
 
 use super::client::ClientId;
 use super::remembered::Publisher;
-use super::{Broker, Client};
+use super::{Broker, Client, Leaving};
 use crate::clock::Now;
 use crate::durable::{
     Durable, Fresh, Keep, OnDisk, Reason, StoreAsk, Turn, Unsettled, Waiter, stalled, succeeded,
@@ -25,6 +25,7 @@ use kith_wire::{
     Code, Delivery, MessageId, Options, Protocol, Publication, Refusal, RequestNumber, Scope,
     Topic, Until,
 };
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
 /// A publish, as far as the store is concerned.
@@ -75,17 +76,16 @@ impl Broker {
         let is_forgetting = options.retain && payload.is_empty();
         let is_stored =
             !is_forgetting && self.is_stored(Scope::Own, protocol.as_str(), topic.as_str());
-        let mut is_later = false;
-        if is_stored {
-            let delivery = super::publish::delivery(now, message_id, publication);
-            is_later = self.store(now, &delivery, storing)?;
+        if !is_stored {
+            let is_kept = options.retain;
+            return Ok(is_kept && self.store_retained(now, publication, message_id, storing));
         }
         if options.retain {
             // It is written with the message, and one answer is enough.
-            let storing = if is_later { Storing::default() } else { storing };
-            is_later |= self.store_retained(now, publication, message_id, storing);
+            self.store_retained(now, publication, message_id, Storing::default());
         }
-        Ok(is_later)
+        let delivery = super::publish::delivery(now, message_id, publication);
+        self.store(now, &delivery, storing)
     }
 
     /// Has a run stored that live subscribers have. Nobody waits for an answer; what can't be
@@ -165,6 +165,12 @@ impl Broker {
 
     /// Has somebody answered when the store has.
     pub(super) fn wait(&mut self, where_it_is: Unsettled, waiter: Waiter) -> bool {
+        if self.durable.is_stalled {
+            if waiter.number().is_some() {
+                self.refuse(waiter.client(), waiter.number(), &not_answered(&waiter), None);
+            }
+            return true;
+        }
         if !self.durable.wait_with(where_it_is, waiter) {
             return false;
         }
@@ -197,13 +203,9 @@ impl Broker {
                 return Ok(true);
             }
         }
-        let (protocol, topic) = (publication.protocol.as_str(), publication.topic.as_str());
-        if !self.is_stored(Scope::Own, protocol, topic) {
-            // Nobody waits for it any more.
-            self.durable.settle_name((publisher, message_id));
-            return Ok(false);
-        }
-        self.store(now, &super::publish::delivery(now, message_id, publication), storing)
+        // Nobody may wait for it any more.
+        self.durable.settle_name((publisher, message_id));
+        self.store_published(now, publication, message_id, storing)
     }
 
     /// Has a topic's kept value written, soon or at once. Whether its publisher is answered later.
@@ -272,13 +274,19 @@ impl Broker {
 
     /// What the store is asked for next.
     pub fn poll_store(&mut self, now: Now) -> Option<StoreAsk> {
-        if self.durable.is_urgent {
+        if self.durable.may_close() {
             let Self { durable, retained, queues, .. } = self;
             durable.close_turn(now.monotonic_ms, &queues.limits, |topic, protocol| {
                 retained.get(topic, protocol).map(|kept| write_message(None, &kept.delivery()))
             });
         }
         self.durable.outstanding.next_ask()
+    }
+
+    /// Whether something is to be stored that is not, as far as is known.
+    #[must_use]
+    pub fn has_unstored(&self) -> bool {
+        self.durable.is_urgent || self.durable.outstanding.oldest_ms().is_some()
     }
 
     /// The store has answered a commit.
@@ -292,6 +300,8 @@ impl Broker {
             }
             Err(failure) => self.turn_failed(now, turn, &failure),
         }
+        let next = self.durable.next_expiry_ms();
+        self.durable.look_for_expired(now, next);
         self.durable.is_urgent |= self.durable.has_doomed();
     }
 
@@ -299,6 +309,11 @@ impl Broker {
         for (consumer, offered) in &turn.offers {
             if let Some(consumer) = self.durable.consumers.get_mut(consumer) {
                 consumer.offered(*offered);
+            }
+        }
+        for id in &turn.created {
+            if let Some(consumer) = self.durable.consumers.get_mut(id) {
+                consumer.made_by = None;
             }
         }
         for waiter in &turn.waiters {
@@ -326,10 +341,23 @@ impl Broker {
     }
 
     fn turn_failed(&mut self, now: Now, turn: Turn, failure: &Failure) {
-        let text = format!("not stored, though live subscribers have it: {failure}");
         self.durable.failing = Some(failure.to_string());
+        let published = format!("not stored, though live subscribers have it: {failure}");
+        let done = format!("not on the disk yet, and tried again: {failure}");
+        let mut unnumbered: BTreeMap<u64, (ClientId, u64)> = BTreeMap::new();
         for waiter in &turn.waiters {
-            self.refuse_waiter(*waiter, &Refusal::new(Code::NotStored, text.clone()));
+            let is_published = matches!(waiter, Waiter::Published { .. });
+            let text = if is_published { &published } else { &done };
+            if waiter.number().is_some() {
+                self.refuse_waiter(*waiter, &Refusal::new(Code::NotStored, text.as_str()));
+            } else {
+                let id = waiter.client();
+                unnumbered.entry(id.serial()).or_insert((id, 0)).1 += 1;
+            }
+        }
+        for (id, count) in unnumbered.into_values() {
+            let text = format!("{count} messages: {published}");
+            self.refuse_waiter_of(id, &Refusal::new(Code::NotStored, text));
         }
         let mut turn = turn;
         for fresh in &turn.messages {
@@ -342,7 +370,7 @@ impl Broker {
         for id in &turn.created {
             self.forget_consumer(*id);
         }
-        self.durable.turn.redo(turn);
+        self.durable.redo(turn);
         self.durable.due_by(now.monotonic_ms.saturating_add(STORE_AGAIN_MS_MAX));
     }
 
@@ -384,6 +412,10 @@ impl Broker {
             Waiter::Published { number: Some(number), message_id, duplicate, .. } => {
                 let event = succeeded(number, Some(message_id), duplicate, Some(on_disk));
                 self.queues.answer(id, &event);
+                if let Some(client) = self.client(id) {
+                    let publisher = Publisher::new(id, client.identity);
+                    self.remembered.confirm(publisher, message_id, on_disk);
+                }
             }
             Waiter::Published { .. } => return,
             Waiter::Done { number, .. } => {
@@ -407,15 +439,25 @@ impl Broker {
         }
     }
 
+    /// Tells a client of publishes without a number.
+    fn refuse_waiter_of(&mut self, id: ClientId, refusal: &Refusal) {
+        if self.client(id).is_some() {
+            self.refuse(id, None, refusal, None);
+        }
+    }
+
     /// A client has one of the answers for which it waited; if it is leaving and that was the last,
     /// it goes.
     fn answered(&mut self, id: ClientId) {
         let Some(client) = self.queues.get(id) else { return };
         client.unstored_answers = client.unstored_answers.saturating_sub(1);
         if client.unstored_answers == 0
-            && let Some(number) = client.leaving.take()
+            && let Some(leaving) = client.leaving.take()
         {
-            self.leave(id, number);
+            match leaving {
+                Leaving::SaidGoodbye(number) => self.leave(id, number),
+                Leaving::ShuttingDown => self.say_goodbye(id),
+            }
         }
         self.queues.flush_later(id);
     }
@@ -426,8 +468,8 @@ impl Broker {
         let is_late = |since: u64| since.saturating_add(STORE_STALL_MS_MAX) <= now.monotonic_ms;
         if !self.durable.is_stalled && oldest_ms.is_some_and(is_late) {
             self.durable.is_stalled = true;
-            for waiter in self.durable.outstanding.take_waiters() {
-                self.refuse_waiter(waiter, &stalled());
+            for waiter in self.durable.take_waiters() {
+                self.refuse_waiter(waiter, &not_answered(&waiter));
             }
             for (id, bytes) in self.durable.outstanding.take_charges() {
                 self.release_charge(id, bytes);
@@ -497,6 +539,15 @@ impl Durable {
         let before = self.lease_due_ms.unwrap_or(u64::MAX);
         self.lease_due_ms = Some(before.min(monotonic_ms));
     }
+}
+
+/// What somebody is told who waits while the disk does not answer.
+fn not_answered(waiter: &Waiter) -> Refusal {
+    if matches!(waiter, Waiter::Published { .. }) {
+        return stalled();
+    }
+    let text = "not on the disk yet: it has not answered for seconds; it is done once it does";
+    Refusal::new(Code::NotStored, text)
 }
 
 /// The refusal where there is no store.

@@ -109,6 +109,11 @@ impl Broker {
             self.forget_consumer(consumer);
         }
         self.count_published(id, 1, publication.payload.len() as u64);
+        if self.durable.is_stalled {
+            let text = "not on the disk yet: it has not answered for seconds; it is done once it \
+                        does";
+            return Err(Refusal::new(Code::NotStored, text));
+        }
         if let Some(client) = self.queues.get(id) {
             client.unstored_answers += 1;
         }

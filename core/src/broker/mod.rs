@@ -38,7 +38,7 @@ mod will;
 
 pub use announce::{Stats, Totals};
 pub use asked::{ASKED, Notice};
-pub(crate) use client::Client;
+pub(crate) use client::{Client, Leaving};
 pub use client::{ClientId, Framing, Usage};
 pub use publish::Inbound;
 pub use sealed::Staged;
@@ -321,8 +321,7 @@ impl Broker {
         }
         let flush = self.queues.next_flush().map(Output::Flush);
         // After that: nobody waits while the store is woken.
-        let store = || self.durable.is_urgent || self.durable.outstanding.has_asks();
-        flush.or_else(|| store().then_some(Output::Store))
+        flush.or_else(|| self.durable.has_asks().then_some(Output::Store))
     }
 
     /// The bytes to send to a client next, in order. Not all that waits: ask again after
@@ -384,15 +383,26 @@ impl Broker {
     pub fn shut_down(&mut self) {
         self.shutting_down = true;
         self.stats_due_ms = None;
-        let event =
-            Event::Bye { code: Some(Code::ShuttingDown), text: "the daemon is shutting down" };
+        // What was gathered goes to the store now: there is no later.
+        self.durable.is_urgent |= self.durable.store.is_some();
         let clients: Vec<ClientId> = self.queues.clients.iter().map(|(_, one)| one.id).collect();
         for id in clients {
-            if !self.is_closing(id) {
-                self.close(id);
-                self.queues.answer(id, &event);
+            match self.queues.get(id) {
+                Some(client) if client.unstored_answers > 0 => {
+                    client.leaving = Some(Leaving::ShuttingDown);
+                }
+                _ => self.say_goodbye(id),
             }
             self.queues.set_will(id, None);
+        }
+    }
+
+    /// Tells a client that the daemon stops, and has it closed.
+    fn say_goodbye(&mut self, id: ClientId) {
+        if !self.is_closing(id) {
+            let text = "the daemon is shutting down";
+            self.close(id);
+            self.queues.answer(id, &Event::Bye { code: Some(Code::ShuttingDown), text });
         }
     }
 

@@ -6,7 +6,7 @@ use super::consumers::is_since;
 use super::remembered::Publisher;
 use super::sealed::no_descriptor;
 use super::will::Will;
-use super::{Broker, Client};
+use super::{Broker, Client, Leaving};
 use crate::clock::Now;
 use crate::durable::succeeded;
 use crate::index::{Role, Target};
@@ -56,7 +56,8 @@ impl Broker {
             Operation::Ping => {}
             Operation::Bye => {
                 if self.client(id).is_some_and(|client| client.unstored_answers > 0) {
-                    self.with(id, |client| client.leaving = Some(number));
+                    let leaving = Some(Leaving::SaidGoodbye(number));
+                    self.with(id, |client| client.leaving = leaving);
                 } else {
                     self.leave(id, number);
                 }
@@ -124,9 +125,6 @@ impl Broker {
             let text = format!("subscription {number} is there already; take another number");
             return Err(Refusal::new(Code::DuplicateSubscription, text));
         }
-        if let Some(name) = asked.durable.as_deref() {
-            return self.subscribe_durable(now, id, asked, name);
-        }
         let weight = crate::index::weight(&asked.pattern);
         if own_max < client.subscriptions_weight.saturating_add(weight) {
             let text = format!(
@@ -141,6 +139,9 @@ impl Broker {
                  count as several"
             );
             return Err(Refusal::new(Code::QuotaSubscriptions, text));
+        }
+        if let Some(name) = asked.durable.as_deref() {
+            return self.subscribe_durable(now, id, asked, name);
         }
         let role = match asked.group.as_deref() {
             Some(group) => Role::Member(group),

@@ -125,6 +125,11 @@ impl Broker {
             }
             let known = self.remembered.is_repeated(publisher, message_id, now.monotonic_ms);
             if let Some(on_disk) = known {
+                // Live subscribers have it; that it should be stored may be new.
+                let is_wanted = publication.options.until == Until::Stored && on_disk.is_none();
+                if is_wanted && self.store_published(now, publication, message_id, storing)? {
+                    return Ok(());
+                }
                 self.answer_published(id, number, message_id, true, on_disk);
                 return Ok(());
             }

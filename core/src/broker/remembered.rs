@@ -91,7 +91,11 @@ impl Remembered {
     }
 
     /// Remembers what publishers who are not there now published before a restart.
-    pub(crate) fn recall(&mut self, ids: &[([u8; 16], MessageId, OnDisk)], monotonic_ms: u64) {
+    pub(crate) fn recall(
+        &mut self,
+        ids: &VecDeque<([u8; 16], MessageId, OnDisk)>,
+        monotonic_ms: u64,
+    ) {
         for (identity, id, on_disk) in ids {
             let publisher = Publisher::Identity(*identity);
             self.attach(publisher);

@@ -12,6 +12,7 @@
 //! A restart forgets who had what. So before anything is delivered, the store knows up to which
 //! message that may have happened (`offered`): all up to there are marked afterwards.
 
+use super::Unsettled;
 use crate::broker::ClientId;
 use crate::index::SubscriptionKey;
 use crate::limits::{CONSUMER_WINDOW_BYTES_MAX, CONSUMER_WINDOW_MAX, OFFERED_AHEAD_MAX};
@@ -45,6 +46,8 @@ pub(crate) struct Consumer {
     pub(crate) is_reading: bool,
     /// It was to get what was before it, and has not got all of it.
     pub(crate) is_replaying: bool,
+    /// The turn that makes it, until that is on the disk.
+    pub(crate) made_by: Option<Unsettled>,
     pub(crate) dead: BTreeSet<u64>,
     pub(crate) counts: Counts,
 }
@@ -121,6 +124,7 @@ impl Consumer {
             planned: offered,
             is_reading: false,
             is_replaying: false,
+            made_by: None,
             dead: BTreeSet::new(),
             counts: Counts::default(),
         }
@@ -172,8 +176,7 @@ impl Consumer {
 
     /// A message waits.
     pub(crate) fn push(&mut self, message: u64, bytes: usize) -> bool {
-        let is_known = self.waiting.contains_key(&message) || self.flying.contains_key(&message);
-        if is_known {
+        if self.has(message) {
             return false;
         }
         let attempts = u32::from(message <= self.offered);
@@ -216,6 +219,11 @@ impl Consumer {
         // A message that is larger than the window goes alone.
         let fits = self.flying_bytes + bytes <= CONSUMER_WINDOW_BYTES_MAX;
         self.flying.is_empty() || (fits && self.flying.len() < CONSUMER_WINDOW_MAX)
+    }
+
+    /// Whether it waits for a message, or has it and has not acknowledged it.
+    pub(crate) fn has(&self, message: u64) -> bool {
+        self.waiting.contains_key(&message) || self.flying.contains_key(&message)
     }
 
     /// The messages that wait between these, both included.

@@ -1,15 +1,15 @@
 //! What the store has when the daemon starts.
 //!
 //! Read in a few passes: consumers, what waits for each, dead letters, kept values, and the newest
-//! messages, which are history if nobody waits for them. Of what waits only numbers and sizes are
-//! read, so that it takes no time by the size of messages.
+//! messages, which are history if nobody waits for them. Of messages only numbers and sizes stay in
+//! memory.
 //!
 //! What can't be read is left out, counted and told; nothing in here fails for a damaged record.
 
 use super::consumer::Consumer;
 use super::layout::{
     CONSUMER, ConsumerRecord, DEAD, MESSAGE, NEXT, RETAINED, StoredMessage, WAITING, WaitingRecord,
-    message_key, parts, read_message,
+    parts, read_message,
 };
 use super::log::{Entry, Log};
 use super::on_disk::OnDisk;
@@ -17,7 +17,7 @@ use crate::broker::Kept;
 use crate::limits::{Limits, SCAN_BYTES_MAX, SCAN_RECORDS_MAX};
 use kith_store::{Failure, Page, Record, Scan};
 use kith_wire::MessageId;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// What the store has.
 #[derive(Debug, Default)]
@@ -26,7 +26,9 @@ pub struct Loaded {
     pub(crate) log: Log,
     pub(crate) retained: Vec<Kept>,
     /// Ids that clients with a name gave their messages, the oldest first.
-    pub(crate) ids: Vec<([u8; 16], MessageId, OnDisk)>,
+    pub(crate) ids: VecDeque<([u8; 16], MessageId, OnDisk)>,
+    /// Messages that are history no longer.
+    pub(crate) trimmed: Vec<u64>,
     /// What waits for consumers that are not there.
     pub(crate) orphans: Vec<(u32, u64)>,
     damaged: usize,
@@ -110,15 +112,17 @@ impl Loaded {
         scan: &mut dyn FnMut(Scan) -> Result<Page, Failure>,
         limits: &Limits,
     ) -> Result<usize, Failure> {
-        let first = self.log.next().saturating_sub(limits.history_messages_max as u64);
-        each(scan, message_key(first).to_vec(), MESSAGE + 1, |record| {
+        let damaged = each(scan, vec![MESSAGE], MESSAGE + 1, |record| {
             let message = parts(&record.key).map(|(_, message)| message);
             let Some((message, stored)) = message.zip(read_message(&record.value)) else {
                 return false;
             };
             let StoredMessage { identity, delivery } = stored;
             if let Some(identity) = identity {
-                self.ids.push((identity, delivery.message_id, OnDisk::read(record)));
+                if limits.history_messages_max <= self.ids.len() {
+                    self.ids.pop_front();
+                }
+                self.ids.push_back((identity, delivery.message_id, OnDisk::read(record)));
             }
             self.log.skip_to(message.saturating_add(1));
             let bytes = u32::try_from(record.value.len()).unwrap_or(u32::MAX);
@@ -126,7 +130,10 @@ impl Loaded {
             let sent_at_ms = delivery.sent_at_ms;
             self.log.add(message, Entry { references: 0, bytes, expires_at_ms, sent_at_ms });
             true
-        })
+        })?;
+        // What is too much is deleted with the first that is stored.
+        self.log.trim(limits, &mut self.trimmed);
+        Ok(damaged)
     }
 
     /// Consumers that were found.

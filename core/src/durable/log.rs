@@ -1,9 +1,8 @@
 //! Which messages are in the store, and for how many consumers each waits.
 //!
 //! One that waits for nobody any more stays a while, as history: a consumer that comes later may
-//! ask for it, and a publisher that repeats itself after a restart is recognised by it. History is
-//! among the newest messages always, so that it is found again without reading all there is; and
-//! it gives way to what waits.
+//! ask for it, and a publisher that repeats itself after a restart is recognised by it. It gives way
+//! to what waits.
 //!
 //! Sizes are those of the records of messages, in bytes; what the engine needs around them is not
 //! counted.
@@ -22,6 +21,8 @@ pub(crate) struct Log {
     expiring: BTreeSet<(u64, u64)>,
     bytes: usize,
     history_bytes: usize,
+    /// For how many each waits, together.
+    references: usize,
     /// The number that the next message gets.
     next: u64,
 }
@@ -56,6 +57,7 @@ impl Log {
 
     /// Takes in a message that waits for so many, or once more.
     pub(crate) fn add(&mut self, message: u64, added: Entry) {
+        self.references += added.references as usize;
         if let Some(entry) = self.messages.get_mut(&message) {
             if entry.references == 0 && added.references > 0 {
                 self.history.remove(&message);
@@ -78,15 +80,26 @@ impl Log {
     /// One waits for it less.
     pub(crate) fn release(&mut self, message: u64) {
         let Some(entry) = self.messages.get_mut(&message) else { return };
+        if entry.references > 0 {
+            self.references = self.references.saturating_sub(1);
+        }
         entry.references = entry.references.saturating_sub(1);
         if entry.references == 0 && self.history.insert(message) {
             self.history_bytes += entry.bytes as usize;
         }
     }
 
+    /// Has a message looked at when it expires.
+    pub(crate) fn watch(&mut self, message: u64) {
+        if let Some(Entry { expires_at_ms: Some(at), .. }) = self.messages.get(&message) {
+            self.expiring.insert((*at, message));
+        }
+    }
+
     /// Forgets a message that never came to the store.
     pub(crate) fn forget(&mut self, message: u64) {
         let Some(entry) = self.messages.remove(&message) else { return };
+        self.references = self.references.saturating_sub(entry.references as usize);
         self.bytes = self.bytes.saturating_sub(entry.bytes as usize);
         if self.history.remove(&message) {
             self.history_bytes = self.history_bytes.saturating_sub(entry.bytes as usize);
@@ -98,12 +111,11 @@ impl Log {
 
     /// Deletes what is history no longer.
     pub(crate) fn trim(&mut self, limits: &Limits, trimmed: &mut Vec<u64>) {
-        let first = self.next.saturating_sub(limits.history_messages_max as u64);
         while let Some(oldest) = self.history.first().copied() {
-            let is_over = limits.history_bytes_max < self.history_bytes
-                || limits.stored_bytes_max < self.bytes
-                || limits.stored_messages_max < self.messages.len();
-            if first <= oldest && !is_over {
+            let is_over = limits.history_messages_max < self.history.len()
+                || limits.history_bytes_max < self.history_bytes
+                || limits.stored_bytes_max < self.bytes;
+            if !is_over {
                 return;
             }
             self.forget(oldest);
@@ -135,10 +147,9 @@ impl Log {
         self.messages.range(first..).map(|(message, _)| *message)
     }
 
-    /// How many messages wait for somebody, and their size.
+    /// How many messages wait, one for several consumers several times; and their size.
     pub(crate) fn waiting(&self) -> (usize, usize) {
-        let count = self.messages.len().saturating_sub(self.history.len());
-        (count, self.bytes.saturating_sub(self.history_bytes))
+        (self.references, self.bytes.saturating_sub(self.history_bytes))
     }
 }
 
@@ -152,26 +163,29 @@ mod tests {
 
     #[test]
     fn what_waits_for_nobody_stays_for_as_long_as_there_is_room() {
-        let limits = Limits { history_messages_max: 3, history_bytes_max: 25, ..Limits::default() };
+        let limits = Limits { history_messages_max: 2, history_bytes_max: 25, ..Limits::default() };
         let mut log = Log::default();
         for _ in 0..6 {
             let message = log.take_number();
-            log.add(message, entry(1, 10));
+            log.add(message, entry(2, 10));
         }
-        assert_eq!(log.waiting(), (6, 60));
+        assert_eq!(log.waiting(), (12, 60));
         for message in [1, 5, 6] {
             log.release(message);
+            log.release(message);
         }
-        let mut batch = Vec::new();
-        log.trim(&limits, &mut batch);
-        // The first is too old; the others are among the newest three.
-        assert_eq!(batch.len(), 1);
-        assert!(log.get(1).is_none() && log.get(5).is_some() && log.get(6).is_some());
+        let mut trimmed = Vec::new();
+        log.trim(&limits, &mut trimmed);
+        assert_eq!(trimmed, [1], "two are kept, the newest");
+        log.add(5, entry(1, 10));
         log.release(4);
-        let mut batch = Vec::new();
-        log.trim(&limits, &mut batch);
-        assert!(log.get(4).is_none(), "30 bytes are too many");
-        assert_eq!((batch.len(), log.waiting()), (1, (2, 20)));
+        log.release(4);
+        log.release(3);
+        assert_eq!(log.waiting(), (4, 30));
+        let limits = Limits { history_bytes_max: 15, ..limits };
+        let mut trimmed = Vec::new();
+        log.trim(&limits, &mut trimmed);
+        assert_eq!(trimmed, [4], "20 bytes are too many");
     }
 
     #[test]

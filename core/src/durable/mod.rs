@@ -35,7 +35,8 @@ pub(crate) use turn::{Fresh, Outstanding, Reading, Replay, Turn, Waiter};
 
 use crate::broker::{ClientId, Publisher};
 use crate::limits::{
-    DEAD_LETTERS_MAX, DOOMED_PER_TURN_MAX, GATHERED_BYTES_MAX, Limits, UNSTORED_IDS_MAX,
+    DEAD_LETTERS_MAX, DOOMED_PER_TURN_MAX, GATHERED_BYTES_MAX, Limits, OUTSTANDING_BYTES_MAX,
+    UNSTORED_IDS_MAX,
 };
 use kith_store::Scan;
 use kith_wire::{Code, Delivery, MessageId, Refusal};
@@ -65,7 +66,7 @@ pub(crate) struct Durable {
     pub(crate) outstanding: Outstanding,
     unsettled: BTreeMap<(Publisher, MessageId), Unsettled>,
     /// What waits no longer, and is still in the store.
-    doomed: VecDeque<(u32, u64)>,
+    doomed: VecDeque<Doomed>,
     /// Who is told once it is gone, behind so many of those.
     told_then: VecDeque<(usize, Waiter)>,
     /// What the store answered last, if it could not.
@@ -83,6 +84,15 @@ pub(crate) enum Unsettled {
     At(u64),
     /// Live subscribers have it, and the store could not take it.
     Failed,
+}
+
+/// A message that waits for a consumer no longer, and is still in the store.
+#[derive(Clone, Copy, Debug)]
+struct Doomed {
+    consumer: u32,
+    message: u64,
+    /// It still counts as one for which the message waits, so that it goes before the message.
+    is_counted: bool,
 }
 
 /// What is to be stored.
@@ -155,6 +165,7 @@ impl Durable {
     /// Whether there is room for a message of this size; history gives way.
     fn admit(&mut self, limits: &Limits, bytes: usize, to: &[u32]) -> Result<(), Refusal> {
         let (messages, held) = self.log.waiting();
+        let messages = messages.saturating_add(to.len().saturating_sub(1));
         let (messages_max, bytes_max) = (limits.stored_messages_max, limits.stored_bytes_max);
         let mut full = None;
         if messages_max <= messages || bytes_max < held.saturating_add(bytes) {
@@ -202,7 +213,13 @@ impl Durable {
         self.is_urgent = false;
         self.due_ms = None;
         let count = self.doomed.len().min(DOOMED_PER_TURN_MAX);
-        self.turn.settled.extend(self.doomed.drain(..count));
+        for doomed in self.doomed.drain(..count) {
+            let Doomed { consumer, message, is_counted } = doomed;
+            self.turn.settled.push((consumer, message));
+            if is_counted {
+                self.log.release(message);
+            }
+        }
         while let Some((behind, waiter)) = self.told_then.pop_front() {
             if count < behind {
                 self.told_then.push_front((behind, waiter));
@@ -227,7 +244,13 @@ impl Durable {
         let values = values.map(|key| (key.clone(), value(&key.0, &key.1))).collect();
         turn.finish(self.log.next(), records, values);
         let names: Vec<_> = turn.messages.iter().filter_map(|fresh| fresh.name).collect();
+        let created = turn.created.clone();
         let ticket = self.outstanding.commit(turn, monotonic_ms);
+        for id in created {
+            if let Some(consumer) = self.consumers.get_mut(&id) {
+                consumer.made_by = Some(Unsettled::At(ticket));
+            }
+        }
         for name in names {
             self.unsettled.insert(name, Unsettled::At(ticket));
         }
@@ -288,11 +311,13 @@ impl Durable {
                     consumer.push_new(fresh.message, fresh.bytes);
                 }
                 None => {
-                    self.log.release(fresh.message);
-                    self.doomed.push_back((*id, fresh.message));
+                    let (consumer, message) = (*id, fresh.message);
+                    self.doomed.push_back(Doomed { consumer, message, is_counted: true });
                 }
             }
         }
+        // It may have expired on its way.
+        self.log.watch(fresh.message);
         if let Some(name) = fresh.name {
             self.settle_name(name);
         }
@@ -372,10 +397,45 @@ impl Durable {
         for message in &all {
             let bytes = self.log.get(*message).map_or(0, |entry| entry.bytes as usize);
             consumer.settle(*message, bytes);
-            self.log.release(*message);
-            self.doomed.push_back((id, *message));
+            let doomed = Doomed { consumer: id, message: *message, is_counted: true };
+            self.doomed.push_back(doomed);
         }
         all.len()
+    }
+
+    /// Whether there is something for the store.
+    pub(crate) fn has_asks(&self) -> bool {
+        self.may_close() || self.outstanding.has_asks()
+    }
+
+    /// Whether the turn that was gathered should go to the store, which has not too much already.
+    pub(crate) fn may_close(&self) -> bool {
+        self.is_urgent && self.outstanding.bytes() < OUTSTANDING_BYTES_MAX
+    }
+
+    /// All who wait for the store.
+    pub(crate) fn take_waiters(&mut self) -> Vec<Waiter> {
+        let mut waiters = self.outstanding.take_waiters();
+        waiters.append(&mut self.turn.waiters);
+        waiters.extend(self.told_then.drain(..).map(|(_, waiter)| waiter));
+        waiters
+    }
+
+    /// Whether as much waits as there may be.
+    pub(crate) fn is_full(&self, limits: &Limits) -> bool {
+        let (messages, bytes) = self.log.waiting();
+        limits.stored_messages_max <= messages || limits.stored_bytes_max <= bytes
+    }
+
+    /// Takes over what happened in a turn that did not get to the store, as far as it still holds.
+    pub(crate) fn redo(&mut self, mut failed: Turn) {
+        failed.again.retain(|(id, message, _)| {
+            self.consumers.get(id).is_some_and(|consumer| consumer.has(*message))
+        });
+        failed.dead.retain(|(id, message, _)| {
+            self.consumers.get(id).is_some_and(|consumer| consumer.dead.contains(message))
+        });
+        self.turn.redo(failed);
     }
 
     /// Has somebody told once all that was purged is gone.
@@ -398,7 +458,8 @@ impl Durable {
     ) {
         self.log = log;
         self.next_consumer = next_consumer;
-        self.doomed.extend(orphans);
+        let doomed = |(consumer, message)| Doomed { consumer, message, is_counted: false };
+        self.doomed.extend(orphans.into_iter().map(doomed));
         self.is_urgent |= self.has_doomed();
     }
 
@@ -440,6 +501,7 @@ impl Durable {
             return false;
         }
         self.log.add(message, Entry { references: 1, ..entry });
+        self.log.watch(message);
         self.turn.again.push((id, message, waiting_record(entry).written()));
         true
     }

@@ -89,6 +89,8 @@ pub(crate) struct Fresh {
 #[derive(Debug, Default)]
 pub(crate) struct Turn {
     pub(crate) batch: Batch,
+    /// Of the batch, once it is at the store.
+    bytes: usize,
     pub(crate) messages: Vec<Fresh>,
     pub(crate) waiters: Vec<Waiter>,
     /// Consumers whose record changes.
@@ -207,6 +209,8 @@ pub(crate) struct Replay {
 #[derive(Debug, Default)]
 pub(crate) struct Outstanding {
     turns: BTreeMap<u64, (u64, Turn)>,
+    /// Of their batches.
+    bytes: usize,
     scans: BTreeMap<u64, Reading>,
     asks: VecDeque<StoreAsk>,
     last: u64,
@@ -222,6 +226,8 @@ impl Outstanding {
     pub(crate) fn commit(&mut self, mut turn: Turn, monotonic_ms: u64) -> u64 {
         let ticket = self.ticket();
         let batch = std::mem::take(&mut turn.batch);
+        turn.bytes = batch.bytes();
+        self.bytes += turn.bytes;
         self.asks.push_back(StoreAsk::Commit { ticket, batch });
         self.turns.insert(ticket, (monotonic_ms, turn));
         ticket
@@ -238,12 +244,19 @@ impl Outstanding {
         self.asks.pop_front()
     }
 
+    /// Bytes that the store has and has not answered for.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     pub(crate) fn has_asks(&self) -> bool {
         !self.asks.is_empty()
     }
 
     pub(crate) fn take_turn(&mut self, ticket: u64) -> Option<Turn> {
-        self.turns.remove(&ticket).map(|(_, turn)| turn)
+        let (_, turn) = self.turns.remove(&ticket)?;
+        self.bytes = self.bytes.saturating_sub(turn.bytes);
+        Some(turn)
     }
 
     pub(crate) fn take_scan(&mut self, ticket: u64) -> Option<Reading> {

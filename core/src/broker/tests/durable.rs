@@ -407,3 +407,123 @@ fn a_long_queue_comes_in_order_and_nothing_is_lost() {
     }
     panic!("only {next} came");
 }
+
+#[test]
+fn what_expires_on_its_way_to_the_disk_does_not_wait_for_ever() {
+    let mut bus = bus();
+    let reader = durable(&mut bus, 1, "log", "");
+    bus.cut(reader);
+    let writer = bus.json();
+    bus.holds = true;
+    bus.line(writer, r#"{"op":"pub","id":1,"topic":"a.b","payload":1,"expire_after_ms":1}"#);
+    bus.settle();
+    bus.pass(100);
+    bus.answer_store();
+    bus.holds = false;
+    bus.pass(100);
+    bus.ask(writer, 3, "bus.consumers", 1_000);
+    let answer = bus.hears(writer).pop().unwrap();
+    assert!(answer.contains(r#""expired":1"#) && answer.contains(r#""waiting":0"#), "{answer}");
+}
+
+#[test]
+fn a_purge_that_the_power_ends_leaves_whole_messages() {
+    let mut bus = Bus::on(Limits { history_messages_max: 0, ..small() }, Memory::new());
+    let (reader, writer) = (durable(&mut bus, 1, "log", ""), bus.json());
+    bus.cut(reader);
+    for number in 0..10_000 {
+        publish(&mut bus, writer, 1, &number.to_string());
+        bus.hear(writer);
+    }
+    bus.holds = true;
+    let purge = r#"{"op":"req","id":4,"topic":"bus.consumers.purge","payload":{"name":"log"}}"#;
+    bus.line(writer, purge);
+    bus.settle();
+    bus.answer_one();
+    let disk = bus.store.unwrap().into_backend();
+    let mut bus = Bus::on(small(), disk);
+    let asking = bus.json();
+    bus.ask(asking, 3, "bus.consumers", 1_000);
+    let answer = bus.hears(asking).pop().unwrap();
+    assert!(answer.contains(r#""dead":0"#) && answer.contains(r#""waiting":5904"#), "{answer}");
+    let reader = durable(&mut bus, 1, "log", "");
+    assert!(bus.hears(reader)[1].starts_with("msg 1 a.b 4096"));
+    bus.ask(asking, 3, "bus.consumers", 1_000);
+    assert!(bus.hears(asking).pop().unwrap().contains(r#""dead":0"#));
+}
+
+#[test]
+fn history_is_as_much_as_it_may_be_however_often_the_daemon_starts() {
+    let limits = || Limits { history_messages_max: 5, ..small() };
+    let mut bus = Bus::on(limits(), Memory::new());
+    for round in 0..8 {
+        let (reader, writer) = (durable(&mut bus, 1, "log", ""), bus.json());
+        for payload in 0..3 {
+            publish(&mut bus, writer, 5, &(3 * round + payload).to_string());
+        }
+        let heard = bus.hear(reader);
+        acknowledge(&mut bus, reader, 1, &heard);
+        bus.pass(20);
+        bus = restart(bus, limits());
+    }
+    let all = durable(&mut bus, 1, "all", r#","since":"start""#);
+    let last: Vec<_> = (19..24).map(|number| format!("msg 1 a.b {number}")).collect();
+    assert_eq!(bus.hears(all)[1..], last);
+    bus.settle();
+    let kept = bus.store.as_mut().unwrap().backend_mut().entries_mut().clone();
+    assert_eq!(kept.keys().filter(|key| key.first() == Some(&b'm')).count(), 5);
+}
+
+#[test]
+fn a_kept_value_that_could_not_be_stored_is_stored_when_it_is_published_again() {
+    let mut bus = bus();
+    let writer = bus.json();
+    let line = r#"{"op":"pub","id":1,"topic":"a.b","payload":1,"retain":true,"until":"stored","#;
+    let line = format!(r#"{line}"msg_id":"01890a5d-ac96-774b-bcce-b302099a8057"}}"#);
+    let full = Failure::Full { text: "the disk is full".to_owned() };
+    bus.store.as_mut().unwrap().backend_mut().fail(Some(full));
+    bus.line(writer, &line);
+    assert_eq!(bus.hears(writer), ["err 1 not-stored"]);
+    bus.store.as_mut().unwrap().backend_mut().fail(None);
+    bus.line(writer, &line);
+    assert_eq!(bus.hears(writer), ["ok 1 stored"]);
+    bus.line(writer, &line);
+    assert_eq!(bus.hears(writer), ["ok 1 duplicate stored"]);
+}
+
+#[test]
+fn whoever_joins_a_consumer_that_is_not_there_yet_waits_for_it_too() {
+    let mut bus = bus();
+    let full = Failure::Full { text: "the disk is full".to_owned() };
+    bus.store.as_mut().unwrap().backend_mut().fail(Some(full));
+    bus.holds = true;
+    let first = durable(&mut bus, 1, "log", "");
+    bus.settle();
+    let second = durable(&mut bus, 1, "log", "");
+    bus.settle();
+    bus.answer_store();
+    assert_eq!(bus.hears(first), ["err 1 not-stored"]);
+    assert_eq!(bus.hears(second), ["err 1 not-stored"]);
+}
+
+#[test]
+fn when_the_daemon_stops_what_was_gathered_is_written_and_who_waits_is_answered_first() {
+    let mut bus = bus();
+    let (reader, writer) = (durable(&mut bus, 1, "log", ""), bus.json());
+    bus.cut(reader);
+    bus.line(writer, r#"{"op":"pub","topic":"a.b","payload":1}"#);
+    bus.holds = true;
+    publish(&mut bus, writer, 2, "2");
+    bus.line(writer, r#"{"op":"pub","topic":"a.b","payload":3,"retain":true}"#);
+    bus.broker.shut_down();
+    bus.settle();
+    assert!(bus.broker.has_unstored());
+    bus.answer_store();
+    assert!(!bus.broker.has_unstored());
+    assert_eq!(bus.hears(writer), ["ok 2 stored", "bye shutting-down"]);
+    let mut bus = restart(bus, small());
+    let (reader, other) = (durable(&mut bus, 1, "log", ""), bus.json());
+    assert_eq!(bus.hears(reader), ["ok 1", "msg 1 a.b 1", "msg 1 a.b 2", "msg 1 a.b 3"]);
+    bus.sub_retained(other, 1, "self.a.b");
+    assert_eq!(bus.hears(other), ["ok 1", "msg 1 a.b 3 retained"]);
+}
