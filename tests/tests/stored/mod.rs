@@ -6,6 +6,7 @@
 //! - `talk.rs`: that publisher and that consumer, and what they have a right to;
 //! - `killing.rs`: `kill -9` at random moments, round after round on one state;
 //! - `power.rs`: what the disk would hold had the power failed, seed after seed;
+//! - `stopping.rs`: it is told to stop;
 //! - `disks.rs`, `faults.c`: a disk that is full, can't be written, or does not answer.
 //!
 //! `cargo test` runs a short form of each; `KITH_CRASH_ROUNDS` and `KITH_CRASH_SEEDS` ask for more.
@@ -13,6 +14,7 @@
 mod disks;
 mod killing;
 mod power;
+mod stopping;
 mod talk;
 
 /// How many of something an environment variable asks for.
