@@ -139,7 +139,7 @@ pub(crate) struct PublishArguments {
     pub(crate) reply_to: Option<Topic<'static>>,
     #[command(flatten)]
     pub(crate) extras: ExtraArguments,
-    /// Publish it under this id, a UUID of version 7: the same id twice is delivered once
+    /// Publish it under this id, a UUID of version 7
     #[arg(long, value_name = "UUID", value_parser = MessageId::from_text)]
     pub(crate) id: Option<MessageId>,
     /// When it is done: with `stored`, once it is on the disk for somebody

@@ -136,6 +136,11 @@ impl From<PublishError> for Failure {
         match error {
             PublishError::Invalid(error) => error.into(),
             PublishError::Disconnected(_) => Self::of(exit_code::UNAVAILABLE, &error),
+            PublishError::NotStored { duplicate: true, .. } => {
+                let hint = "it was published under this id before, and nobody has it stored";
+                Self::of(exit_code::TRY_AGAIN, &error).hint(hint)
+            }
+            PublishError::NotStored { .. } => Self::of(exit_code::TRY_AGAIN, &error),
             PublishError::Refused { code: Some(code), .. } => {
                 let exit_code = match code {
                     Code::NoConsumers => exit_code::NOBODY,
@@ -212,7 +217,7 @@ impl From<RequestError> for Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kith_client::Loss;
+    use kith_client::{Loss, MessageId};
 
     #[test]
     fn what_is_shown_can_harm_no_terminal() {
@@ -237,6 +242,11 @@ mod tests {
         let stored = [Code::NoConsumers, Code::NotStored, Code::QuotaStored];
         let refused = |code| PublishError::Refused { code: Some(code), text: "no".into() };
         assert_eq!(stored.map(|code| Failure::from(refused(code)).exit_code), [68, 75, 75]);
+        let id = MessageId::from_parts(1, &[0; 10]);
+        for duplicate in [false, true] {
+            let failure = Failure::from(PublishError::NotStored { id, duplicate });
+            assert_eq!((failure.exit_code, failure.hints.len()), (75, usize::from(duplicate)));
+        }
         let text = Failure::from(lost).text;
         assert!(text.ends_with("confirmed the message: the daemon hung up"), "{text}");
         let errors = [

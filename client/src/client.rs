@@ -111,10 +111,15 @@ impl Client {
             }
         };
         let command = |waiter| Command::Publish { frame, sealed, id, waiter };
-        match self.ask(message.bytes_about(), command).await? {
-            Done::Published(published) => Ok(published),
-            _ => Ok(Published { id, duplicate: false, stored: false }),
+        let published = match self.ask(message.bytes_about(), command).await? {
+            Done::Published(published) => published,
+            _ => Published { id, duplicate: false, stored: false },
+        };
+        if message.is_until_stored() && !published.stored {
+            let Published { id, duplicate, .. } = published;
+            return Err(PublishError::NotStored { id, duplicate });
         }
+        Ok(published)
     }
 
     /// Publishes a message and doesn't wait for the daemon: for programs that move a lot. It waits

@@ -10,7 +10,8 @@
 //! happen to them.
 
 use kith_wire::{
-    Code, HeadersError, PatternError, ProtocolError, Refusal, TextError, TopicError, binary,
+    Code, HeadersError, MessageId, PatternError, ProtocolError, Refusal, TextError, TopicError,
+    binary,
 };
 use std::io;
 use std::path::PathBuf;
@@ -198,6 +199,16 @@ pub enum PublishError {
         code: Option<Code>,
         /// Why, for a person.
         text: String,
+    },
+    /// The daemon took the message and does not say that it is stored, though it was asked for that
+    /// ([`Publish::until_stored`](crate::Publish::until_stored)). So it may be where the same id was
+    /// published before, when nobody had it stored.
+    #[error("the message was published, but the daemon did not store it")]
+    NotStored {
+        /// Its id.
+        id: MessageId,
+        /// Whether it had been published under this id before.
+        duplicate: bool,
     },
     /// The connection is gone for good, or the answer took too long to be sure that repeating the
     /// message would not double it. It may have been published or not.

@@ -139,8 +139,9 @@ impl<'a> Publish<'a> {
 
     /// The answer comes once the message is on the disk, for a durable subscription or as a kept
     /// value. Where nobody has it stored it is refused, with
-    /// [`Code::NoConsumers`](crate::Code::NoConsumers). (A message that a durable subscription
-    /// matches is stored without this, too.)
+    /// [`Code::NoConsumers`](crate::Code::NoConsumers); an answer that does not say that it is
+    /// stored is [`PublishError::NotStored`](crate::PublishError::NotStored). (A message that a
+    /// durable subscription matches is stored without this, too.)
     pub fn until_stored(mut self) -> Self {
         self.until = Until::Stored;
         self
@@ -157,6 +158,11 @@ impl<'a> Publish<'a> {
     #[must_use]
     pub fn given_id(&self) -> Option<MessageId> {
         self.id
+    }
+
+    /// Whether only an answer that says that it is stored will do.
+    pub(crate) fn is_until_stored(&self) -> bool {
+        self.until == Until::Stored
     }
 
     /// At least as long as its frame; used to count it before it is written.

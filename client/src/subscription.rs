@@ -81,8 +81,9 @@ impl<'a> Subscribe<'a> {
     }
 
     /// From where on a durable subscription begins whose consumer is new; for one that is there it
-    /// says nothing, and it is not said again after a reconnect. Of kept values
-    /// ([`Subscribe::retained`]) without a durable subscription: those that are as new as that.
+    /// says nothing (unless the daemon crashed before all of it was given), and it is not said
+    /// again after a reconnect. Of kept values ([`Subscribe::retained`]) without a durable
+    /// subscription: those that are as new as that.
     pub fn since(mut self, since: Since) -> Self {
         self.since = Some(since);
         self

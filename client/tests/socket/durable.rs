@@ -3,8 +3,8 @@
 use super::daemon::{Daemon, Peer, delivery, id};
 use kith_client::limits::ACKNOWLEDGEMENTS_MAX;
 use kith_client::{
-    AcknowledgeError, BackgroundError, Client, Code, Incoming, Message, Publish, Since, Subscribe,
-    SubscribeError, Subscription,
+    AcknowledgeError, BackgroundError, Client, Code, Incoming, Message, Publish, PublishError,
+    Since, Subscribe, SubscribeError, Subscription,
 };
 use kith_wire::{Delivery, Event};
 use std::num::NonZeroU32;
@@ -127,12 +127,17 @@ async fn what_can_not_be_is_found_before_it_is_said() {
 async fn a_publish_says_whether_it_is_stored() {
     let daemon = Daemon::start();
     let (client, mut peer) = daemon.client().await;
-    let (published, ()) =
-        tokio::join!(client.send(Publish::json("a", "1").until_stored()), async {
+    let mut answers = Vec::new();
+    for (until_stored, stored) in [(true, true), (true, false), (false, false)] {
+        let message = Publish::json("a", "1").id(id(1));
+        let message = if until_stored { message.until_stored() } else { message };
+        let (published, ()) = tokio::join!(client.send(message), async {
             let heard = peer.hear().await;
             let (number, message_id) = (NonZeroU32::new(heard.number).unwrap(), heard.id);
-            let ok = Event::Ok { number, message_id, duplicate: false, stored: true };
-            peer.say(&ok).await;
+            peer.say(&Event::Ok { number, message_id, duplicate: true, stored }).await;
         });
-    assert!(published.unwrap().stored);
+        answers.push(published.map(|published| published.stored));
+    }
+    let not_stored = PublishError::NotStored { id: id(1), duplicate: true };
+    assert_eq!(answers, [Ok(true), Err(not_stored), Ok(false)]);
 }
