@@ -101,7 +101,7 @@ pub enum Since {
     Start,
     /// Those that were published then or later, in milliseconds since the Unix epoch.
     Time(u64),
-    /// Those with a greater id, which are published later where the daemon gives the ids.
+    /// Those that were stored behind this one; where it is gone, those with a greater id.
     After(MessageId),
 }
 
