@@ -201,8 +201,8 @@ pub enum PublishError {
         text: String,
     },
     /// The daemon took the message and does not say that it is stored, though it was asked for that
-    /// ([`Publish::until_stored`](crate::Publish::until_stored)). So it may be where the same id was
-    /// published before, when nobody had it stored.
+    /// ([`Publish::until_stored`](crate::Publish::until_stored)). So it may be where the same id
+    /// was published before, when nobody had it stored.
     #[error("the message was published, but the daemon did not store it")]
     NotStored {
         /// Its id.

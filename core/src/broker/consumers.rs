@@ -28,8 +28,8 @@ use kith_wire::{
 use std::num::NonZeroU32;
 
 impl Broker {
-    /// Has a store from now on, with this name, and what is in it. Returns how many kept values there
-    /// are that the limits leave no room for.
+    /// Has a store from now on, with this name, and what is in it. Returns how many kept values
+    /// there are that the limits leave no room for.
     pub fn attach_store(&mut self, now: Now, name: &'static str, loaded: Loaded) -> usize {
         let mut left_out = 0;
         let next = loaded.next_consumer();

@@ -1,8 +1,8 @@
 //! Which messages are in the store, and for how many consumers each waits.
 //!
 //! One that waits for nobody any more stays a while, as history: a consumer that comes later may
-//! ask for it, and a publisher that repeats itself after a restart is recognised by it. It gives way
-//! to what waits.
+//! ask for it, and a publisher that repeats itself after a restart is recognised by it. It gives
+//! way to what waits.
 //!
 //! Sizes are those of the records of messages, in bytes; what the engine needs around them is not
 //! counted.
