@@ -36,7 +36,7 @@ pub use check::PROTOCOL;
 pub use error::{Fault, PayloadError};
 pub use kind::{Field, Kind, Presence, Word};
 pub use payload::Payload;
-pub use payloads::{Key, bus, delivery, directory, envelope, services, transports};
+pub use payloads::{Key, Tag, bus, delivery, directory, envelope, people, services, transports};
 pub use rights::{Denial, Rights, RightsError, RightsFault};
 pub use role::{Publisher, Role, is_name};
 pub use table::*;

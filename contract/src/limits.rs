@@ -47,3 +47,5 @@ pub const FIGURE_NAME_BYTES_MAX: usize = 48;
 pub const GRANTED_MAX: usize = 64;
 /// How much of a bad input is repeated in an error, in characters.
 pub(crate) const SHOWN_CHARS_MAX: usize = 48;
+/// The longest petname, in bytes: a full name in any script.
+pub const PETNAME_BYTES_MAX: usize = 64;

@@ -12,11 +12,13 @@ pub enum Role {
     Directory,
     /// Keeps sealed letters until they are delivered.
     Buffer,
+    /// Sees devices on a network.
+    Discovery,
 }
 
 impl Role {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Transport, Self::Directory, Self::Buffer];
+    pub const ALL: [Self; 4] = [Self::Transport, Self::Directory, Self::Buffer, Self::Discovery];
 
     /// The word in a manifest.
     #[must_use]
@@ -25,6 +27,7 @@ impl Role {
             Self::Transport => "transport",
             Self::Directory => "directory",
             Self::Buffer => "buffer",
+            Self::Discovery => "discovery",
         }
     }
 
@@ -49,6 +52,10 @@ impl Role {
             Self::Buffer => {
                 "keeps sealed messages until they are delivered; can lose them, and sees for which \
                  device they are, but can't read or forge them"
+            }
+            Self::Discovery => {
+                "says where devices were seen on a network; can hide one or give a wrong address, \
+                 but not who is there"
             }
         }
     }

@@ -1,12 +1,12 @@
 //! The table of reserved topics: who may publish each, and what is in it.
 //!
-//! Reserved topics that are not in the table (`people.*` and `rooms.*` so far, and all on which the
-//! daemon answers requests) are the daemon's own; nobody else publishes there.
+//! Reserved topics that are not in the table (`rooms.*` so far, and all on which the daemon
+//! answers requests) are the daemon's own; nobody else publishes there.
 
 use crate::check::{self, PROTOCOL};
 use crate::error::{PayloadError, Trouble};
 use crate::kind::{Field, Presence, joined};
-use crate::payloads::{bus, delivery, directory, envelope, services, transports};
+use crate::payloads::{bus, delivery, directory, envelope, people, services, transports};
 use crate::role::{Publisher, Role, is_name};
 use crate::topic::{Topic, TopicOf};
 use crate::value::Value;
@@ -168,6 +168,7 @@ macro_rules! topics {
 
 const TRANSPORT: Publisher = Publisher::Role(Role::Transport);
 const DIRECTORY: Publisher = Publisher::Role(Role::Directory);
+const DISCOVERY: Publisher = Publisher::Role(Role::Discovery);
 const BUFFER: Publisher = Publisher::Role(Role::Buffer);
 
 topics! {
@@ -202,6 +203,12 @@ topics! {
     CONNECTION: Topic<transports::Connection> = "transports.connection" by TRANSPORT;
     /// A link is down.
     DISCONNECTED: Topic<transports::Disconnected> = "transports.disconnected" by TRANSPORT;
+    /// Close the links to this device: it belongs to nobody whom the user wants to hear.
+    HANG_UP: Topic<transports::HangUp> = "transports.hangUp" by Publisher::Daemon;
+    /// What to show on a network, so that friends recognise this device and others learn nothing.
+    BEACON: Topic<transports::Beacon> = "transports.beacon" by Publisher::Daemon;
+    /// Some device was seen on a network. Whether it is a friend's, the daemon finds out.
+    SIGHTING: Topic<transports::Sighting> = "transports.sighting" by DISCOVERY;
     /// Carry these sealed bytes to this device. The topic ends with the transport's name.
     SEND: TopicOf<envelope::Send> = "envelope.send." by Publisher::Daemon, BUFFER;
     /// The transport has handed the bytes over to the device's link. No proof that they arrived:
@@ -225,6 +232,8 @@ topics! {
     RECALLED: Topic<envelope::Recalled> = "envelope.recalled" by TRANSPORT, BUFFER;
     /// A message has reached another state on its way to one device of a recipient.
     DELIVERY_UPDATE: Topic<delivery::Update> = "delivery.update" by Publisher::Daemon;
+    /// Something has changed about people or devices.
+    PEOPLE_CHANGED: Topic<people::Changed> = "people.changed" by Publisher::Daemon;
     /// How a service is, said by itself.
     HEALTH: Topic<services::Health> = "services.health" by Publisher::EachService;
     /// A service has started, stopped, failed, or was enabled or disabled.

@@ -4,12 +4,13 @@
 //! times are milliseconds since the Unix epoch, by the clock of this machine. The comments are also
 //! what `docs/contract.md` says.
 //!
-//! Left out: `people.*` and `rooms.*`. Their payloads come with people and rooms.
+//! Left out: `rooms.*`. Their payloads come with rooms.
 
 pub mod bus;
 pub mod delivery;
 pub mod directory;
 pub mod envelope;
+pub mod people;
 pub mod services;
 pub mod transports;
 
@@ -22,13 +23,18 @@ use crate::limits::{
 /// A key of Ed25519 or X25519.
 pub type Key = [u8; KEY_BYTES];
 
+/// What a device shows on a network, for those who recognise it.
+pub type Tag = [u8; TAG_BYTES];
+
 const KEY_BYTES: usize = 32;
+const TAG_BYTES: usize = 16;
 const SIGNATURE_BYTES: usize = 64;
 
 const COUNT: Kind = Kind::up_to(NUMBER_MAX);
 const TIME: Kind = Kind::up_to(NUMBER_MAX);
 const NUMBER_32: Kind = Kind::up_to(u32::MAX as i64);
 const KEY: Kind = Kind::exactly(KEY_BYTES);
+const TAG: Kind = Kind::exactly(TAG_BYTES);
 const SIGNATURE: Kind = Kind::exactly(SIGNATURE_BYTES);
 const TEXT: Kind = Kind::Text { bytes_max: TEXT_BYTES_MAX };
 const NODE_INFO: Kind = Kind::Bytes { min: 1, max: NODE_INFO_BYTES_MAX };

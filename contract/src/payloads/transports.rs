@@ -3,7 +3,7 @@
 //! A NodeInfo is one device's own record, signed by it: bytes that nobody but the daemon needs to
 //! read. What stands beside it here is a hint, to sort by.
 
-use super::{COUNT, ENDPOINT, ENDPOINTS, KEY, Key, NODE_INFO, TEXT};
+use super::{COUNT, ENDPOINT, ENDPOINTS, KEY, Key, NODE_INFO, TAG, TEXT, TIME, Tag};
 use crate::kind::Kind;
 use crate::limits::MTU_BYTES_MIN;
 use crate::payload::{payload, words};
@@ -116,8 +116,8 @@ payload! {
 
     /// Reach a device.
     pub struct Dial {
-        /// The sign key of the device (Ed25519).
-        required device: Key = KEY,
+        /// The sign key of the device (Ed25519); null for whoever answers at these addresses.
+        nullable device: Option<Key> = KEY,
         /// Its addresses that are known so far; the best one first.
         required endpoints: Vec<String> = ENDPOINTS,
         /// The key (Ed25519) that it has to show in TLS, certified by its NodeInfo.
@@ -142,6 +142,11 @@ payload! {
         required cost: Cost = Cost::KIND,
         /// How the bytes get there.
         required path: Path = Path::KIND,
+        /// The signed NodeInfo that the device has shown, on a link that has proved its TLS key.
+        /// Letters without their seal are for such links alone.
+        optional record: Option<Bytes> = NODE_INFO,
+        /// The SHA-256 of the card that the device has, so that whoever has another one asks.
+        optional card_hash: Option<Key> = KEY,
     }
 
     /// A link is down.
@@ -156,5 +161,32 @@ payload! {
         required reason: Ending = Ending::KIND,
         /// More about that, for people.
         optional text: Option<String> = TEXT,
+    }
+
+    /// Close the links to a device.
+    pub struct HangUp {
+        /// The sign key of the device (Ed25519).
+        required device: Key = KEY,
+        /// Whether it is refused when it comes again, until it is dialled.
+        required refuse: bool = Kind::Flag,
+    }
+
+    /// How this device is recognised on a network today.
+    pub struct Beacon {
+        /// What those who know the discovery secret recognise; it changes daily and says nothing to
+        /// others. Null while nobody is to recognise this device.
+        nullable tag: Option<Tag> = TAG,
+        /// Until when it holds, in ms since the Unix epoch.
+        required until: u64 = TIME,
+    }
+
+    /// Some device was seen on a network.
+    pub struct Sighting {
+        /// The service that has seen it: its own name.
+        speaker discovery: String = Kind::Name,
+        /// The tag that it shows.
+        required tag: Tag = TAG,
+        /// Where it can be reached; the best address first.
+        required endpoints: Vec<String> = ENDPOINTS,
     }
 }

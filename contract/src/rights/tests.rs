@@ -11,7 +11,7 @@ fn rights(roles: &[Role], publishes: &[&str], subscribes: &[&str]) -> Result<Rig
 
 #[test]
 fn reserved_topics_go_by_role() {
-    let [transport, directory, buffer] = Role::ALL;
+    let [transport, directory, buffer, _] = Role::ALL;
     for (topic, granted) in [
         ("envelope.received", [true, false, false]),
         ("envelope.recalled", [true, false, true]),

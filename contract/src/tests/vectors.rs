@@ -41,7 +41,7 @@ fn both_forms_of_each_vector_are_read_as_the_same() {
         // Who speaks is told by the first name of these, where there is one.
         let fields: BTreeMap<String, Value> = serde_json::from_str(json).unwrap();
         let speaker = fields.iter().find(|(name, _)| {
-            let names = ["buffer", "directory", "service", "transport"];
+            let names = ["buffer", "directory", "discovery", "service", "transport"];
             names.contains(&name.as_str()) && topic != "envelope.keep"
         });
         assert_eq!(by_json.speaker.as_deref(), speaker.and_then(|(_, value)| value.as_str()));

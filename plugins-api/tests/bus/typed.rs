@@ -35,7 +35,7 @@ fn a_transport_hears_the_daemon_and_says_where_it_listens() {
         assert_eq!((health.service.as_str(), health.state), ("carrier", Condition::Degraded));
         assert_eq!(health.figures.as_ref().and_then(|all| all.get("bars")), Some(&1));
 
-        let dial = Dial { device: [7; 32], endpoints: vec!["a:1".to_owned()], tls_key: None };
+        let dial = Dial { device: Some([7; 32]), endpoints: vec!["a:1".to_owned()], tls_key: None };
         bus.as_daemon(DIAL, &dial).await;
         assert_eq!(endpoints.next().await.unwrap().value, endpoint("carrier", "a:1"));
         service.stop().await.unwrap();

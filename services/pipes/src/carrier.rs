@@ -254,6 +254,8 @@ impl Carrier {
             mtu_bytes,
             cost: Cost::Free,
             path: Path::Direct,
+            record: None,
+            card_hash: None,
         }));
     }
 

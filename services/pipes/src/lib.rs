@@ -124,7 +124,7 @@ impl Service for Pipes {
 /// What happens.
 enum Event {
     Send(Box<kith_plugins_api::contract::envelope::Send>),
-    Dial(kith_plugins_api::contract::Key),
+    Dial(Option<kith_plugins_api::contract::Key>),
     Written(io::Result<usize>),
     Read(io::Result<usize>),
     Look,
@@ -192,7 +192,8 @@ impl Pipe {
         match event {
             Event::Send(send) => self.carrier.send(*send, self.bus.now()),
             Event::Dial(device) => {
-                if self.carrier.dial(&device) {
+                // An address alone says nothing to a pipe.
+                if device.is_some_and(|device| self.carrier.dial(&device)) {
                     self.looks_at = self.bus.now();
                 }
             }

@@ -64,7 +64,7 @@ fn it_carries_letters_both_ways() {
         let out = directory.path().join("out");
         let mut receiver = OpenOptions::new().read_write(true).open_receiver(out).unwrap();
         let mut sender = OpenOptions::new().open_sender(directory.path().join("in")).unwrap();
-        let dial = Dial { device: DEVICE, endpoints: Vec::new(), tls_key: None };
+        let dial = Dial { device: Some(DEVICE), endpoints: Vec::new(), tls_key: None };
         bus.as_daemon(DIAL, &dial).await;
         let mut frames = Frames::new(1000);
         let greeting = next(&mut receiver, &mut frames).await;
