@@ -1,1 +1,29 @@
-//! To be written.
+//! Persons, devices, and what they sign: who somebody is, and what is to be believed of them.
+//!
+//! A [`PersonId`] is a key that never changes; a [`Card`] says which devices a person has, and is
+//! signed by that key; a [`NodeInfo`] says where one device is, and is signed by the device. All
+//! signatures name what they are for ([`Domain`]) and are over the very bytes that travel.
+//! `docs/peers.md` has each record byte by byte, and `vectors/` examples of them.
+//!
+//! Deliberately absent: files, sockets, clocks and randomness. Time and seeds come in as
+//! arguments, so that what is decided here comes out the same each time. Also absent are messages:
+//! `kith-post` has them.
+
+mod card;
+mod cbor;
+mod ids;
+mod keys;
+pub mod limits;
+mod node_info;
+mod record;
+mod sign;
+
+#[cfg(test)]
+mod tests;
+
+pub use card::{Card, CardDevice, CardDraft};
+pub use ids::{BoxId, DeviceId, IdError, PersonId};
+pub use keys::{DeviceKeys, PersonKey, Seed};
+pub use node_info::{NodeInfo, NodeInfoDraft, Prekey, fitting_endpoints};
+pub use record::{Fault, RecordError};
+pub use sign::{BadSignature, Domain, SIGNATURE_BYTES, verify};
