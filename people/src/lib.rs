@@ -11,19 +11,35 @@
 
 mod card;
 mod cbor;
+mod change;
+mod circle;
 mod ids;
+mod invite;
+mod invite_book;
 mod keys;
 pub mod limits;
 mod node_info;
+mod petname;
 mod record;
+mod safety;
+mod secret;
 mod sign;
+mod tag;
 
 #[cfg(test)]
 mod tests;
 
 pub use card::{Card, CardDevice, CardDraft};
+pub use change::{Change, LoadError};
+pub use circle::{Circle, CircleEntry, CircleError, Relation, SignedCircle};
 pub use ids::{BoxId, DeviceId, IdError, PersonId};
+pub use invite::{Invite, InviteDraft, InviteExpired, InviteId, InviteKind, JoinProof, LinkError};
+pub use invite_book::{InviteBook, InviteRefusal, JoinRefusal, Joining};
 pub use keys::{DeviceKeys, PersonKey, Seed};
 pub use node_info::{NodeInfo, NodeInfoDraft, Prekey, fitting_endpoints};
+pub use petname::{Petname, PetnameError};
 pub use record::{Fault, RecordError};
+pub use safety::SafetyNumber;
+pub use secret::{InviteSecret, TagSecret};
 pub use sign::{BadSignature, Domain, SIGNATURE_BYTES, verify};
+pub use tag::{Tag, day_of, end_of_day, tag, tags_around};

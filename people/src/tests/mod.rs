@@ -1,5 +1,7 @@
 //! Tests of more than one file: people that are made of small numbers, and what they sign.
 
+mod circles;
+mod invites;
 mod records;
 
 use crate::{
