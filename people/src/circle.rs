@@ -177,10 +177,10 @@ impl Circle {
         entry.at = now_ms.max(before.map_or(0, |before| before.at + 1)).min(NUMBER_MAX);
         // Whoever has a name keeps it: rejecting one of two people of one name has to work.
         let is_kept = before.is_some_and(|before| before.name() == entry.name());
-        if let Some(petname) = entry.name().filter(|_| !is_kept) {
-            if let Some(other) = self.holder(petname).filter(|other| *other != person) {
-                return Err(CircleError::PetnameTaken(other));
-            }
+        let name = entry.name().filter(|_| !is_kept);
+        let holder = name.and_then(|name| self.holder(name)).filter(|other| *other != person);
+        if let Some(other) = holder {
+            return Err(CircleError::PetnameTaken(other));
         }
         self.entries.insert(person, entry);
         self.changed(now_ms);
@@ -234,6 +234,16 @@ impl Circle {
         let body = self.body(signer);
         let bytes = joined(&keys.sign(Domain::Circle, &body), &body, CIRCLE_BYTES_MAX)?;
         Ok(SignedCircle { circle: self.clone(), signer, bytes })
+    }
+
+    /// The circle as its owner keeps it: the body of a signed one, whose signer is nobody.
+    pub(crate) fn kept(&self) -> Vec<u8> {
+        self.body(DeviceId::new([0; 32]))
+    }
+
+    /// Reads what was kept.
+    pub(crate) fn from_kept(bytes: &[u8]) -> Result<Self, RecordError> {
+        Ok(Self::read(bytes)?.0)
     }
 
     /// The time of the latest change in it.

@@ -9,6 +9,7 @@
 //! arguments, so that what is decided here comes out the same each time. Also absent are messages:
 //! `kith-post` has them.
 
+mod book;
 mod card;
 mod cbor;
 mod change;
@@ -29,6 +30,10 @@ mod tag;
 #[cfg(test)]
 mod tests;
 
+pub use book::{
+    Book, CardNews, CardRefusal, CircleNews, CircleRefusal, Fork, Known, NodeNews, NodeRefusal,
+    Standing,
+};
 pub use card::{Card, CardDevice, CardDraft};
 pub use change::{Change, LoadError};
 pub use circle::{Circle, CircleEntry, CircleError, Relation, SignedCircle};

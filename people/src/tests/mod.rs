@@ -1,5 +1,6 @@
 //! Tests of more than one file: people that are made of small numbers, and what they sign.
 
+mod books;
 mod circles;
 mod invites;
 mod records;
