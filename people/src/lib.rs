@@ -19,9 +19,11 @@ mod invite;
 mod invite_book;
 mod keys;
 pub mod limits;
+mod locked;
 mod node_info;
 mod petname;
 mod record;
+mod recovery;
 mod safety;
 mod secret;
 mod sign;
@@ -41,9 +43,13 @@ pub use ids::{BoxId, DeviceId, IdError, PersonId};
 pub use invite::{Invite, InviteDraft, InviteExpired, InviteId, InviteKind, JoinProof, LinkError};
 pub use invite_book::{InviteBook, InviteRefusal, JoinRefusal, Joining};
 pub use keys::{DeviceKeys, PersonKey, Seed};
+pub use locked::{LockCost, LockError, is_locked, lock, unlock};
 pub use node_info::{NodeInfo, NodeInfoDraft, Prekey, fitting_endpoints};
 pub use petname::{Petname, PetnameError};
 pub use record::{Fault, RecordError};
+pub use recovery::{
+    RECOVERY_WORDS, RecoveryError, drill_positions, is_word_at, recovered, recovery_words,
+};
 pub use safety::SafetyNumber;
 pub use secret::{InviteSecret, TagSecret};
 pub use sign::{BadSignature, Domain, SIGNATURE_BYTES, verify};
