@@ -4,6 +4,7 @@ mod books;
 mod circles;
 mod invites;
 mod records;
+mod vectors;
 
 use crate::{
     Card, CardDevice, CardDraft, DeviceKeys, NodeInfo, NodeInfoDraft, PersonId, PersonKey, Prekey,
