@@ -34,8 +34,9 @@
 //! broker.disconnect(now, client, "closed");
 //! ```
 //!
-//! Deliberately absent: sockets, files, tokio, clocks, system randomness, and (for now) people,
-//! sessions and delivery, which come with the network.
+//! Deliberately absent: sockets, files, tokio, clocks, system randomness; and people, keys and
+//! delivery to other devices, which are the post's: it is handed what is not for this bus
+//! ([`Broker::poll_post`]).
 
 mod broker;
 mod buffers;
@@ -47,6 +48,7 @@ mod ledger;
 mod limits;
 mod outbox;
 mod parcels;
+mod post;
 mod queues;
 mod sealed;
 mod session;
@@ -54,8 +56,8 @@ mod session;
 mod tests;
 
 pub use broker::{
-    ASKED, Allowed, Broker, ClientId, Framing, Inbound, Notice, Output, Staged, Stats, Totals,
-    Usage,
+    ASKED, Allowed, Broker, ClientId, Framing, Inbound, Notice, Outgoing, Output, PEOPLE_ASKED,
+    PostAsk, Staged, Stats, Totals, Usage,
 };
 pub use clock::Now;
 pub use durable::{Loaded, StoreAsk, export_record};

@@ -273,3 +273,23 @@ pub(crate) const CONSUMER_MEMBERS_MAX: usize = 1024;
 /// Bytes that the store has and has not answered for, from which on it gets no more: what changes
 /// meanwhile is gathered.
 pub(crate) const OUTSTANDING_BYTES_MAX: usize = 64 << 20;
+/// Messages of one client that the post has not taken: some seconds of a slow disk.
+pub(crate) const POST_MESSAGES_MAX: usize = 1024;
+/// Their bytes; one larger message may go alone.
+pub(crate) const POST_BYTES_MAX: usize = 32 << 20;
+/// The same of all clients, and with the replies for those outside.
+pub(crate) const POST_MESSAGES_TOTAL_MAX: usize = 8 << 10;
+/// Their bytes: four clients that send as much as they may.
+pub(crate) const POST_BYTES_TOTAL_MAX: usize = 128 << 20;
+/// Messages of one client of which it wants to know how far they get: for each a few words are
+/// kept until they have arrived, perhaps for days.
+pub(crate) const POST_SENT_MAX: usize = 4 << 10;
+/// The same of all clients: at about 100 bytes each, 6 MiB.
+pub(crate) const POST_SENT_TOTAL_MAX: usize = 64 << 10;
+/// Questions about people that wait for an answer, of all clients.
+pub(crate) const POST_QUESTIONS_MAX: usize = 1024;
+/// The payload of such a question: an invite or a list of words, a hundred times over.
+pub(crate) const PEOPLE_ASKED_BYTES_MAX: usize = 64 << 10;
+/// Requests from outside that wait for the reply of a program here. The post bounds them for each
+/// person; this is for what it may get wrong.
+pub(crate) const OUTSIDE_REQUESTS_MAX: usize = 4096;

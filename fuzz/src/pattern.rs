@@ -152,7 +152,7 @@ fn deliver(bus: &mut Bus, topic: &str, scope: Scope, protocol: &str) -> bool {
         options: Options::default(),
     };
     let is_reserved = publication.topic.is_reserved();
-    let inbound = Inbound { sender: "did:key:z6Mk", device: "key", scope, publication };
+    let inbound = Inbound::new("did:key:z6Mk", "key", scope, publication);
     let delivered = bus.broker.deliver_inbound(bus.now, &inbound);
     assert_eq!(delivered.is_err(), is_reserved, "{topic}: {delivered:?}");
     !is_reserved

@@ -119,7 +119,7 @@ impl Ear {
         let Ok(topic) = Topic::new(self.topic.as_str()) else { return Ok(()) };
         let options = Options::default();
         let publication = Publication { topic, protocol, payload: payload.into(), options };
-        let inbound = Inbound { sender: SOMEBODY, device: "kit", scope: self.scope, publication };
+        let inbound = Inbound::new(SOMEBODY, "kit", self.scope, publication);
         bus.deliver(&inbound)
     }
 }

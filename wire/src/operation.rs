@@ -140,7 +140,7 @@ pub struct Options<'a> {
 }
 
 /// When a publish is answered.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Until {
     /// As soon as the daemon has taken the message on; where it is stored too, once it is.
     #[default]

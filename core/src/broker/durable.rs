@@ -449,9 +449,18 @@ impl Broker {
     /// A client has one of the answers for which it waited; if it is leaving and that was the last,
     /// it goes.
     fn answered(&mut self, id: ClientId) {
+        if let Some(client) = self.queues.get(id) {
+            client.unstored_answers = client.unstored_answers.saturating_sub(1);
+        }
+        self.go_if_answered(id);
+    }
+
+    /// Lets a client go that is leaving, if it has all the answers for which it waited.
+    pub(super) fn go_if_answered(&mut self, id: ClientId) {
+        let keeps = self.post.keeps(id);
         let Some(client) = self.queues.get(id) else { return };
-        client.unstored_answers = client.unstored_answers.saturating_sub(1);
         if client.unstored_answers == 0
+            && !keeps
             && let Some(leaving) = client.leaving.take()
         {
             match leaving {

@@ -13,6 +13,7 @@
 //! - `requests.rs`, `request.rs`: request and reply;
 //! - `retained.rs`, `remembered.rs`, `will.rs`: kept values, repeated publishes, wills;
 //! - `standing.rs`: what a connection may do; `contract.rs`: reserved topics;
+//! - `post.rs`, `elsewhere.rs`, `inbound.rs`: what is for people and devices, and from them;
 //! - `asked.rs`: what the shell is told and asked, about services;
 //! - `durable.rs`, `consumers.rs`, `kept_lists.rs`: what is stored, for whom, and what is said of
 //!   it;
@@ -24,9 +25,12 @@ mod client;
 mod consumers;
 mod contract;
 mod durable;
+mod elsewhere;
+mod inbound;
 mod kept_lists;
 mod lists;
 mod operations;
+mod post;
 mod publish;
 mod remembered;
 mod request;
@@ -40,7 +44,8 @@ pub use announce::{Stats, Totals};
 pub use asked::{ASKED, Notice};
 pub(crate) use client::{Client, Leaving};
 pub use client::{ClientId, Framing, Usage};
-pub use publish::Inbound;
+pub use inbound::Inbound;
+pub use post::{Outgoing, PEOPLE_ASKED, PostAsk};
 pub use sealed::Staged;
 pub(crate) use sealed::{claimed, no_descriptor};
 pub use standing::Allowed;
@@ -51,11 +56,12 @@ use crate::durable::Durable;
 use crate::identifiers::Identifiers;
 use crate::index::{Index, Matches};
 use crate::limits::{Limits, OPERATION_WORK, TIMEOUTS_PER_TURN_MAX};
+use crate::post::Post;
 use crate::queues::Queues;
 use kith_wire::{Code, Event, Refusal, RequestNumber, Scope};
 pub(crate) use remembered::Publisher;
 use remembered::Remembered;
-use requests::Requests;
+use requests::{Requests, Waiting};
 use retained::Retained;
 use standing::Tokens;
 use std::collections::{BTreeMap, VecDeque};
@@ -73,6 +79,7 @@ pub struct Broker {
     remembered: Remembered,
     tokens: Tokens,
     durable: Durable,
+    post: Post,
     /// Bytes of messages on their way to the store.
     unstored_bytes: usize,
     /// What the shell has to be told.
@@ -102,6 +109,8 @@ pub enum Output {
     Notice,
     /// There is something in [`Broker::poll_store`].
     Store,
+    /// There is something in [`Broker::poll_post`].
+    Post,
     /// For the log: this client's queue is full, and messages for it are being dropped.
     Overflown(ClientId),
 }
@@ -136,6 +145,7 @@ impl Broker {
             remembered: Remembered::default(),
             tokens: Tokens::default(),
             durable: Durable::default(),
+            post: Post::default(),
             unstored_bytes: 0,
             notices: VecDeque::new(),
             has_notice: false,
@@ -319,9 +329,12 @@ impl Broker {
         if std::mem::take(&mut self.has_notice) {
             return Some(Output::Notice);
         }
-        let flush = self.queues.next_flush().map(Output::Flush);
-        // After that: nobody waits while the store is woken.
-        flush.or_else(|| self.durable.has_asks().then_some(Output::Store))
+        if let Some(id) = self.queues.next_flush() {
+            return Some(Output::Flush(id));
+        }
+        // After that: nobody waits while the store or the post is woken.
+        let store = self.durable.has_asks().then_some(Output::Store);
+        store.or_else(|| self.post.take_news().then_some(Output::Post))
     }
 
     /// The bytes to send to a client next, in order. Not all that waits: ask again after
@@ -385,6 +398,8 @@ impl Broker {
         self.stats_due_ms = None;
         // What was gathered goes to the store now: there is no later.
         self.durable.is_urgent |= self.durable.store.is_some();
+        let text = "the daemon is shutting down; what was to be sent may be on its way";
+        self.end_post(&Refusal::new(Code::ShuttingDown, text));
         let clients: Vec<ClientId> = self.queues.clients.iter().map(|(_, one)| one.id).collect();
         for id in clients {
             match self.queues.get(id) {
@@ -495,9 +510,14 @@ impl Broker {
             self.index.remove(*key);
         }
         self.index.trim(subscriptions.len());
+        let mut elsewhere = 0;
         for token in requests.values() {
-            self.requests.take(*token);
+            if let Some(Waiting::Elsewhere { bytes, .. }) = self.requests.take(*token) {
+                self.post.release(Some(id), bytes);
+                elsewhere += 1;
+            }
         }
+        self.leave_post(id, elsewhere);
     }
 
     /// Says something to a client outside the framing, e.g. the magic.

@@ -55,7 +55,8 @@ impl Broker {
             }
             Operation::Ping => {}
             Operation::Bye => {
-                if self.client(id).is_some_and(|client| client.unstored_answers > 0) {
+                let keeps = self.post.keeps(id);
+                if keeps || self.client(id).is_some_and(|client| client.unstored_answers > 0) {
                     let leaving = Some(Leaving::SaidGoodbye(number));
                     self.with(id, |client| client.leaving = leaving);
                 } else {

@@ -6,8 +6,7 @@
 
 use super::client::{ClientId, Framing};
 use super::durable::Storing;
-use super::operations::reserved;
-use super::remembered::Publisher;
+use super::remembered::{Known, Publisher};
 use super::requests::token_of;
 use super::will::{Kept, Will};
 use super::{Broker, Matched};
@@ -23,19 +22,6 @@ use kith_wire::{
     Code, Delivery, Destination, MessageId, Options, Protocol, Publication, Refusal, RequestNumber,
     SENDER_LOCAL, Scope, Topic, Until,
 };
-
-/// A message that came from outside: what the daemon worked out about its sender, and what it says.
-#[derive(Clone, Debug)]
-pub struct Inbound<'a> {
-    /// The sender's identity.
-    pub sender: &'a str,
-    /// The sending device's key.
-    pub device: &'a str,
-    /// What the sender is to this bus.
-    pub scope: Scope,
-    /// What was sent.
-    pub publication: Publication<'a>,
-}
 
 /// How many wanted a message, and how many get it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -108,6 +94,9 @@ impl Broker {
         sealed: Option<Sealed>,
     ) -> Result<(), Refusal> {
         self.check_destination(publication)?;
+        if let Destination::Elsewhere(to) = &publication.options.to {
+            return self.publish_elsewhere(now, id, number, publication, to);
+        }
         let aim = Aim::of(publication)?;
         if let Aim::Plain = aim {
             self.check_publish(now, id, publication.topic.as_str())?;
@@ -124,7 +113,7 @@ impl Broker {
                 return Ok(());
             }
             let known = self.remembered.is_repeated(publisher, message_id, now.monotonic_ms);
-            if let Some(on_disk) = known {
+            if let Some(Known { on_disk, .. }) = known {
                 // Live subscribers have it; that it should be stored may be new.
                 let is_wanted = publication.options.until == Until::Stored && on_disk.is_none();
                 if is_wanted && self.store_published(now, publication, message_id, storing)? {
@@ -154,41 +143,16 @@ impl Broker {
         Ok(())
     }
 
-    /// Delivers what came from outside. Nothing that a sender says decides its scope.
-    ///
-    /// # Errors
-    /// If it is on a reserved topic, which is local, or wants to be kept, which is for the own bus.
-    pub fn deliver_inbound(&mut self, now: Now, inbound: &Inbound<'_>) -> Result<usize, Refusal> {
-        let Inbound { sender, device, scope, publication } = inbound;
-        let refused = if publication.topic.is_reserved() {
-            Some(reserved(publication.topic.as_str()))
-        } else if publication.options.retain {
-            Some(Refusal::new(Code::NotAvailable, "only local values are kept"))
-        } else {
-            check_reply_to(publication).err()
-        };
-        if let Some(refusal) = refused {
-            self.queues.totals.refused += 1;
-            return Err(refusal);
-        }
-        let message_id = self.message_id(now, &publication.options);
-        let mut delivery = delivery(now, message_id, publication);
-        delivery.sender = sender;
-        delivery.device = Some(device);
-        delivery.scope = *scope;
-        let reach = self.deliver_single(now, delivery.clone());
-        if !self.matched.matches.durable.is_empty() {
-            self.store(now, &delivery, Storing::default())?;
-        }
-        Ok(reach.queued)
-    }
-
     /// Publishes the will of a client that is gone, unless it published the same itself.
     pub(super) fn publish_will(&mut self, now: Now, publisher: Publisher, will: &Will) {
         let given = will.publication().options.message_id;
         if let Some(message_id) = given
             && self.remembered.is_repeated(publisher, message_id, now.monotonic_ms).is_some()
         {
+            return;
+        }
+        if let Destination::Elsewhere(to) = &will.publication().options.to {
+            self.send_will(now, publisher, will.publication(), to);
             return;
         }
         let published = self.publish_now(now, None, will.publication(), None);
@@ -245,20 +209,6 @@ impl Broker {
         Ok((message_id, reach))
     }
 
-    /// Whether a message may go where it says, and its answer where it says.
-    pub(super) fn check_destination(&self, publication: &Publication<'_>) -> Result<(), Refusal> {
-        check_reply_to(publication)?;
-        match &publication.options.to {
-            Destination::Local => Ok(()),
-            Destination::Elsewhere(to) => {
-                let to: String = to.chars().take(64).flat_map(char::escape_debug).collect();
-                let text =
-                    format!("to `{to}`: this daemon has no people and devices yet, only `local`");
-                Err(Refusal::new(Code::NotAvailable, text))
-            }
-        }
-    }
-
     pub(super) fn count_published(&mut self, id: ClientId, count: u32, payload_bytes: u64) {
         self.queues.totals.published += u64::from(count);
         self.queues.totals.published_bytes += payload_bytes;
@@ -275,7 +225,7 @@ impl Broker {
         }
     }
 
-    fn answer_published(
+    pub(super) fn answer_published(
         &mut self,
         id: ClientId,
         number: Option<RequestNumber>,
@@ -415,7 +365,7 @@ impl Aim {
 }
 
 /// Whoever answers publishes there with its own rights, which are not the asker's to use.
-fn check_reply_to(publication: &Publication<'_>) -> Result<(), Refusal> {
+pub(super) fn check_reply_to(publication: &Publication<'_>) -> Result<(), Refusal> {
     let Some(reply_to) = &publication.options.reply_to else { return Ok(()) };
     if reply_to.is_reserved() && token_of(reply_to.as_str()).is_none() {
         let text = format!("`{reply_to}` is reserved: an answer can't be wanted there");

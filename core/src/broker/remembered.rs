@@ -10,7 +10,7 @@ use crate::durable::OnDisk;
 use crate::limits::{
     REMEMBERED_CLIENTS_MAX, REMEMBERED_IDS_MAX, REMEMBERED_IDS_TOTAL_MAX, REMEMBERED_MS_MAX,
 };
-use kith_wire::MessageId;
+use kith_wire::{MessageId, Until};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Whose ids they are.
@@ -37,22 +37,30 @@ pub(crate) struct Remembered {
     total: usize,
 }
 
+/// What is known of a message that was published before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Known {
+    /// Whether it is on this disk.
+    pub(crate) on_disk: Option<OnDisk>,
+    /// How far the post has said that it is, if it went there.
+    pub(crate) reached: Option<Until>,
+}
+
 #[derive(Debug, Default)]
 struct Window {
-    /// With each, whether it is on the disk.
-    ids: BTreeMap<MessageId, Option<OnDisk>>,
+    ids: BTreeMap<MessageId, Known>,
     order: VecDeque<(u64, MessageId)>,
     connections: usize,
 }
 
 impl Remembered {
-    /// Whether this publisher published this id before; and if so, whether it is on the disk.
+    /// Whether this publisher published this id before; and if so, what became of it.
     pub(crate) fn is_repeated(
         &mut self,
         publisher: Publisher,
         id: MessageId,
         monotonic_ms: u64,
-    ) -> Option<Option<OnDisk>> {
+    ) -> Option<Known> {
         let window = self.windows.get_mut(&publisher)?;
         while let Some((at, _)) = window.order.front()
             && at.saturating_add(REMEMBERED_MS_MAX) <= monotonic_ms
@@ -76,7 +84,7 @@ impl Remembered {
         if REMEMBERED_IDS_MAX <= window.order.len() {
             window.forget_oldest(&mut self.total);
         }
-        if window.ids.insert(id, None).is_none() {
+        if window.ids.insert(id, Known::default()).is_none() {
             window.order.push_back((monotonic_ms, id));
             self.total += 1;
         }
@@ -86,7 +94,24 @@ impl Remembered {
     pub(crate) fn confirm(&mut self, publisher: Publisher, id: MessageId, on_disk: OnDisk) {
         let window = self.windows.get_mut(&publisher);
         if let Some(known) = window.and_then(|window| window.ids.get_mut(&id)) {
-            *known = Some(on_disk);
+            known.on_disk = Some(on_disk);
+        }
+    }
+
+    /// What this publisher sent elsewhere with this id has got so far.
+    pub(crate) fn reach(&mut self, publisher: Publisher, id: MessageId, until: Until) {
+        let window = self.windows.get_mut(&publisher);
+        if let Some(known) = window.and_then(|window| window.ids.get_mut(&id)) {
+            known.reached = known.reached.max(Some(until));
+        }
+    }
+
+    /// It was refused after all: it can be published again.
+    pub(crate) fn forget(&mut self, publisher: Publisher, id: MessageId) {
+        let Some(window) = self.windows.get_mut(&publisher) else { return };
+        if window.ids.remove(&id).is_some() {
+            window.order.retain(|(_, other)| *other != id);
+            self.total = self.total.saturating_sub(1);
         }
     }
 

@@ -8,7 +8,9 @@ use super::requests::{Waiting, reply_topic};
 use super::{Broker, Notice, lists};
 use crate::clock::Now;
 use crate::parcels::Single;
-use kith_wire::{Code, Delivery, MessageId, Publication, Refusal, RequestNumber, Topic};
+use kith_wire::{
+    Code, Delivery, Destination, MessageId, Publication, Refusal, RequestNumber, Topic,
+};
 
 impl Broker {
     pub(super) fn request(
@@ -32,6 +34,9 @@ impl Broker {
             return Err(Refusal::new(Code::QuotaRequests, text));
         }
         self.queues.totals.requests += 1;
+        if let Destination::Elsewhere(to) = &publication.options.to {
+            return self.request_elsewhere(now, id, number, &publication, (to, timeout_ms));
+        }
         if publication.topic.is_reserved() {
             return self.request_daemon(now, id, number, &publication);
         }
@@ -68,9 +73,14 @@ impl Broker {
     ) -> Result<MessageId, Refusal> {
         // Others may look on at a heartbeat, and can't answer for a service.
         let may = |waiting: &Waiting| match waiting {
-            Waiting::Client { .. } => true,
+            Waiting::Client { .. } | Waiting::Outside { .. } => true,
             Waiting::Daemon { service } => *service == id,
+            // Whoever is to answer it is not on this bus.
+            Waiting::Elsewhere { .. } => false,
         };
+        if let Some(Waiting::Outside { .. }) = self.requests.get(token) {
+            self.check_reply_room(publication)?;
+        }
         let Some(waiting) = self.requests.take_if(token, may) else {
             let text = "nobody waits for this reply (any more): it was answered, or took too long";
             return Err(Refusal::new(Code::UnknownRequest, text));
@@ -79,7 +89,11 @@ impl Broker {
             Some(message_id) => message_id,
             None => self.identifiers.message_ids(now.unix_ms, 1),
         };
-        self.hand_over(waiting, delivery(now, message_id, publication));
+        if let Waiting::Outside { request } = waiting {
+            self.reply_outside(now, request, message_id, publication);
+        } else {
+            self.hand_over(waiting, delivery(now, message_id, publication));
+        }
         Ok(message_id)
     }
 
@@ -93,15 +107,24 @@ impl Broker {
                 }
             }
             Waiting::Daemon { service } => self.tell(Notice::Silent(service)),
+            Waiting::Elsewhere { client: id, number, bytes, .. } => {
+                self.post.release(Some(id), bytes);
+                if let Some(client) = self.queues.get(id) {
+                    client.requests.remove(&number.get());
+                    self.refuse(id, Some(number), refusal, None);
+                }
+            }
+            Waiting::Outside { request } => self.leave_unanswered(request),
         }
     }
 
-    fn hand_over(&mut self, waiting: Waiting, delivery: Delivery<'_>) {
-        let Waiting::Client { client, number } = waiting else {
-            if let Waiting::Daemon { service } = waiting {
-                self.tell(Notice::Alive(service));
+    pub(super) fn hand_over(&mut self, waiting: Waiting, delivery: Delivery<'_>) {
+        let (client, number) = match waiting {
+            Waiting::Client { client, number } | Waiting::Elsewhere { client, number, .. } => {
+                (client, number)
             }
-            return;
+            Waiting::Daemon { service } => return self.tell(Notice::Alive(service)),
+            Waiting::Outside { .. } => return,
         };
         let Some(requester) = self.queues.get(client) else { return };
         requester.requests.remove(&number.get());
@@ -124,7 +147,7 @@ impl Broker {
         publication: &Publication<'_>,
     ) -> Result<(), Refusal> {
         self.check_ask(id, publication.topic.as_str())?;
-        if self.ask(id, number, publication)? {
+        if self.ask(id, number, publication)? || self.ask_people(id, number, publication)? {
             self.count_published(id, 1, publication.payload.len() as u64);
             return Ok(());
         }

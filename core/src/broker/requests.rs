@@ -7,7 +7,7 @@
 use super::client::ClientId;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
-use kith_wire::RequestNumber;
+use kith_wire::{MessageId, RequestNumber};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
@@ -29,6 +29,11 @@ pub(crate) enum Waiting {
     Client { client: ClientId, number: RequestNumber },
     /// The daemon, for a sign of life of this service.
     Daemon { service: ClientId },
+    /// A client, under this number, for somebody elsewhere whom the post asks with this id; so many
+    /// bytes are at the post for it.
+    Elsewhere { client: ClientId, number: RequestNumber, message_id: MessageId, bytes: usize },
+    /// Somebody outside, whom the post knows by this handle.
+    Outside { request: u64 },
 }
 
 impl Requests {
@@ -39,6 +44,10 @@ impl Requests {
     pub(crate) fn insert(&mut self, token: u128, waiting: Waiting, deadline_ms: u64) {
         self.waiting.insert(token, waiting);
         self.deadlines.push(Reverse((deadline_ms, token)));
+    }
+
+    pub(crate) fn get(&self, token: u128) -> Option<&Waiting> {
+        self.waiting.get(&token)
     }
 
     /// Takes the one with this token.

@@ -58,7 +58,7 @@ proptest! {
                 continue;
             }
             let scope = Scope::ALL[*scope];
-            let inbound = Inbound { sender: "did:key:z6Mk", device: "key", scope, publication };
+            let inbound = Inbound::new("did:key:z6Mk", "key", scope, publication);
             bus.broker.deliver_inbound(bus.now, &inbound).unwrap();
             for who in clients {
                 for heard in bus.hear(who) {

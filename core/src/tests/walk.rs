@@ -265,7 +265,7 @@ impl Walk {
                 let mut publication = what.publication();
                 publication.options.reply_to = Topic::new("elsewhere").ok();
                 let scope = Scope::ALL[*scope];
-                let inbound = Inbound { sender: "did:key:z6Mk", device: "key", scope, publication };
+                let inbound = Inbound::new("did:key:z6Mk", "key", scope, publication);
                 let _ = self.bus.broker.deliver_inbound(self.bus.now, &inbound);
             }
         }

@@ -181,7 +181,7 @@ pub(super) fn reply(topic: &str) -> Request<'static> {
 pub(super) fn inbound(kind: u8, detail: u8) -> Inbound<'static> {
     let scope = Scope::ALL[usize::from(kind) % 3];
     let publication = publication(kind & 0xf0 | 8, detail);
-    Inbound { sender: "did:key:z6Mk", device: "key", scope, publication }
+    Inbound::new("did:key:z6Mk", "key", scope, publication)
 }
 
 /// Appends an operation, as a line or as a frame.

@@ -7,7 +7,7 @@ use kith_wire::{Code, Publication, Scope};
 const SENDER: &str = "did:key:z6MkTest";
 
 fn inbound(scope: Scope, publication: Publication<'static>) -> Inbound<'static> {
-    Inbound { sender: SENDER, device: "device-key", scope, publication }
+    Inbound::new(SENDER, "device-key", scope, publication)
 }
 
 #[test]

@@ -73,6 +73,7 @@ impl Broker {
             + self.queues.notices.len()
             + self.queues.buffers.ledger.held_bytes()
             + self.queues.buffers.ledger.held_descriptors()
+            + self.post.residue()
     }
 }
 
@@ -89,6 +90,7 @@ mod lag;
 mod lists;
 mod memory;
 mod order;
+mod post;
 mod quotas;
 mod reloading;
 mod requests;

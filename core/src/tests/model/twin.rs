@@ -158,6 +158,7 @@ impl Twin {
                 Output::Overflown(id) => _ = overflown.insert(id.serial()),
                 Output::Notice => return Err("a notice".to_owned()),
                 Output::Store => return Err("something for a store".to_owned()),
+                Output::Post => return Err("something for the post".to_owned()),
             }
         }
         let untold: Vec<_> = self.places.iter().flatten().map(|place| place.id).collect();
@@ -495,7 +496,7 @@ impl Twin {
 
     fn inbound(&mut self, scope: kith_wire::Scope, what: &Publishing) -> Result<(), String> {
         let publication = what.publication();
-        let inbound = Inbound { sender: "did:key:z6MkA", device: "key", scope, publication };
+        let inbound = Inbound::new("did:key:z6MkA", "key", scope, publication);
         self.act(
             &[],
             |broker, now| broker.deliver_inbound(now, &inbound),
