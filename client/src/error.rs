@@ -157,6 +157,9 @@ pub enum InvalidMessage {
     /// The topic for answers.
     #[error("the topic for answers: {0}")]
     ReplyTo(#[source] TopicError),
+    /// Where it is to go.
+    #[error(transparent)]
+    Destination(TextError),
     /// The protocol's name.
     #[error(transparent)]
     Protocol(#[from] ProtocolError),

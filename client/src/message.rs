@@ -48,6 +48,7 @@ pub(crate) struct Envelope {
 struct Extras {
     /// Where it is not local.
     sender: Option<Box<str>>,
+    petname: Option<Box<str>>,
     device: Option<Box<str>>,
     expires_at_ms: Option<u64>,
     reply_to: Option<Topic<'static>>,
@@ -85,6 +86,12 @@ impl Message {
     #[must_use]
     pub fn sender(&self) -> &str {
         self.extras().and_then(|extras| extras.sender.as_deref()).unwrap_or(SENDER_LOCAL)
+    }
+
+    /// What the user calls the sender, if they are a person whom the user has named.
+    #[must_use]
+    pub fn petname(&self) -> Option<&str> {
+        self.extras().and_then(|extras| extras.petname.as_deref())
     }
 
     /// The sending device's key; `None` where the sender is `local`.
@@ -249,6 +256,7 @@ impl Envelope {
         let extras = has_extras.then(|| {
             Box::new(Extras {
                 sender: (delivery.sender != SENDER_LOCAL).then(|| delivery.sender.into()),
+                petname: delivery.petname.map(Into::into),
                 device: delivery.device.map(Into::into),
                 expires_at_ms: delivery.expires_at_ms,
                 reply_to: delivery.reply_to.map(Topic::into_owned),
@@ -274,6 +282,7 @@ impl Envelope {
 
 fn has_extras(delivery: &Delivery<'_>) -> bool {
     delivery.sender != SENDER_LOCAL
+        || delivery.petname.is_some()
         || delivery.device.is_some()
         || delivery.expires_at_ms.is_some()
         || delivery.reply_to.is_some()
@@ -300,6 +309,7 @@ pub(crate) mod tests {
         Delivery {
             message_id: MessageId::from_parts(1_700_000_000_000, &[7; 10]),
             sender: SENDER_LOCAL,
+            petname: None,
             device: None,
             scope: Scope::Own,
             protocol: Protocol::MS,

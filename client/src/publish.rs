@@ -5,15 +5,14 @@
 //! when they are sent, so that building one is a chain of words without `?`.
 //!
 //! Deliberately absent: a serializer. `serde_json::to_string` and its like make the text, and this
-//! library has no opinion about them. Also `to`: a daemon without people refuses every destination
-//! but its own bus.
+//! library has no opinion about them.
 
 use crate::InvalidMessage;
 use kith_sealed::SealedMemory;
 use kith_wire::limits::{REQUEST_TIMEOUT_MS_DEFAULT, SEALED_BYTES_MIN};
 use kith_wire::{
     Destination, Headers, HeadersError, MessageId, Operation, Options, Priority, Protocol,
-    Publication, RequestNumber, Topic, Until, binary,
+    Publication, RequestNumber, Topic, Until, binary, check_destination,
 };
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -50,6 +49,9 @@ pub struct Publish<'a> {
     priority: Priority,
     headers: Result<Headers, HeadersError>,
     until: Until,
+    to: Option<Cow<'a, str>>,
+    realtime: bool,
+    echo: bool,
 }
 
 impl<'a> Publish<'a> {
@@ -83,6 +85,9 @@ impl<'a> Publish<'a> {
             priority: Priority::Normal,
             headers: Ok(Headers::new()),
             until: Until::Accepted,
+            to: None,
+            realtime: false,
+            echo: false,
         }
     }
 
@@ -147,6 +152,41 @@ impl<'a> Publish<'a> {
         self
     }
 
+    /// Where to: a person by the name that the user gave them, perhaps with one of their devices,
+    /// `self` for the user's own devices, or `local`, which is this bus and the default. Nobody on
+    /// this bus gets what is for somebody else.
+    pub fn to(mut self, destination: impl Into<Cow<'a, str>>) -> Self {
+        self.to = Some(destination.into());
+        self
+    }
+
+    /// The answer comes once a message for somebody else is on its way to one of their devices.
+    pub fn until_sent(mut self) -> Self {
+        self.until = Until::Sent;
+        self
+    }
+
+    /// The answer comes once a message for somebody else is on the disk of one of their devices,
+    /// which may take as long as that is switched off. Meanwhile other messages can be sent. If it
+    /// does not get there, it is refused with [`Code::NotDelivered`](crate::Code::NotDelivered).
+    pub fn until_delivered(mut self) -> Self {
+        self.until = Until::Delivered;
+        self
+    }
+
+    /// The message is never stored, on this disk or another: it is worth nothing if it can't be
+    /// delivered now.
+    pub fn realtime(mut self) -> Self {
+        self.realtime = true;
+        self
+    }
+
+    /// The user's other devices get a copy of a message for somebody else.
+    pub fn echo(mut self) -> Self {
+        self.echo = true;
+        self
+    }
+
     /// The message's id, where a program has reason to choose it: the same id published twice is
     /// delivered once. [`Client::send`](crate::Client::send) makes one where it is left out.
     pub fn id(mut self, id: MessageId) -> Self {
@@ -204,16 +244,20 @@ impl<'a> Publish<'a> {
         if bytes > bytes_max {
             return Err(InvalidMessage::TooLarge { bytes, bytes_max });
         }
+        let to = self.to.as_deref().unwrap_or("local");
+        check_destination(to).map_err(InvalidMessage::Destination)?;
         let reply_to = self.reply_to.as_deref().map(Topic::new).transpose();
         let options = Options {
             message_id: self.id,
-            to: Destination::Local,
+            to: Destination::from_text(to),
             expire_after_ms: self.expire_after.map(whole_ms),
             retain: self.retain,
             reply_to: reply_to.map_err(InvalidMessage::ReplyTo)?,
             priority: self.priority,
             headers: self.headers.clone()?,
             until: self.until,
+            realtime: self.realtime,
+            echo: self.echo,
         };
         Ok(Publication {
             topic: Topic::new(&*self.topic).map_err(InvalidMessage::Topic)?,
@@ -269,6 +313,12 @@ impl<'a> Request<'a> {
     /// How long to wait for the reply: 1 ms to 1 hour, 5 s if nothing is said.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
+        self
+    }
+
+    /// Whom to ask, if that is somebody else; see [`Publish::to`].
+    pub fn to(mut self, destination: impl Into<Cow<'a, str>>) -> Self {
+        self.publish = self.publish.to(destination);
         self
     }
 
@@ -344,6 +394,9 @@ mod tests {
             .reply_to("answers")
             .priority(Priority::Bulk)
             .header("trace", "7")
+            .to("bob/phone")
+            .until_delivered()
+            .echo()
             .id(id);
         let publication = publish.publication(PAYLOAD_BYTES_DEFAULT).unwrap();
         assert_eq!(publication.topic.as_str(), "a.b");
@@ -354,6 +407,8 @@ mod tests {
         assert_eq!((options.retain, options.priority), (true, Priority::Bulk));
         assert_eq!(options.reply_to.unwrap().as_str(), "answers");
         assert_eq!(options.headers.get("trace"), Some("7"));
+        assert_eq!(options.to, Destination::from_text("bob/phone"));
+        assert_eq!((options.until, options.echo), (Until::Delivered, true));
     }
 
     #[test]
@@ -376,6 +431,8 @@ mod tests {
         assert!(matches!(error(publish), InvalidMessage::ReplyTo(_)));
         let publish = Publish::json("a", "1").header("A", "1").header("b", "1");
         assert!(matches!(error(publish), InvalidMessage::Header(HeadersError::Key(_))));
+        let publish = Publish::json("a", "1").to("\n");
+        assert!(matches!(error(publish), InvalidMessage::Destination(_)));
         let too_large = InvalidMessage::TooLarge { bytes: 5, bytes_max: 4 };
         assert_eq!(error(Publish::json("a", "12345")), too_large);
     }

@@ -133,6 +133,7 @@ impl<'a> Run<'a> {
         let mut delivery = Delivery {
             message_id: self.first,
             sender: SENDER_LOCAL,
+            petname: None,
             device: None,
             scope: self.scope,
             protocol: self.protocol.borrow(),

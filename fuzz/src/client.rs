@@ -167,6 +167,7 @@ fn event(what: u8, input: &mut Input<'_>) -> Vec<u8> {
     let delivery = Delivery {
         message_id: MessageId::from_parts(what.into(), &[what; 10]),
         sender: &text,
+        petname: None,
         device: None,
         scope: Scope::ALL[usize::from(what) % 3],
         protocol: Protocol::MS,

@@ -31,6 +31,7 @@ pub(crate) struct Heard {
     pub(crate) duplicate: bool,
     pub(crate) state: Option<String>,
     pub(crate) sender: Option<String>,
+    pub(crate) petname: Option<String>,
     pub(crate) device: Option<String>,
     pub(crate) scope: Option<String>,
     pub(crate) topic: Option<String>,
@@ -111,6 +112,7 @@ impl Heard {
         Self {
             msg_id: Some(delivery.message_id.to_string()),
             sender: Some(delivery.sender.to_owned()),
+            petname: delivery.petname.map(str::to_owned),
             device: delivery.device.map(str::to_owned),
             scope: Some(delivery.scope.name().to_owned()),
             protocol: Some(delivery.protocol.as_str().into()),

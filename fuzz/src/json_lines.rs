@@ -53,6 +53,7 @@ fn delivered(publication: &Publication<'_>) {
     let mut delivery = Delivery {
         message_id: MessageId::from_parts(1_700_000_000_000, &[7; 10]),
         sender: SENDER_LOCAL,
+        petname: None,
         device: None,
         scope: Scope::Own,
         protocol: protocol.borrow(),

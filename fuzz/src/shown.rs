@@ -44,6 +44,7 @@ fn message(mut input: Input<'_>) {
     let delivery = Delivery {
         message_id: MessageId::from_parts(sent_at_ms, &[marks; 10]),
         sender: if sender.is_empty() { SENDER_LOCAL } else { &sender },
+        petname: (marks & 128 != 0).then_some(value.as_str()),
         device: Some(device.as_str()).filter(|device| !device.is_empty()),
         scope: Scope::ALL[usize::from(marks >> 2) % 3],
         protocol: Protocol::new(protocol).unwrap(),

@@ -71,7 +71,7 @@ codes! {
     Timeout = 17, "timeout";
     /// Nobody waits for this reply, or not any more.
     UnknownRequest = 18, "unknown-request";
-    /// Every subscriber's queue is full.
+    /// Every subscriber's queue is full, or too much waits to be sent elsewhere.
     Busy = 19, "busy";
     /// The connection, or the bus, has as many subscriptions as it may.
     QuotaSubscriptions = 20, "quota-subscriptions";
@@ -113,6 +113,10 @@ codes! {
     DurableConflict = 38, "durable-conflict";
     /// Not a consumer's name.
     BadConsumer = 39, "bad-consumer";
+    /// Nobody is known by this name, or has such a device.
+    UnknownRecipient = 40, "unknown-recipient";
+    /// The message did not get to whom it was for, and won't.
+    NotDelivered = 41, "not-delivered";
 }
 
 impl Code {

@@ -4,7 +4,7 @@ use crate::limits::{ACKNOWLEDGED_IDS_MAX, EXPIRE_AFTER_MS_MAX, REQUEST_TIMEOUT_M
 use crate::refusal::Placed;
 use crate::{
     Code, Destination, Operation, Options, Protocol, Publication, Refusal, RequestNumber,
-    Subscribe, TextError, check_destination,
+    Subscribe, TextError, Until, check_destination,
 };
 use uuid::fmt::Hyphenated;
 
@@ -41,6 +41,23 @@ pub(crate) fn timeout(ms: u64) -> Result<u32, Refusal> {
             Err(Refusal::new(Code::BadField, text))
         }
     }
+}
+
+/// What of its options a publication can't have at once.
+pub(crate) fn options(options: &Options<'_>) -> Result<(), Refusal> {
+    let is_local = options.to == Destination::Local;
+    let text = match options.until {
+        _ if options.realtime && options.retain => "what is never stored can't be kept",
+        Until::Stored if options.realtime => "what is never stored can't be stored",
+        Until::Sent | Until::Delivered if is_local => {
+            "`until` is `accepted` or `stored` where the message is for this bus"
+        }
+        _ if options.echo && is_local => {
+            "`echo` is for a message to somebody; one for your own devices has them in `to`"
+        }
+        _ => return Ok(()),
+    };
+    Err(Refusal::new(Code::BadField, text))
 }
 
 /// The size, and for `ms` the form. Removing a kept value is the one case of an empty `ms` payload.

@@ -78,6 +78,8 @@ pub struct Delivery<'a> {
     pub message_id: MessageId,
     /// `local`, or a person's identity.
     pub sender: &'a str,
+    /// What the user calls the sender; absent for `local`.
+    pub petname: Option<&'a str>,
     /// The sending device's key; absent for `local`.
     pub device: Option<&'a str>,
     /// Where it came from, as the daemon worked out.

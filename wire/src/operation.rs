@@ -137,6 +137,10 @@ pub struct Options<'a> {
     pub headers: Headers,
     /// When the answer is to come.
     pub until: Until,
+    /// Never to be stored: worth nothing later.
+    pub realtime: bool,
+    /// For who sends it elsewhere: the user's other devices get a copy.
+    pub echo: bool,
 }
 
 /// When a publish is answered.
@@ -147,22 +151,43 @@ pub enum Until {
     Accepted,
     /// Once it is stored, and with an error where nobody has it stored.
     Stored,
+    /// Of a message for somebody elsewhere: once it is on its way.
+    Sent,
+    /// The same: once it is on a disk there.
+    Delivered,
 }
 
 impl Until {
+    /// All of them, each further than the one before.
+    pub const ALL: [Self; 4] = [Self::Accepted, Self::Stored, Self::Sent, Self::Delivered];
+
     /// The word that JSON lines and people use.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Accepted => "accepted",
             Self::Stored => "stored",
+            Self::Sent => "sent",
+            Self::Delivered => "delivered",
         }
+    }
+
+    /// The number that binary frames carry: 0 to 3.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// What this number stands for, if for anything.
+    #[must_use]
+    pub fn from_number(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|until| until.number() == number)
     }
 
     /// What this word stands for, if for anything.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Accepted, Self::Stored].into_iter().find(|until| until.name() == name)
+        Self::ALL.into_iter().find(|until| until.name() == name)
     }
 }
 

@@ -32,9 +32,20 @@ const OF_PUBLISH: &[&str] = &[
     "priority",
     "headers",
     "until",
+    "realtime",
+    "echo",
 ];
-const OF_WILL: &[&str] =
-    &["protocol", "msg_id", "expire_after_ms", "retain", "reply_to", "priority", "headers"];
+const OF_WILL: &[&str] = &[
+    "protocol",
+    "msg_id",
+    "expire_after_ms",
+    "retain",
+    "reply_to",
+    "priority",
+    "headers",
+    "realtime",
+    "echo",
+];
 const OF_REQUEST: &[&str] =
     &["protocol", "msg_id", "expire_after_ms", "priority", "headers", "timeout_ms", "whole"];
 const OF_SUBSCRIBE: &[&str] = &["group", "retained", "monitor", "durable", "since", "subscription"];

@@ -158,6 +158,9 @@ impl Serialize for Delivered<'_> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("msg_id", &Inside(&delivery.message_id.to_string()))?;
         map.serialize_entry("sender", &Inside(&delivery.sender))?;
+        if let Some(petname) = &delivery.petname {
+            map.serialize_entry("petname", &Inside(petname))?;
+        }
         if let Some(device) = &delivery.device {
             map.serialize_entry("device", &Inside(device))?;
         }

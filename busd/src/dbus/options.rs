@@ -104,7 +104,7 @@ impl<'a> Given<'a> {
             Priority::from_name(name).ok_or_else(|| Failure::new(Code::BadField, text))
         };
         let until = |name| {
-            let text = "`until` is `accepted` or `stored`";
+            let text = "`until` is `accepted`, `stored`, `sent` or `delivered`";
             Until::from_name(name).ok_or_else(|| Failure::new(Code::BadField, text))
         };
         Ok(Options {
@@ -116,6 +116,8 @@ impl<'a> Given<'a> {
             priority: self.text("priority")?.map_or(Ok(Priority::Normal), priority)?,
             headers: self.headers()?,
             until: self.text("until")?.map_or(Ok(Until::Accepted), until)?,
+            realtime: self.flag("realtime")?,
+            echo: self.flag("echo")?,
         })
     }
 

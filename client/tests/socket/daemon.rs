@@ -187,6 +187,7 @@ pub(crate) fn delivery<'a>(topic: &'a str, payload: &'a [u8]) -> Delivery<'a> {
     Delivery {
         message_id: id(1),
         sender: "local",
+        petname: None,
         device: None,
         scope: Scope::Own,
         protocol: Protocol::MS,

@@ -74,8 +74,9 @@ impl Broker {
     ) -> Result<bool, Refusal> {
         let Publication { topic, protocol, payload, options } = publication;
         let is_forgetting = options.retain && payload.is_empty();
-        let is_stored =
-            !is_forgetting && self.is_stored(Scope::Own, protocol.as_str(), topic.as_str());
+        let is_stored = !is_forgetting
+            && !options.realtime
+            && self.is_stored(Scope::Own, protocol.as_str(), topic.as_str());
         if !is_stored {
             let is_kept = options.retain;
             return Ok(is_kept && self.store_retained(now, publication, message_id, storing));

@@ -194,8 +194,8 @@ impl Broker {
             reply_to: options.reply_to.as_ref().map(|topic| topic.as_str().to_owned()),
             expire_after_ms: options.expire_after_ms,
             priority: options.priority,
-            realtime: false,
-            echo: false,
+            realtime: options.realtime,
+            echo: options.echo,
             until: options.until,
             is_repeated: false,
         }

@@ -54,6 +54,7 @@ impl<'a> Inbound<'a> {
         let delivery = delivery(now, message_id, &self.publication);
         Delivery {
             sender: self.sender,
+            petname: self.petname,
             device: Some(self.device),
             scope: self.scope,
             sent_at_ms: self.sent_at_ms.map_or(now.unix_ms, |ms| ms.min(now.unix_ms)),

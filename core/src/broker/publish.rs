@@ -383,6 +383,7 @@ pub(super) fn delivery<'a>(
     Delivery {
         message_id,
         sender: SENDER_LOCAL,
+        petname: None,
         device: None,
         scope: Scope::Own,
         protocol: protocol.borrow(),

@@ -69,6 +69,7 @@ impl Kept {
         Delivery {
             message_id: self.message_id,
             sender: SENDER_LOCAL,
+            petname: None,
             device: None,
             scope: Scope::Own,
             protocol: self.protocol.borrow(),

@@ -100,6 +100,7 @@ mod tests {
         Delivery {
             message_id: MessageId::from_parts(1_700_000_000_000, &[7; 10]),
             sender: SENDER_LOCAL,
+            petname: None,
             device: None,
             scope: Scope::Own,
             protocol: Protocol::MS,

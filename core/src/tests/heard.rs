@@ -26,6 +26,7 @@ pub(crate) enum Heard {
 pub(crate) struct Message {
     pub(crate) message_id: String,
     pub(crate) sender: String,
+    pub(crate) petname: Option<String>,
     pub(crate) device: Option<String>,
     pub(crate) scope: String,
     pub(crate) protocol: String,
@@ -94,6 +95,7 @@ impl Message {
         Self {
             message_id: delivery.message_id.to_string(),
             sender: delivery.sender.to_owned(),
+            petname: delivery.petname.map(str::to_owned),
             device: delivery.device.map(str::to_owned),
             scope: delivery.scope.to_string(),
             protocol: delivery.protocol.to_string(),
@@ -132,6 +134,7 @@ impl Message {
         Self {
             message_id: text_of(line, "msg_id").unwrap(),
             sender: text_of(line, "sender").unwrap(),
+            petname: text_of(line, "petname"),
             device: text_of(line, "device"),
             scope: text_of(line, "scope").unwrap(),
             protocol,

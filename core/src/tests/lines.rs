@@ -121,6 +121,12 @@ fn publication_fields(
     if options.until != Until::Accepted {
         put("until", json!(options.until.name()));
     }
+    if options.realtime {
+        put("realtime", json!(true));
+    }
+    if options.echo {
+        put("echo", json!(true));
+    }
     if !options.headers.is_empty() {
         let headers: Map<_, _> =
             options.headers.iter().map(|(key, value)| (key.to_owned(), json!(value))).collect();

@@ -45,6 +45,7 @@ fn a_message_comes_as_it_was_published(door: &dyn Door) {
     let expected = Delivery {
         message_id,
         sender: "local".to_owned(),
+        petname: None,
         device: None,
         scope: "self".to_owned(),
         protocol: "ms".to_owned(),
@@ -81,6 +82,7 @@ fn every_option_of_a_message_arrives(door: &dyn Door) {
     let expected = Delivery {
         message_id,
         sender: "local".to_owned(),
+        petname: None,
         device: None,
         scope: "self".to_owned(),
         protocol: "x-raw".to_owned(),

@@ -293,6 +293,7 @@ fn take_option(delivery: &mut Delivery, tag: u8, value: &[u8]) -> Option<()> {
         0x11 => delivery.sender = text()?,
         0x12 => delivery.device = Some(text()?),
         0x13 => delivery.retained = true,
+        0x15 => delivery.petname = Some(text()?),
         0x14 => delivery.attempt = Some(u32::from_le_bytes(value.try_into().ok()?)),
         _ => return None,
     }
@@ -314,6 +315,7 @@ fn blank_delivery(flags: u8) -> Delivery {
     Delivery {
         message_id: MessageId::from_parts(0, &[0; 10]),
         sender: "local".to_owned(),
+        petname: None,
         device: None,
         scope: ["self", "friends", "public"][usize::from(flags >> 4 & 0x03)].to_owned(),
         protocol: "ms".to_owned(),

@@ -141,6 +141,7 @@ pub(crate) fn delivery(found: &Value, sealed: Option<Vec<u8>>) -> Delivery {
     let known = [
         "msg_id",
         "sender",
+        "petname",
         "device",
         "scope",
         "protocol",
@@ -186,6 +187,7 @@ pub(crate) fn delivery(found: &Value, sealed: Option<Vec<u8>>) -> Delivery {
     Delivery {
         message_id: MessageId::from_text(&text("msg_id").unwrap()).unwrap(),
         sender: text("sender").unwrap(),
+        petname: text("petname"),
         device: text("device"),
         scope: text("scope").unwrap(),
         protocol,

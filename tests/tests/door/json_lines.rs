@@ -29,6 +29,7 @@ struct Line<'a> {
     at: Option<u64>,
     fatal: Option<bool>,
     sender: Option<String>,
+    petname: Option<String>,
     device: Option<String>,
     scope: Option<String>,
     topic: Option<String>,
@@ -228,6 +229,7 @@ fn delivery(line: Line<'_>) -> Option<Delivery> {
     Some(Delivery {
         message_id: MessageId::from_text(line.msg_id?).ok()?,
         sender: line.sender?,
+        petname: line.petname,
         device: line.device,
         scope: line.scope?,
         protocol,

@@ -79,6 +79,7 @@ pub(crate) enum Event {
 pub(crate) struct Delivery {
     pub(crate) message_id: MessageId,
     pub(crate) sender: String,
+    pub(crate) petname: Option<String>,
     pub(crate) device: Option<String>,
     pub(crate) scope: String,
     pub(crate) protocol: String,

@@ -62,6 +62,8 @@ const PUB_TAGS: &[Tag] = &[
     Tag::Priority,
     Tag::Header,
     Tag::Until,
+    Tag::Realtime,
+    Tag::Echo,
 ];
 /// Nobody waits for the answer to a will's message.
 const WILL_TAGS: &[Tag] = &[
@@ -72,6 +74,8 @@ const WILL_TAGS: &[Tag] = &[
     Tag::ReplyTo,
     Tag::Priority,
     Tag::Header,
+    Tag::Realtime,
+    Tag::Echo,
 ];
 const REQ_TAGS: &[Tag] =
     &[Tag::MessageId, Tag::To, Tag::ExpireAfter, Tag::Priority, Tag::Header, Tag::Timeout];
@@ -252,6 +256,7 @@ fn publication<'a>(
     let parts = parts(frame, 0)?;
     let all = read(parts.options, parts.options_at, tags)?;
     let AllOptions { publish: options, timeout_ms, .. } = all;
+    decode::options(&options).map_err(|refusal| refusal.at(parts.options_at))?;
     decode::payload(parts.payload, &parts.protocol, &options, payload_bytes_max)
         .map_err(|refusal| refusal.after(parts.payload_at))?;
     let Parts { topic, protocol, payload, .. } = parts;
@@ -263,6 +268,7 @@ fn sealed(frame: Frame<'_>) -> Result<Operation<'_>, Refusal> {
     known_flags(frame, FLAG_OPTIONS | FLAG_SEALED)?;
     let parts = parts(frame, 0)?;
     let options = read(parts.options, parts.options_at, PUB_TAGS)?.publish;
+    decode::options(&options).map_err(|refusal| refusal.at(parts.options_at))?;
     let payload_bytes = sealed_bytes(&parts)?;
     let Parts { topic, protocol, .. } = parts;
     let publication = Publication { topic, protocol, payload: [].as_slice().into(), options };

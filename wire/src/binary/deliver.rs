@@ -72,6 +72,7 @@ pub fn message(out: &mut Vec<u8>, subscription: u32, delivery: &Delivery<'_>) {
     let has_options = delivery.expires_at_ms.is_some()
         || delivery.sender != SENDER_LOCAL
         || delivery.device.is_some()
+        || delivery.petname.is_some()
         || delivery.reply_to.is_some()
         || delivery.priority != crate::Priority::Normal
         || delivery.retained
@@ -104,6 +105,9 @@ pub fn message(out: &mut Vec<u8>, subscription: u32, delivery: &Delivery<'_>) {
             }
             if let Some(attempt) = delivery.attempt {
                 put(out, Tag::Attempt, &attempt.get().to_le_bytes());
+            }
+            if let Some(petname) = delivery.petname {
+                put(out, Tag::Petname, petname.as_bytes());
             }
         });
     }

@@ -155,7 +155,13 @@ fn put_all(out: &mut Vec<u8>, options: &Options<'_>, timeout_ms: Option<u32>) {
     if let Some(ms) = timeout_ms {
         put(out, Tag::Timeout, &ms.to_le_bytes());
     }
-    if options.until == Until::Stored {
-        put(out, Tag::Until, &[1]);
+    if options.until != Until::Accepted {
+        put(out, Tag::Until, &[options.until.number()]);
+    }
+    if options.realtime {
+        put(out, Tag::Realtime, &[]);
+    }
+    if options.echo {
+        put(out, Tag::Echo, &[]);
     }
 }

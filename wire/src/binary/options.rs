@@ -56,6 +56,10 @@ tags! {
     Timeout = 0x08, "time-out";
     /// When the answer is to come.
     Until = 0x09, "until";
+    /// Never to be stored.
+    Realtime = 0x0a, "realtime";
+    /// The user's other devices get a copy.
+    Echo = 0x0b, "echo";
     /// Until when the message is of use.
     ExpiresAt = 0x10, "expires at";
     /// Who sent it.
@@ -66,6 +70,8 @@ tags! {
     Retained = 0x13, "retained";
     /// How many times it may have been delivered, with this one.
     Attempt = 0x14, "attempt";
+    /// What the user calls the sender.
+    Petname = 0x15, "petname";
 }
 
 impl Tag {
@@ -86,6 +92,7 @@ pub(super) struct AllOptions<'a> {
     pub(super) timeout_ms: Option<u32>,
     pub(super) expires_at_ms: Option<u64>,
     pub(super) sender: Option<&'a str>,
+    pub(super) petname: Option<&'a str>,
     pub(super) device: Option<&'a str>,
     pub(super) retained: bool,
     pub(super) attempt: Option<NonZeroU32>,
@@ -148,18 +155,24 @@ fn read_one<'a>(all: &mut AllOptions<'a>, tag: Tag, value: &'a [u8]) -> Result<(
             all.timeout_ms = Some(crate::decode::timeout(ms.into())?);
         }
         Tag::Until => {
-            all.publish.until = match number(tag, value)? {
-                [0] => Until::Accepted,
-                [1] => Until::Stored,
-                _ => {
-                    let text = "until is 0 (accepted) or 1 (stored)";
-                    return Err(Refusal::new(Code::BadField, text));
-                }
-            };
+            let [byte] = number(tag, value)?;
+            all.publish.until = Until::from_number(byte).ok_or_else(|| {
+                let text = "until is 0 (accepted), 1 (stored), 2 (sent) or 3 (delivered)";
+                Refusal::new(Code::BadField, text)
+            })?;
+        }
+        Tag::Realtime => {
+            number::<0>(tag, value)?;
+            all.publish.realtime = true;
+        }
+        Tag::Echo => {
+            number::<0>(tag, value)?;
+            all.publish.echo = true;
         }
         Tag::ExpiresAt => all.expires_at_ms = Some(u64::from_le_bytes(number(tag, value)?)),
         Tag::Sender => all.sender = Some(text(tag, value)?),
         Tag::Device => all.device = Some(text(tag, value)?),
+        Tag::Petname => all.petname = Some(text(tag, value)?),
         Tag::Retained => {
             number::<0>(tag, value)?;
             all.retained = true;

@@ -27,9 +27,17 @@ const MSG_TAGS: &[Tag] = &[
     Tag::Device,
     Tag::Retained,
     Tag::Attempt,
+    Tag::Petname,
 ];
-const REPLY_TAGS: &[Tag] =
-    &[Tag::ReplyTo, Tag::Priority, Tag::Header, Tag::ExpiresAt, Tag::Sender, Tag::Device];
+const REPLY_TAGS: &[Tag] = &[
+    Tag::ReplyTo,
+    Tag::Priority,
+    Tag::Header,
+    Tag::ExpiresAt,
+    Tag::Sender,
+    Tag::Device,
+    Tag::Petname,
+];
 
 /// Message id and `sent at`, which stand before a delivered publication.
 const STAMP_BYTES: usize = 24;
@@ -140,12 +148,14 @@ fn delivery<'a>(frame: Frame<'a>, tags: &[Tag], flags: u8) -> Result<Delivery<'a
     let sent_at_ms = u64::from_le_bytes(field(frame, 16)?);
     let parts = parts(frame, STAMP_BYTES)?;
     let all = read(parts.options, parts.options_at, tags)?;
-    let AllOptions { publish, expires_at_ms, sender, device, retained, attempt, .. } = all;
+    let AllOptions { publish, expires_at_ms, sender, petname, device, .. } = all;
+    let AllOptions { retained, attempt, .. } = all;
     let is_sealed = frame.flags & FLAG_SEALED != 0;
     let sealed_bytes = is_sealed.then(|| sealed_bytes(&parts)).transpose()?;
     Ok(Delivery {
         message_id,
         sender: sender.unwrap_or(SENDER_LOCAL),
+        petname,
         device,
         scope: scope(frame)?,
         protocol: parts.protocol,
@@ -222,6 +232,7 @@ impl<'a> Run<'a> {
         let delivery = Delivery {
             message_id: self.first_id.advance(self.done),
             sender: SENDER_LOCAL,
+            petname: None,
             device: None,
             scope: self.scope,
             protocol,

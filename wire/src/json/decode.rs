@@ -230,7 +230,7 @@ fn options<'a>(line: &'a str, fields: Line<'a>) -> Result<Options<'a>, Refusal> 
     };
     let until = |name: Text<'_>| {
         Until::from_name(&name).ok_or_else(|| {
-            let text = "`until` is `accepted` or `stored`";
+            let text = "`until` is `accepted`, `stored`, `sent` or `delivered`";
             Refusal::new(Code::BadField, text).after(offset_in(line, &name))
         })
     };
@@ -240,7 +240,7 @@ fn options<'a>(line: &'a str, fields: Line<'a>) -> Result<Options<'a>, Refusal> 
             .insert(key, value)
             .map_err(|error| Refusal::from(error).after(offset_in(line, key)))?;
     }
-    Ok(Options {
+    let options = Options {
         message_id: fields.msg_id.map(|text| message_id(line, &text)).transpose()?,
         to: fields.to.map_or_else(|| Ok(Destination::default()), to)?,
         expire_after_ms: fields.expire_after_ms.map(decode::expire_after).transpose()?,
@@ -249,7 +249,11 @@ fn options<'a>(line: &'a str, fields: Line<'a>) -> Result<Options<'a>, Refusal> 
         priority: fields.priority.map_or(Ok(Priority::Normal), priority)?,
         headers,
         until: fields.until.map_or(Ok(Until::Accepted), until)?,
-    })
+        realtime: fields.realtime.unwrap_or(false),
+        echo: fields.echo.unwrap_or(false),
+    };
+    decode::options(&options)?;
+    Ok(options)
 }
 
 fn topic<'a>(line: &str, text: Text<'a>) -> Result<Topic<'a>, Refusal> {

@@ -26,6 +26,10 @@ pub fn tail(out: &mut Vec<u8>, delivery: &Delivery<'_>) {
     delivery.message_id.write_to(out);
     out.extend_from_slice(b"\",\"sender\":");
     put_string(out, delivery.sender);
+    if let Some(petname) = delivery.petname {
+        out.extend_from_slice(b",\"petname\":");
+        put_string(out, petname);
+    }
     if let Some(device) = delivery.device {
         out.extend_from_slice(b",\"device\":");
         put_string(out, device);

@@ -70,11 +70,13 @@ line! {
     #[serde(borrow)] priority: Text<'a>,
     #[serde(borrow)] headers: Pairs<'a>,
     #[serde(borrow)] until: Text<'a>,
+    realtime: bool,
+    echo: bool,
     timeout_ms: u64,
 }
 
 /// What `pub` may have. Nobody waits for the answer to a will's message, so that has no `until`.
-pub(super) const PUBLICATION: [&str; 12] = [
+pub(super) const PUBLICATION: [&str; 14] = [
     "topic",
     "payload",
     "payload_b64",
@@ -87,10 +89,12 @@ pub(super) const PUBLICATION: [&str; 12] = [
     "priority",
     "headers",
     "until",
+    "realtime",
+    "echo",
 ];
 
 /// What `will` may have.
-pub(super) const WILL: [&str; 11] = [
+pub(super) const WILL: [&str; 13] = [
     "topic",
     "payload",
     "payload_b64",
@@ -102,6 +106,8 @@ pub(super) const WILL: [&str; 11] = [
     "reply_to",
     "priority",
     "headers",
+    "realtime",
+    "echo",
 ];
 
 /// What `req` may have.

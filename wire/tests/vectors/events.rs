@@ -60,6 +60,7 @@ fn delivery(topic: &'static str, payload: &'static [u8]) -> Delivery<'static> {
     Delivery {
         message_id: message_id(),
         sender: SENDER_LOCAL,
+        petname: None,
         device: None,
         scope: Scope::Own,
         protocol: Protocol::MS,
@@ -105,6 +106,16 @@ fn message(name: &str) -> Option<Event<'static>> {
                 retained: true,
                 headers: headers(&[("trace", "ä\"1"), ("k", "v w x")]),
                 ..delivery("chess.move", b"[1,2]")
+            };
+            (4, delivery)
+        }
+        "msg-petname" => {
+            let delivery = Delivery {
+                sender: "did:key:",
+                petname: Some("Bob"),
+                device: Some("key1"),
+                scope: Scope::Friends,
+                ..delivery("a", b"1")
             };
             (4, delivery)
         }

@@ -53,6 +53,7 @@ fn fields(delivery: &Delivery<'_>) -> Map<String, Value> {
     let mut put = |key: &str, value: Value| drop(fields.insert(key.to_owned(), value));
     put("msg_id", delivery.message_id.to_string().into());
     put("sender", delivery.sender.into());
+    delivery.petname.into_iter().for_each(|petname| put("petname", petname.into()));
     delivery.device.into_iter().for_each(|device| put("device", device.into()));
     put("scope", delivery.scope.name().into());
     put("protocol", delivery.protocol.as_str().into());

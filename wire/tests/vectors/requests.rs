@@ -145,6 +145,21 @@ fn published(name: &str) -> Option<(u32, Operation<'static>)> {
             let options = Options { until: Until::Stored, ..Options::default() };
             (8, with(publication("a", b"1"), options))
         }
+        "pub-delivered" => {
+            let to = Destination::Elsewhere("bob".to_owned());
+            let until = Until::Delivered;
+            let options = Options { to, until, echo: true, ..Options::default() };
+            (8, with(publication("a", b"1"), options))
+        }
+        "pub-sent" => {
+            let to = Destination::Elsewhere("self".to_owned());
+            let options = Options { to, until: Until::Sent, ..Options::default() };
+            (8, with(publication("a", b"1"), options))
+        }
+        "pub-realtime" => {
+            let options = Options { realtime: true, ..Options::default() };
+            (0, with(publication("a", b"1"), options))
+        }
         "pub-accepted" => (8, publication("a", b"1")),
         "pub-white-space" => (0, publication("a", b"  { \"n\" :\t1 } ")),
         "pub-inner-white-space" => (0, publication("a", b"{ \"n\" :\t1 }")),
@@ -185,6 +200,8 @@ fn all_options() -> Options<'static> {
         priority: Priority::High,
         headers: headers(&[("content-type", "application/json"), ("trace", "ä\"1")]),
         until: Until::Accepted,
+        realtime: false,
+        echo: false,
     }
 }
 

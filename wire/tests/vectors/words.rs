@@ -198,20 +198,26 @@ fn publication(for_request: bool) -> impl Strategy<Value = Publication<'static>>
         option::of(topic()),
         priority(),
         headers(),
+        any::<[bool; 2]>(),
     );
-    let options =
-        options.prop_map(move |(message_id, to, expire, retain, reply_to, priority, headers)| {
+    let options = options.prop_map(
+        move |(message_id, to, expire, retain, reply_to, priority, headers, [realtime, echo])| {
+            let retain = retain && !for_request;
+            let echo = echo && !for_request && to != Destination::Local;
             Options {
                 message_id,
                 to,
                 expire_after_ms: expire,
-                retain: retain && !for_request,
+                retain,
                 reply_to: reply_to.filter(|_| !for_request),
                 priority,
                 headers,
                 until: Until::Accepted,
+                realtime: realtime && !retain && !for_request,
+                echo,
             }
-        });
+        },
+    );
     let options = prop_oneof![Just(Options::default()), options];
     let payload = protocol().prop_flat_map(|protocol| (payload(&protocol), Just(protocol)));
     (topic(), payload, options, any::<bool>()).prop_map(
@@ -252,10 +258,17 @@ pub(crate) fn request() -> BoxedStrategy<Request<'static>> {
             Operation::Acknowledge { subscription, message_ids }
         });
     // What is wanted until it is stored is published, and not left as a will.
-    let stored = publication(false).prop_map(|mut publication| {
-        publication.options.until = Until::Stored;
-        Operation::Publish(publication)
-    });
+    let stored =
+        (publication(false), select(Until::ALL.to_vec())).prop_map(|(mut publication, until)| {
+            let options = &mut publication.options;
+            let is_local = options.to == Destination::Local;
+            options.until = match until {
+                Until::Sent | Until::Delivered if is_local => Until::Stored,
+                until => until,
+            };
+            options.realtime &= options.until != Until::Stored;
+            Operation::Publish(publication)
+        });
     let waited = (number(), publication(true), 1_u32..=3_600_000).prop_map(
         |(number, publication, timeout_ms)| Request {
             number: Some(number),
@@ -301,6 +314,7 @@ fn subscribe() -> impl Strategy<Value = Request<'static>> {
 pub(crate) struct Letter {
     pub(crate) delivery: Delivery<'static>,
     pub(crate) sender: String,
+    pub(crate) petname: Option<String>,
     pub(crate) device: Option<String>,
     pub(crate) payload: Vec<u8>,
 }
@@ -309,6 +323,7 @@ impl Letter {
     pub(crate) fn delivery(&self) -> Delivery<'_> {
         Delivery {
             sender: &self.sender,
+            petname: self.petname.as_deref(),
             device: self.device.as_deref(),
             payload: &self.payload,
             ..self.delivery.clone()
@@ -326,16 +341,24 @@ pub(crate) fn letter() -> impl Strategy<Value = Letter> {
         (any::<bool>(), option::of(number())),
         headers(),
         prop_oneof![Just(SENDER_LOCAL.to_owned()), text(12)],
-        option::of(text(12)),
+        [option::of(text(12)), option::of(text(12))],
     );
     let payload = protocol().prop_flat_map(|protocol| (payload(&protocol), Just(protocol)));
     (marks, rare, payload).prop_map(|(marks, rare, (payload, protocol))| {
         let (message_id, scope, topic, sent_at_ms) = marks;
-        let (expires_at_ms, reply_to, priority, (retained, attempt), headers, sender, device) =
-            rare;
+        let (
+            expires_at_ms,
+            reply_to,
+            priority,
+            (retained, attempt),
+            headers,
+            sender,
+            [petname, device],
+        ) = rare;
         let delivery = Delivery {
             message_id,
             sender: "",
+            petname: None,
             device: None,
             scope,
             protocol,
@@ -350,7 +373,7 @@ pub(crate) fn letter() -> impl Strategy<Value = Letter> {
             payload: &[],
             sealed_bytes: None,
         };
-        Letter { delivery, sender, device, payload }
+        Letter { delivery, sender, petname, device, payload }
     })
 }
 

@@ -21,6 +21,7 @@ use std::rc::Rc;
 pub(super) struct Expected {
     pub(super) id: Id,
     pub(super) sender: String,
+    pub(super) petname: Option<String>,
     pub(super) device: Option<String>,
     pub(super) scope: Scope,
     pub(super) protocol: String,
@@ -121,6 +122,7 @@ impl Expected {
         Self {
             id,
             sender: "local".to_owned(),
+            petname: None,
             device: None,
             scope: Scope::Own,
             protocol: protocol.to_string(),
@@ -167,6 +169,7 @@ impl Expected {
         id && reply_to
             && payload
             && self.sender == heard.sender
+            && self.petname == heard.petname
             && self.device == heard.device
             && self.scope.name() == heard.scope
             && self.protocol == heard.protocol
@@ -198,6 +201,7 @@ impl Expected {
         let delivery = Delivery {
             message_id: MessageId::from_parts(1, &[0; 10]),
             sender: &self.sender,
+            petname: self.petname.as_deref(),
             device: self.device.as_deref(),
             scope: self.scope,
             protocol,

@@ -388,7 +388,9 @@ impl Reference {
         let message = Expected::local(id, self.now.unix_ms, publication);
         let (sender, device) = (inbound.sender.to_owned(), Some(inbound.device.to_owned()));
         let (scope, plain) = (inbound.scope, false);
-        let reach = self.deliver(&Expected { sender, device, scope, plain, ..message })?;
+        let petname = inbound.petname.map(str::to_owned);
+        let message = Expected { sender, petname, device, scope, plain, ..message };
+        let reach = self.deliver(&message)?;
         self.tell_of_lag()?;
         match result {
             Ok(queued) if queued == reach.queued => Ok(()),

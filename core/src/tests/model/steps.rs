@@ -201,6 +201,8 @@ impl Publishing {
                 priority: self.priority,
                 headers,
                 until: Until::Accepted,
+                realtime: self.reply_to && !self.retain,
+                echo: false,
             },
         }
     }

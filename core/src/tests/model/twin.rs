@@ -496,7 +496,8 @@ impl Twin {
 
     fn inbound(&mut self, scope: kith_wire::Scope, what: &Publishing) -> Result<(), String> {
         let publication = what.publication();
-        let inbound = Inbound::new("did:key:z6MkA", "key", scope, publication);
+        let mut inbound = Inbound::new("did:key:z6MkA", "key", scope, publication);
+        inbound.petname = (scope == kith_wire::Scope::Friends).then_some("Alice");
         self.act(
             &[],
             |broker, now| broker.deliver_inbound(now, &inbound),
