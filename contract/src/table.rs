@@ -36,6 +36,33 @@ pub struct Views {
     pub speaker: Option<String>,
 }
 
+/// A payload that was checked.
+#[derive(Debug)]
+pub struct Checked<'a> {
+    value: Value<'a>,
+    speaker: Option<String>,
+}
+
+impl Checked<'_> {
+    /// It for protocol `kith`.
+    #[must_use]
+    pub fn cbor(&self) -> Vec<u8> {
+        cbor::written(&self.value)
+    }
+
+    /// It for protocol `ms`: one line.
+    #[must_use]
+    pub fn json(&self) -> String {
+        json::written(&self.value)
+    }
+
+    /// The service that it says it is from, where it says so.
+    #[must_use]
+    pub fn speaker(&self) -> Option<&str> {
+        self.speaker.as_deref()
+    }
+}
+
 impl Entry {
     /// The topic; of several that end with a name what they have in common, with its dot.
     #[must_use]
@@ -85,16 +112,26 @@ impl Entry {
     /// # Errors
     /// Says which field is not as it has to be.
     pub fn check(&self, protocol: &str, payload: &[u8]) -> Result<Views, PayloadError> {
+        let checked = self.look(protocol, payload)?;
+        let cbor = match protocol {
+            // It has been found to be what we would write.
+            PROTOCOL => payload.to_vec(),
+            _ => checked.cbor(),
+        };
+        Ok(Views { cbor, json: checked.json(), speaker: checked.speaker().map(str::to_owned) })
+    }
+
+    /// Checks a payload alike, and leaves it to the caller in which form it is wanted: a letter of a
+    /// megabyte is not written once more for nobody.
+    ///
+    /// # Errors
+    /// Says which field is not as it has to be.
+    pub fn look<'a>(&self, protocol: &str, payload: &'a [u8]) -> Result<Checked<'a>, PayloadError> {
         let shown = if self.ends_with_name() { "NAME" } else { "" };
         let error = |trouble| PayloadError::new(format!("{}{shown}", self.topic), trouble);
         let value = self.checked(protocol, payload).map_err(error)?;
         let speaker = self.speaker(&value);
-        let cbor = match protocol {
-            // It has been found to be what we would write.
-            PROTOCOL => payload.to_vec(),
-            _ => cbor::written(&value),
-        };
-        Ok(Views { cbor, json: json::written(&value), speaker })
+        Ok(Checked { value, speaker })
     }
 
     pub(crate) fn checked<'a>(

@@ -6,6 +6,9 @@
 //! that a person who enables the service sees what it hears. A subscription has to lie inside one
 //! of its patterns, in protocol, scope and topic. The service's own heartbeat needs no word.
 //!
+//! The daemon's own part that is a client of the bus like any service ([`Rights::daemon`]) may
+//! publish what is the daemon's to say, and listen to everything. No manifest makes such rights.
+//!
 //! Not looked at here: requests that the daemon answers itself, and replies, which go to whoever
 //! asked and to nobody else.
 
@@ -29,10 +32,13 @@ pub struct Rights {
     /// With a scope before each, so that they are patterns like any other.
     publishes: Vec<Pattern<'static>>,
     subscribes: Vec<Pattern<'static>>,
+    is_daemon: bool,
 }
 
 /// What stands before a pattern of `publishes` to make one of a subscription.
 const SCOPE: &str = "self.";
+/// The name of the daemon's own part: no service can have it.
+const DAEMON: &str = "(daemon)";
 
 impl Rights {
     /// Takes the words of a manifest.
@@ -53,7 +59,27 @@ impl Rights {
         let mut roles = roles.to_vec();
         roles.sort_unstable();
         roles.dedup();
-        Ok(Self { name: name.to_owned(), roles, publishes, subscribes })
+        let (name, is_daemon) = (name.to_owned(), false);
+        Ok(Self { name, roles, publishes, subscribes, is_daemon })
+    }
+
+    /// Those of the daemon's own part that is a client of the bus: it may publish what the daemon
+    /// alone may and what anyone may, nothing that a role is for, and subscribe to everything.
+    #[must_use]
+    pub fn daemon() -> Self {
+        Self {
+            name: DAEMON.to_owned(),
+            roles: Vec::new(),
+            publishes: Vec::new(),
+            subscribes: Vec::new(),
+            is_daemon: true,
+        }
+    }
+
+    /// Whether they are the daemon's own.
+    #[must_use]
+    pub fn is_daemon(&self) -> bool {
+        self.is_daemon
     }
 
     /// The service's name.
@@ -76,7 +102,8 @@ impl Rights {
         let service = self.name.clone();
         if is_reserved(topic) {
             return match entry(topic).map(Entry::publishers) {
-                Some(publishers) if may(publishers, &self.roles) => Ok(()),
+                Some(publishers) if self.is_daemon && is_of_daemon(publishers) => Ok(()),
+                Some(publishers) if !self.is_daemon && may(publishers, &self.roles) => Ok(()),
                 Some(publishers) => match asked_of(publishers) {
                     roles if roles.is_empty() => {
                         Err(Denial::Daemon { service, topic: shown(topic) })
@@ -97,6 +124,9 @@ impl Rights {
     /// # Errors
     /// Says what would have to be granted.
     pub fn may_subscribe(&self, pattern: &Pattern<'_>) -> Result<(), Denial> {
+        if self.is_daemon {
+            return Ok(());
+        }
         let heartbeat = Pattern::new(format!("*/{SCOPE}{}", HEARTBEAT.of(&self.name)));
         let mut granted = self.subscribes.iter().chain(heartbeat.iter());
         if granted.any(|granted| covers(granted, pattern)) {
@@ -114,6 +144,11 @@ fn may(publishers: &[Publisher], roles: &[Role]) -> bool {
         Publisher::Role(role) => roles.contains(role),
         Publisher::Daemon => false,
     })
+}
+
+/// Whether the daemon is one of `publishers`, or everybody is.
+fn is_of_daemon(publishers: &[Publisher]) -> bool {
+    publishers.iter().any(|one| matches!(one, Publisher::Daemon | Publisher::Anyone))
 }
 
 /// The roles among `publishers`.

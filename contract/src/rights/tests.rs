@@ -33,6 +33,32 @@ fn reserved_topics_go_by_role() {
 }
 
 #[test]
+fn the_daemons_own_part_says_what_is_the_daemons() {
+    let rights = Rights::daemon();
+    for (topic, is_its_own) in [
+        ("people.changed", true),
+        ("transports.dial", true),
+        ("transports.beacon", true),
+        ("transports.nodeInfo", true),
+        ("envelope.send.quic", true),
+        ("envelope.received", false),
+        ("services.health", false),
+        ("rooms.x", false),
+        ("weather", false),
+    ] {
+        assert_eq!(rights.may_publish(topic).is_ok(), is_its_own, "{topic}");
+    }
+    for pattern in ["*/*.>", "kith/self.envelope.received", "self.a"] {
+        assert_eq!(rights.may_subscribe(&Pattern::new(pattern).unwrap()), Ok(()));
+    }
+    assert!(rights.is_daemon() && !is_name(rights.name()));
+    // Neither by its name nor by all that can be written into a manifest.
+    assert!(Rights::new(rights.name(), &Role::ALL, &[], &[]).is_err());
+    let most = Rights::new("most", &Role::ALL, &[">".to_owned()], &["*/*.>".to_owned()]).unwrap();
+    assert!(!most.is_daemon() && most.may_publish("people.changed").is_err());
+}
+
+#[test]
 fn other_topics_go_by_the_list() {
     let weather = rights(&[], &["weather.>", "a.*.c"], &[]).unwrap();
     for topic in ["weather.oslo", "weather.oslo.now", "a.b.c"] {

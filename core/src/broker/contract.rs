@@ -13,7 +13,7 @@ use super::{Broker, Notice};
 use crate::clock::Now;
 use crate::index::Target;
 use crate::parcels::Single;
-use kith_contract::{Views, anyone_may_publish, entry};
+use kith_contract::{Checked, Views, anyone_may_publish, entry};
 use kith_wire::{
     Code, Delivery, MessageId, Pattern, Protocol, ProtocolSelector, Publication, Refusal, Scope,
 };
@@ -39,28 +39,29 @@ impl Broker {
             // Of a service all such refusals are counted, wherever they are from.
             client.standing.refused += 1;
         }
-        let Views { cbor, json, .. } = checked?;
+        let checked = checked?;
         let message_id = self.message_id(now, &publication.options);
         self.deliver_alone(Single::new(delivery(now, message_id, publication)));
-        let other = if publication.protocol.is_ms() {
-            in_form(publication, Protocol::KITH, cbor)
-        } else {
-            in_form(publication, Protocol::MS, json.clone().into_bytes())
-        };
-        self.deliver_named(Single::new(delivery(now, message_id, &other)));
+        let other = if publication.protocol.is_ms() { Protocol::KITH } else { Protocol::MS };
+        // It may be large, and most of them nobody asks for in the other form.
+        if self.index.has_named(Scope::Own, other.as_str(), publication.topic.as_str()) {
+            let payload = if other.is_ms() { checked.json().into_bytes() } else { checked.cbor() };
+            let other = in_form(publication, other, payload);
+            self.deliver_named(Single::new(delivery(now, message_id, &other)));
+        }
         self.announce_lags(now);
         if publication.topic.as_str() == HEALTH {
-            self.tell(Notice::Health { client: id, payload: json });
+            self.tell(Notice::Health { client: id, payload: checked.json() });
         }
         Ok(message_id)
     }
 
-    fn check_contract(
+    fn check_contract<'a>(
         &mut self,
         now: Now,
         id: ClientId,
-        publication: &Publication<'_>,
-    ) -> Result<Views, Refusal> {
+        publication: &'a Publication<'_>,
+    ) -> Result<Checked<'a>, Refusal> {
         let topic = publication.topic.as_str();
         let entry = entry(topic).ok_or_else(|| reserved(topic))?;
         if self.service(id).is_some() {
@@ -75,17 +76,17 @@ impl Broker {
             let text = "a message on a reserved topic can't be kept";
             return Err(Refusal::new(Code::BadField, text));
         }
-        let views = entry.check(publication.protocol.as_str(), &publication.payload);
-        let views = views.map_err(|error| Refusal::new(Code::BadPayload, error.to_string()))?;
+        let checked = entry.look(publication.protocol.as_str(), &publication.payload);
+        let checked = checked.map_err(|error| Refusal::new(Code::BadPayload, error.to_string()))?;
         let name = self.service(id);
-        if let Some(speaker) = &views.speaker
-            && name != Some(speaker.as_str())
+        if let Some(speaker) = checked.speaker()
+            && name != Some(speaker)
         {
             let name = name.unwrap_or("no service");
             let text = format!("`{topic}`: this says that it is from `{speaker}`, you are {name}");
             return Err(Refusal::new(Code::NotGranted, text));
         }
-        Ok(views)
+        Ok(checked)
     }
 
     /// Whether somebody wants to hear of this topic of the daemon's.

@@ -147,7 +147,10 @@ impl Broker {
     ) {
         let token = self.client(id).and_then(|one| one.requests.get(&number.get()).copied());
         let Some(token) = token else { return };
-        let is_it = |waiting: &Waiting| matches!(waiting, Waiting::Elsewhere { message_id: asked, .. } if *asked == message_id);
+        let is_it = |waiting: &Waiting| match waiting {
+            Waiting::Elsewhere { message_id: asked, .. } => *asked == message_id,
+            _ => false,
+        };
         let Some(waiting) = self.requests.take_if(token, is_it) else { return };
         let inbound = match answer {
             Ok(inbound) => inbound,

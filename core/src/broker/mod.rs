@@ -236,7 +236,7 @@ impl Broker {
         let usage = self.usage(id);
         self.queues.give_back(id);
         let Some(client) = self.queues.clients.try_remove(id.place as usize) else { return };
-        if let Some(service) = client.standing.service {
+        if let Some(service) = client.standing.service.filter(|one| !one.rights.is_daemon()) {
             let service = service.rights.name().to_owned();
             let usage = usage.unwrap_or_default();
             self.tell(Notice::Left { service, client: id, usage });

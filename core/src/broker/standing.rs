@@ -218,8 +218,12 @@ impl Broker {
         client.standing.has_token = true;
         // Also of what it was granted as a program nothing is left.
         client.standing.allowed = Allowed::default();
+        let is_daemon = service.rights.is_daemon();
         client.standing.service = Some(Box::new(service));
-        self.tell(super::Notice::Entered { service: name, client: id });
+        // The daemon's own part is nothing that the host has started.
+        if !is_daemon {
+            self.tell(super::Notice::Entered { service: name, client: id });
+        }
         Ok(())
     }
 

@@ -269,6 +269,13 @@ impl Index {
         !found.is_empty()
     }
 
+    /// Whether anybody wants a message and names its protocol.
+    pub(crate) fn has_named(&self, scope: Scope, protocol: &str, topic: &str) -> bool {
+        let mut found = Matches::default();
+        self.find_named(scope, protocol, topic, &mut found);
+        !found.is_empty()
+    }
+
     /// The pattern of a subscription, as its client wrote it.
     pub(crate) fn pattern(&self, key: SubscriptionKey) -> Option<String> {
         let place = self.slots.place(key)?;

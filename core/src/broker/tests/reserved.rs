@@ -3,7 +3,7 @@
 use super::tokens::{notices, service};
 use crate::broker::{Framing, Notice};
 use crate::tests::{Bus, FRAMINGS, Heard, Who, publication, publish, small, small_queue, with};
-use kith_contract::{NODE_INFO, Role, STATE, bus, entry, transports};
+use kith_contract::{NODE_INFO, Rights, Role, STATE, bus, entry, transports};
 use kith_wire::{Operation, Protocol, Publication, Token};
 
 const HEALTH: &str = r#"{"service":"weather","state":"ok"}"#;
@@ -306,4 +306,45 @@ fn how_a_service_is_is_told_the_shell_in_json() {
     assert_eq!(outcome(&mut bus, who, cbor("services.health", HEALTH)), "ok");
     let told = Notice::Health { client, payload: HEALTH.to_owned() };
     assert_eq!(notices(&mut bus), [told]);
+}
+
+/// The daemon's own part comes with a token like any service, and says what no service may.
+#[test]
+fn the_daemons_own_part_speaks_for_it() {
+    const CHANGED: &str =
+        r#"{"change":"removed","person":"JvhWfyVpGCKUw/pbn5yyJwtVTu9ii0wUnPgqQoiP9K4="}"#;
+    for framing in FRAMINGS {
+        let mut bus = Bus::new(small());
+        let listener = bus.json();
+        bus.subscribed(listener, 1, "self.people.>");
+        let token = Token::new("its-own").unwrap();
+        bus.broker.expect_service(token.clone(), Rights::daemon(), None);
+        let who = bus.join(framing);
+        let (name, token) = (None, Some(token));
+        bus.say(who, 1, Operation::Hello { name, client: None, descriptors: false, token });
+        assert_eq!(bus.hears(who), ["welcome 1"]);
+        assert!(notices(&mut bus).is_empty(), "the host of services has not started it");
+        bus.subscribed(who, 2, "*/*.>");
+        let changed = publication("people.changed", CHANGED);
+        assert_eq!(outcome_besides(&mut bus, who, changed), "ok");
+        assert_eq!(bus.hears(listener).len(), 1);
+        for (topic, wanted) in [("a", "not-granted"), ("envelope.received", "not-granted")] {
+            let outcome = outcome_besides(&mut bus, who, publication(topic, "{}"));
+            assert_eq!(outcome, wanted, "{topic}");
+        }
+        bus.cut(who);
+        assert!(notices(&mut bus).iter().all(|notice| matches!(notice, Notice::Refused { .. })));
+    }
+}
+
+/// The same for one that also hears what it says.
+fn outcome_besides(bus: &mut Bus, who: Who, publication: Publication<'static>) -> String {
+    bus.say(who, 9, publish(publication));
+    let heard = bus.hear(who);
+    let answer = heard.iter().find(|heard| !matches!(heard, Heard::Message { .. }));
+    match answer {
+        Some(Heard::Ok { .. }) => "ok".to_owned(),
+        Some(Heard::Err { code, fatal: false, .. }) => code.clone(),
+        other => panic!("{other:?}"),
+    }
 }
