@@ -19,6 +19,18 @@ pub enum Lane {
     Bulk,
 }
 
+/// As the contract with the transports has it.
+impl From<Lane> for kith_contract::envelope::Lane {
+    fn from(lane: Lane) -> Self {
+        match lane {
+            Lane::Realtime => Self::Realtime,
+            Lane::High => Self::High,
+            Lane::Normal => Self::Normal,
+            Lane::Bulk => Self::Bulk,
+        }
+    }
+}
+
 impl Lane {
     /// All lanes, the first overtakes.
     pub const ALL: [Self; 4] = [Self::Realtime, Self::High, Self::Normal, Self::Bulk];
