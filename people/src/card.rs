@@ -88,6 +88,28 @@ impl CardDevice {
         .concat()
     }
 
+    /// The entry by itself, for a device that hands it to the person who takes it into their card.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut writer = Writer::new();
+        self.write(&mut writer);
+        writer.done()
+    }
+
+    /// Reads an entry that a device has made for this person, and checks its signature.
+    ///
+    /// # Errors
+    ///
+    /// If it is none, or the device has signed for somebody else.
+    pub fn parse(bytes: &[u8], identity: PersonId) -> Result<Self, RecordError> {
+        let mut reader = Reader::new(bytes);
+        let entry = Self::read(&mut reader)?;
+        reader.done()?;
+        check_name("device name", &entry.name, NAME_BYTES_MAX)?;
+        entry.verify(identity)?;
+        Ok(entry)
+    }
+
     pub(crate) fn write(&self, writer: &mut Writer) {
         writer.map(7).number(0).bytes(self.sign_id.as_bytes());
         writer.number(1).bytes(self.box_id.as_bytes());

@@ -49,3 +49,73 @@ pub const SEEN_IDS_MAX: usize = 16 << 10;
 pub const SEEN_PARTIES_MAX: usize = 4 * DEVICES_MAX;
 /// Messages of all senders together: some 50 MB. Beyond, whoever has most has least remembered.
 pub const SEEN_IDS_IN_ALL_MAX: usize = 1 << 20;
+/// Messages on their way to others. At the size of a chat's, some 30 MiB.
+pub const OUTBOX_MESSAGES_MAX: usize = 1 << 16;
+/// Bytes of their payloads: what one device sends in some seconds over a fast link.
+pub const OUTBOX_BYTES_MAX: usize = 128 << 20;
+/// Messages to one device and lane that wait for their acknowledgement. A quarter of the gap that a
+/// ratchet allows (2,000), so that a link that dies with all of them in flight does not break it.
+pub const LANE_FLYING_MAX: usize = 512;
+/// Envelopes that one transport was asked to carry and has not answered for: less than a queue of
+/// the bus holds, so that none is lost there.
+pub const TRANSPORT_ENVELOPES_MAX: usize = 1024;
+/// The same in bytes.
+pub const TRANSPORT_BYTES_MAX: usize = 8 << 20;
+/// How long a transport has to answer for an envelope, in milliseconds: longer than a slow link
+/// takes for what may be on its way at once.
+pub const TRANSPORT_ANSWER_MS: u64 = 60_000;
+/// Messages that are sealed before something else is looked at, about 3 ms.
+pub const SEALED_PER_TURN_MAX: usize = 128;
+/// How long a message lives if its publisher says nothing, in milliseconds: a week.
+pub const EXPIRE_AFTER_MS: u64 = 7 * DAY_MS;
+/// How long any message lives at most, in milliseconds: 30 days, as long as ids are remembered.
+pub const EXPIRE_AFTER_MS_MAX: u64 = 30 * DAY_MS;
+/// How long a realtime message lives, in milliseconds.
+pub const REALTIME_MS: u64 = 5_000;
+/// A commit that failed is tried again after so many milliseconds.
+pub const COMMIT_RETRY_MS: u64 = 1_000;
+/// Bytes of messages that came in and that the bus has not been handed yet.
+pub const INBOX_BYTES_MAX: usize = 64 << 20;
+/// What waits for the card of a device that nobody has introduced yet, in parcels.
+pub const UNINTRODUCED_PARCELS_MAX: usize = 64;
+/// The same in bytes: all of them together.
+pub const UNINTRODUCED_BYTES_MAX: usize = 1 << 20;
+/// How long it waits, in milliseconds: a round trip and a slow machine.
+pub const UNINTRODUCED_MS: u64 = 10_000;
+/// Letters of one stranger that are opened, for each of so many seconds: a person typing fast.
+pub const STRANGER_LETTERS_PER_WINDOW_MAX: u32 = 100;
+/// Letters of all strangers together, for each window: at 100 µs each a tenth of a processor.
+pub const STRANGERS_LETTERS_PER_WINDOW_MAX: u32 = 10_000;
+/// The window in which strangers are counted, in milliseconds.
+pub const STRANGER_WINDOW_MS: u64 = 10_000;
+/// Strangers that are counted one by one; beyond, they share what is left for all.
+pub const STRANGERS_COUNTED_MAX: usize = 1024;
+/// Requests of other devices that wait for a reply of a local program.
+pub const REQUESTS_FROM_OTHERS_MAX: usize = 1024;
+/// Requests of local programs that wait for a reply of another device.
+pub const REQUESTS_TO_OTHERS_MAX: usize = 4096;
+/// The longest that anybody waits for a reply, in milliseconds.
+pub const REQUEST_MS_MAX: u64 = 600_000;
+/// Messages that were asked for again and are remembered, so that each is asked for once.
+pub const ASKED_AGAIN_MAX: usize = 1024;
+/// How often a device is asked to begin a new session, in milliseconds: once an hour.
+pub const NEW_SESSION_MS: u64 = 3_600_000;
+/// How often our NodeInfo is said again, in milliseconds.
+pub const NODE_INFO_MS: u64 = 300_000;
+/// How long endpoints in a NodeInfo are said to hold, in milliseconds.
+pub const ENDPOINTS_HOLD_MS: u64 = 2 * 3_600_000;
+/// How long a prekey holds, in milliseconds: 30 days. It is renewed at half of that.
+pub const PREKEY_HOLD_MS: u64 = 30 * DAY_MS;
+/// A device that cannot be reached is dialled again after so many milliseconds, while something
+/// waits for it; the transport itself tries oftener.
+pub const DIAL_AGAIN_MS: u64 = 30_000;
+/// How long the other side of an invite may take, in milliseconds.
+pub const JOIN_MS: u64 = 30_000;
+/// How long an invite holds if nothing is said, in milliseconds.
+pub const INVITE_MS: u64 = DAY_MS;
+/// The longest that one may hold, in milliseconds.
+pub const INVITE_MS_MAX: u64 = 30 * DAY_MS;
+/// How often one invite may be used at most.
+pub const INVITE_USES_MAX: u32 = 100;
+/// A day, in milliseconds.
+pub const DAY_MS: u64 = 86_400_000;

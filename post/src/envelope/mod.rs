@@ -22,6 +22,8 @@ mod choice;
 mod content;
 mod failure;
 mod fragment;
+#[doc(hidden)]
+pub mod fuzzing;
 mod lane;
 mod letter;
 mod notice;

@@ -98,7 +98,19 @@ impl Notice {
     pub fn open(&self, from: DeviceId, to: DeviceId) -> Result<News, NoticeError> {
         verify(from.as_bytes(), self.kind.domain(), &self.bytes, &self.signature)
             .map_err(|_| NoticeError::Signature)?;
-        let mut reader = Reader::new(&self.bytes)?;
+        News::parse(self.kind, &self.bytes, from, to)
+    }
+}
+
+impl News {
+    /// What these bytes say, which a signature was found to be over.
+    pub(super) fn parse(
+        kind: NoticeKind,
+        bytes: &[u8],
+        from: DeviceId,
+        to: DeviceId,
+    ) -> Result<Self, NoticeError> {
+        let mut reader = Reader::new(bytes)?;
         if DeviceId::new(reader.array(1, "from")?) != from {
             return Err(NoticeError::OtherSender);
         }
@@ -106,21 +118,19 @@ impl Notice {
             return Err(NoticeError::OtherRecipient);
         }
         let (length, list) = reader.list(3, "entries", NOTICE_ENTRIES_MAX)?;
-        let news = match self.kind {
-            NoticeKind::Acks => News::Acks(entries(length, list, ack)?),
-            NoticeKind::Resend => News::Resend(entries(length, list, resend)?),
-            NoticeKind::Recall => News::Recall(entries(length, list, id)?),
+        let news = match kind {
+            NoticeKind::Acks => Self::Acks(entries(length, list, ack)?),
+            NoticeKind::Resend => Self::Resend(entries(length, list, resend)?),
+            NoticeKind::Recall => Self::Recall(entries(length, list, id)?),
         };
         reader.end()?;
-        if news.written(from, to) != self.bytes {
+        if news.written(from, to) != bytes {
             return Err(FormError::NotDeterministic.into());
         }
         Ok(news)
     }
-}
 
-impl News {
-    const fn kind(&self) -> NoticeKind {
+    pub(super) const fn kind(&self) -> NoticeKind {
         match self {
             Self::Acks(_) => NoticeKind::Acks,
             Self::Resend(_) => NoticeKind::Resend,
@@ -128,7 +138,7 @@ impl News {
         }
     }
 
-    fn written(&self, from: DeviceId, to: DeviceId) -> Vec<u8> {
+    pub(super) fn written(&self, from: DeviceId, to: DeviceId) -> Vec<u8> {
         let mut writer = Writer::new(4, 256);
         writer.bytes(1, from.as_bytes());
         writer.bytes(2, to.as_bytes());
