@@ -92,6 +92,8 @@ payload! {
         required seq: u64 = COUNT,
         /// The signed NodeInfo, to be passed on as it is.
         required record: Bytes = NODE_INFO,
+        /// The SHA-256 of our card, so that who has another one asks.
+        optional card_hash: Option<Key> = KEY,
     }
 
     /// A NodeInfo is wanted.
