@@ -161,6 +161,12 @@ impl TestBus {
         Running::new(manifest.name, Rc::clone(&self.hub), client, task)
     }
 
+    /// Another bus, as on another device, in the same test: for services that talk with each other
+    /// by other ways. It has the same clock, and chance from the same seed.
+    pub async fn another(&self) -> Self {
+        Self::new(self.chance.next()).await
+    }
+
     /// Another program of the user's, with this name.
     pub async fn join(&self, name: &str) -> Bus {
         join(&self.hub, name, &self.chance, self.directory.path()).await
