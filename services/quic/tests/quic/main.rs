@@ -1,0 +1,4 @@
+//! The service on buses in memory, with real sockets on the loopback address.
+
+mod device;
+mod links;
