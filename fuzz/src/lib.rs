@@ -15,7 +15,8 @@
 //! - [`contract`]: payloads of reserved topics, and the words of manifests;
 //! - [`dbus`]: what programs on the session bus call;
 //! - [`client`]: the client library's receiving side; [`shown`]: what `kith` prints;
-//! - `input`, `heard`, `lines`, `peer`, `refused`: what targets share.
+//! - [`card`], [`node_info`], [`invite`], [`circle`]: what persons and devices sign;
+//! - `input`, `heard`, `lines`, `peer`, `records`, `refused`: what targets share.
 //!
 //! Deliberately absent: clocks, chance, files and threads. An input means the same every time, or
 //! what it found could not be looked at twice.
@@ -29,12 +30,16 @@
 )]
 
 pub mod binary;
+pub mod card;
+pub mod circle;
 pub mod client;
 pub mod configuration;
 pub mod contract;
 pub mod dbus;
+pub mod invite;
 pub mod json_lines;
 pub mod metrics;
+pub mod node_info;
 pub mod pattern;
 pub mod payload;
 pub mod session;
@@ -45,6 +50,7 @@ mod heard;
 mod input;
 mod lines;
 mod peer;
+mod records;
 mod refused;
 
 /// One target, by the name of its corpus and of its program in the harness.
@@ -59,12 +65,16 @@ pub struct Target {
 /// All of them. The test compares this list with the corpora and with the harness.
 pub const TARGETS: &[Target] = &[
     Target { name: "binary", run: binary::target },
+    Target { name: "card", run: card::target },
+    Target { name: "circle", run: circle::target },
     Target { name: "client", run: client::target },
     Target { name: "configuration", run: configuration::target },
     Target { name: "contract", run: contract::target },
     Target { name: "dbus", run: dbus::target },
+    Target { name: "invite", run: invite::target },
     Target { name: "json_lines", run: json_lines::target },
     Target { name: "metrics", run: metrics::target },
+    Target { name: "node_info", run: node_info::target },
     Target { name: "pattern", run: pattern::target },
     Target { name: "payload", run: payload::target },
     Target { name: "session", run: session::target },
