@@ -19,7 +19,7 @@ use crate::metrics::{self, Serving, Sockets};
 use crate::reload::Upkeep;
 use crate::services::{self, Hosted, Setup};
 use crate::state::StateLock;
-use crate::{keeper, key};
+use crate::{keeper, key, post};
 use kith_core::{Broker, Limits};
 use kith_sealed::DESCRIPTORS_PER_CALL_MAX;
 use kith_wire::Token;
@@ -27,7 +27,7 @@ use rustix::fs::Mode;
 use rustix::process::umask;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::rc::Rc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -161,6 +161,8 @@ pub(crate) struct Plan {
     pub(crate) gate: Gate,
     /// Where messages wait, if they can, and what waits there.
     pub(crate) store: Option<keeper::Found>,
+    /// The directory of the state, if this daemon has people and devices.
+    pub(crate) people: Option<PathBuf>,
     /// What an administrator shows.
     pub(crate) key: Option<Token>,
     /// The services that there may be, if there is a place for what is theirs.
@@ -194,6 +196,7 @@ impl Plan {
             session_bus,
             gate: Gate::open(Some(state)),
             store,
+            people: Some(state.clone()),
             key: Some(key),
             services: Some(services),
             clock: Offset::default(),
@@ -208,7 +211,8 @@ pub(crate) async fn serve(
     stop: &mut impl Stop,
     upkeep: &mut Upkeep,
 ) -> io::Result<Option<Door>> {
-    let Plan { limits, listening, metrics, session_bus, gate, store, key, services, clock } = plan;
+    let Plan { limits, listening, metrics, session_bus, gate, store, people, .. } = plan;
+    let Plan { key, services, clock, .. } = plan;
     let socket = listening.path().unwrap_or_default();
     let from_systemd = listening.is_passed();
     let accepting = listening.start()?;
@@ -222,6 +226,7 @@ pub(crate) async fn serve(
     let answers = store.map(|found| hub.keep_in(found));
     // Until the end: what programs wait for when the daemon stops is answered as well.
     let answers = tokio::task::spawn_local(keeper::take_answers(Rc::clone(&hub), answers));
+    let post = people.and_then(|state| post::start(&hub, &state));
     let version = env!("CARGO_PKG_VERSION");
     hub.broker().announce_ready(hub.now(), version, std::process::id());
     tracing::info!(socket = %socket.display(), from_systemd, version, "ready");
@@ -254,6 +259,9 @@ pub(crate) async fn serve(
     hub.perform();
     if in_time && wait_for_store(&hub, stop).await {
         wait_for_readers(&hub, stop).await;
+        if let Some(post) = post {
+            post.end().await;
+        }
     }
     answers.abort();
     tracing::info!("stopped");

@@ -158,6 +158,7 @@ impl Builder {
                 metrics: Sockets::default(),
                 session_bus: None,
                 gate: Gate::open(state.as_deref()),
+                people: state,
                 store,
                 key,
                 services,

@@ -15,6 +15,7 @@ use crate::fairness::Fairness;
 use crate::grants::Gate;
 use crate::keeper::Keeper;
 use crate::limits::{GRANTS_LOOK_MS_MAX, READ_BYTES};
+use crate::post::Way;
 use kith_core::{Broker, ClientId, Limits, Now, Output};
 use std::cell::{Cell, OnceCell, RefCell, RefMut};
 use std::collections::HashMap;
@@ -50,6 +51,8 @@ pub(crate) struct Hub {
     pub(crate) keeper: OnceCell<Keeper>,
     /// Told when the store has answered.
     pub(crate) stored: Notify,
+    /// The way to the post, if there is one.
+    pub(crate) post: OnceCell<Way>,
 }
 
 impl Hub {
@@ -71,11 +74,16 @@ impl Hub {
             stirred: Cell::new(false),
             keeper: OnceCell::new(),
             stored: Notify::new(),
+            post: OnceCell::new(),
         }
     }
 
     pub(crate) fn now(&self) -> Now {
         self.clock.now()
+    }
+
+    pub(crate) fn clock(&self) -> Clock {
+        self.clock.clone()
     }
 
     /// The same for who has looked at the monotonic clock just now.
@@ -149,6 +157,7 @@ impl Hub {
                 }
                 Output::Notice => self.host.notify_one(),
                 Output::Store => self.ask_store(now),
+                Output::Post => self.ask_post(),
                 Output::Overflown(client) => self.warn_of_overflow(client),
                 _ => {}
             }

@@ -10,6 +10,7 @@
 //! - `hub`: the broker and its connections; `door`: the connections; `fairness`: whose turn it is;
 //! - `dbus`: the door on the session bus;
 //! - `keeper`: the store beside the broker; `store`: the same while no daemon runs on it;
+//! - `post`: people, devices and what goes to others, on a thread beside the broker's;
 //! - `metrics`: the counters, for monitoring systems;
 //! - `services`: the host of services; `grants`, `peer`, `key`: who may do what; `saved`: what of
 //!   that is kept;
@@ -42,6 +43,7 @@ mod log;
 mod metrics;
 mod notify;
 mod peer;
+mod post;
 mod reload;
 mod saved;
 mod services;

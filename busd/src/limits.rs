@@ -295,3 +295,10 @@ pub(crate) const ANSWERS_PER_TURN_MAX: usize = 8;
 /// What the store answers that is taken in at once: what it delivers takes as long as a turn of a
 /// connection's.
 pub(crate) const STORE_ANSWERS_PER_TURN_MAX: usize = 64;
+/// What the post says that is taken in at once: a delivery of each is a turn of a connection's.
+pub(crate) const POST_OUTPUTS_PER_TURN_MAX: usize = 64;
+/// What the broker hands to the post that is taken in before it settles: some milliseconds of
+/// sealing.
+pub(crate) const POST_INPUTS_PER_ROUND_MAX: usize = 256;
+/// Letters that are opened before the post settles: about 10 ms, and one commit for all of them.
+pub(crate) const POST_LETTERS_PER_ROUND_MAX: usize = 128;

@@ -59,6 +59,13 @@ pub(crate) fn bring(hub: &Rc<Hub>) -> Result<End, Refusal> {
     Ok(far)
 }
 
+/// Brings a part of the daemon that is a client like any program of the user's.
+pub(crate) fn bring_part(hub: &Rc<Hub>, door: &'static str) -> Result<End, Refusal> {
+    let (near, far) = pair();
+    enter(hub, near, door, Some(std::process::id()), &Rc::default())?;
+    Ok(far)
+}
+
 fn enter(
     hub: &Rc<Hub>,
     pipe: End,

@@ -19,5 +19,5 @@ mod stream;
 
 pub(crate) use accept::accept;
 pub(crate) use connection::Connection;
-pub(crate) use inside::{Arrival, Intake, bring, take_arrivals};
+pub(crate) use inside::{Arrival, Intake, bring, bring_part, take_arrivals};
 pub(crate) use pipe::{End, pair};

@@ -15,7 +15,8 @@ use crate::index::Target;
 use crate::parcels::Single;
 use kith_contract::{Checked, Views, anyone_may_publish, entry};
 use kith_wire::{
-    Code, Delivery, MessageId, Pattern, Protocol, ProtocolSelector, Publication, Refusal, Scope,
+    Code, Delivery, MessageId, Options, Pattern, Protocol, ProtocolSelector, Publication, Refusal,
+    Scope, Topic,
 };
 
 /// What the daemon keeps.
@@ -117,6 +118,28 @@ impl Broker {
         if self.wants(topic) {
             self.announce(now, topic, json());
         }
+    }
+
+    /// Publishes what the post has to say, which is CBOR and as the contract has it, to those who
+    /// want it.
+    pub fn announce_from_post(&mut self, now: Now, topic: &str, cbor: &[u8]) {
+        if !self.wants(topic) {
+            return;
+        }
+        let Ok(topic) = Topic::new(topic) else { return };
+        let payload = cbor.into();
+        let publication =
+            Publication { topic, protocol: Protocol::KITH, payload, options: Options::default() };
+        let message_id = self.message_id(now, &publication.options);
+        self.deliver_alone(Single::new(delivery(now, message_id, &publication)));
+        if self.index.has_named(Scope::Own, Protocol::MS.as_str(), publication.topic.as_str())
+            && let Some(entry) = entry(publication.topic.as_str())
+            && let Ok(checked) = entry.look(Protocol::KITH.as_str(), cbor)
+        {
+            let other = in_form(&publication, Protocol::MS, checked.json().into_bytes());
+            self.deliver_named(Single::new(delivery(now, message_id, &other)));
+        }
+        self.announce_lags(now);
     }
 
     /// Delivers what the daemon keeps, which is JSON, to a subscription that names the other form.
