@@ -309,7 +309,10 @@ proptest! {
     /// up, and the book that is kept is the book.
     #[test]
     fn nothing_brings_a_device_back(
-        steps in proptest::collection::vec((0..6_u64, proptest::collection::btree_set(20..25_u8, 1..4)), 1..12),
+        steps in proptest::collection::vec(
+            (0..6_u64, proptest::collection::btree_set(20..25_u8, 1..4)),
+            1..12,
+        ),
     ) {
         let mut book = Book::new(id(OWN));
         relate(&mut book, FRIEND, Relation::Friend);

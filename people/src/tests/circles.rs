@@ -226,7 +226,10 @@ proptest! {
 
     #[test]
     fn merging_what_is_old_changes_nothing(
-        steps in proptest::collection::vec((0..3_u64, 0..4_u8, 0..3_u8, Just(None), any::<bool>()), 1..12),
+        steps in proptest::collection::vec(
+            (0..3_u64, 0..4_u8, 0..3_u8, Just(None), any::<bool>()),
+            1..12,
+        ),
         cut in 0..12_usize,
     ) {
         let old = circle(&steps[..cut.min(steps.len())], None);

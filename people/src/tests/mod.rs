@@ -2,6 +2,7 @@
 
 mod books;
 mod circles;
+mod document;
 mod invites;
 mod records;
 mod vectors;

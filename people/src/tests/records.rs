@@ -253,7 +253,11 @@ proptest! {
     fn any_card_that_can_be_signed_is_read_as_the_same(
         numbers in (0..=NUMBER_MAX, 0..=NUMBER_MAX, 0..=NUMBER_MAX),
         name in text(),
-        devices in proptest::collection::btree_map(any::<u8>(), (text(), 0..=NUMBER_MAX, any::<bool>()), 1..5),
+        devices in proptest::collection::btree_map(
+            any::<u8>(),
+            (text(), 0..=NUMBER_MAX, any::<bool>()),
+            1..5,
+        ),
         relays in proptest::collection::vec(address(), 0..=CARD_RELAYS_MAX),
         extensions in proptest::collection::vec(any::<u8>(), 0..300),
     ) {

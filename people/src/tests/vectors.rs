@@ -267,7 +267,9 @@ fn numbers() {
         "numbers",
         &json!({
             "ids": {
-                "person": {"seed": hex(&[1; 32]), "key": hex(one.as_bytes()), "text": one.to_string()},
+                "person": {
+                    "seed": hex(&[1; 32]), "key": hex(one.as_bytes()), "text": one.to_string(),
+                },
                 "device": {
                     "seed": hex(&[10; 32]), "key": hex(keys.sign_id().as_bytes()),
                     "text": keys.sign_id().to_string(),
@@ -284,7 +286,9 @@ fn numbers() {
             },
             "tags": {"secret": hex(secret.as_bytes()), "of": tags},
             "recovery": {"seed": hex(&[1; 32]), "words": recovery_words(&person(1)).as_str()},
-            "locked": {"passphrase": "correct horse", "secret": hex(b"a secret"), "bytes": hex(&locked)},
+            "locked": {
+                "passphrase": "correct horse", "secret": hex(b"a secret"), "bytes": hex(&locked),
+            },
         }),
     );
 }
