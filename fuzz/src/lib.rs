@@ -17,6 +17,8 @@
 //! - [`client`]: the client library's receiving side; [`shown`]: what `kith` prints;
 //! - [`card`], [`node_info`], [`invite`], [`circle`]: what persons and devices sign;
 //! - `input`, `heard`, `lines`, `peer`, `records`, `refused`: what targets share.
+//! - [`content`], [`parcel`], [`letter`], [`fragment`]: what comes from other devices;
+//! - `input`, `heard`, `lines`, `peer`, `refused`: what targets share.
 //!
 //! Deliberately absent: clocks, chance, files and threads. An input means the same every time, or
 //! what it found could not be looked at twice.
@@ -34,12 +36,16 @@ pub mod card;
 pub mod circle;
 pub mod client;
 pub mod configuration;
+pub mod content;
 pub mod contract;
 pub mod dbus;
 pub mod invite;
+pub mod fragment;
 pub mod json_lines;
+pub mod letter;
 pub mod metrics;
 pub mod node_info;
+pub mod parcel;
 pub mod pattern;
 pub mod payload;
 pub mod session;
@@ -69,12 +75,16 @@ pub const TARGETS: &[Target] = &[
     Target { name: "circle", run: circle::target },
     Target { name: "client", run: client::target },
     Target { name: "configuration", run: configuration::target },
+    Target { name: "content", run: content::target },
     Target { name: "contract", run: contract::target },
     Target { name: "dbus", run: dbus::target },
     Target { name: "invite", run: invite::target },
+    Target { name: "fragment", run: fragment::target },
     Target { name: "json_lines", run: json_lines::target },
+    Target { name: "letter", run: letter::target },
     Target { name: "metrics", run: metrics::target },
     Target { name: "node_info", run: node_info::target },
+    Target { name: "parcel", run: parcel::target },
     Target { name: "pattern", run: pattern::target },
     Target { name: "payload", run: payload::target },
     Target { name: "session", run: session::target },
