@@ -18,7 +18,6 @@
 //! - [`card`], [`node_info`], [`invite`], [`circle`]: what persons and devices sign;
 //! - `input`, `heard`, `lines`, `peer`, `records`, `refused`: what targets share.
 //! - [`content`], [`parcel`], [`letter`], [`fragment`]: what comes from other devices;
-//! - `input`, `heard`, `lines`, `peer`, `refused`: what targets share.
 //!
 //! Deliberately absent: clocks, chance, files and threads. An input means the same every time, or
 //! what it found could not be looked at twice.

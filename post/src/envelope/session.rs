@@ -5,9 +5,9 @@
 //! but Kith has to speak it here.
 //!
 //! A record is JSON, as vodozemac's own types give it, behind a few bytes of ours: 1.5 to 2.5 KB
-//! (8 KB with 40 skipped keys, 33 KB at the very most), written in 4 µs and read in 10 µs. That is a fifth of
-//! what one message costs, and is paid once for a batch; CBOR would save 1.5 KB of it, and need a
-//! serialiser of our own.
+//! (8 KB with 40 skipped keys, 33 KB at the very most), written in 4 µs and read in 10 µs. That is
+//! a fifth of what one message costs, and is paid once for a batch; CBOR would save 1.5 KB of it,
+//! and need a serialiser of our own.
 
 use super::RecordError;
 use crate::limits::SESSION_RECORD_BYTES_MAX;

@@ -19,11 +19,12 @@
 //!
 //! On the wire a message is one byte and vodozemac's own: `0x00` and a pre-key message, or `0x01`,
 //! the first 8 bytes of the session's id, and a normal message. Behind the plaintext and encrypted
-//! with it stand, in a pre-key message, 16 bytes of the session's id; and always the
-//! number of the choice in 4 bytes and, in one byte, the lane, and 4 if the session is a renewal.
-//! So a message can't be moved to another lane, and no key in a pre-key message can be exchanged for one that comes to the same (there are several for each in
-//! Curve25519, and with them a copy would look like something new). What is not encoded the
-//! shortest way is refused: vodozemac's MAC covers what it would have written itself, not what came.
+//! with it stand, in a pre-key message, 16 bytes of the session's id; and always the number of the
+//! choice in 4 bytes and, in one byte, the lane, and 4 if the session is a renewal. So a message
+//! can't be moved to another lane, and no key in a pre-key message can be exchanged for one that
+//! comes to the same (there are several for each in Curve25519, and with them a copy would look
+//! like something new). What is not encoded the shortest way is refused: vodozemac's MAC covers
+//! what it would have written itself, not what came.
 
 use super::account::Account;
 use super::choice::LaneSessions;

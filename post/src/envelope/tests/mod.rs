@@ -12,3 +12,4 @@ mod records;
 mod refusals;
 mod remembered;
 mod vectors;
+mod whole;
