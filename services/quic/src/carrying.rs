@@ -196,6 +196,30 @@ async fn listen(
     control: Option<SendStream>,
     bus: &Bus,
 ) -> Result<Greeted, NoLink> {
+    let mut patience = Patience(Some(connection));
+    let greeted = heard(connection, key, control, bus).await;
+    patience.0 = None;
+    greeted
+}
+
+/// Says why a connection is closed whose time was over before it had said a hello: then the task
+/// that waits for it is dropped.
+struct Patience<'a>(Option<&'a Connection>);
+
+impl Drop for Patience<'_> {
+    fn drop(&mut self) {
+        if let Some(connection) = self.0 {
+            close(connection, Goodbye::Garbled);
+        }
+    }
+}
+
+async fn heard(
+    connection: &Connection,
+    key: Key,
+    control: Option<SendStream>,
+    bus: &Bus,
+) -> Result<Greeted, NoLink> {
     let mut stream = connection.accept_uni().await?;
     let mut first = [0];
     if stream.read(&mut first).await? != Some(1) || first != [CONTROL] {

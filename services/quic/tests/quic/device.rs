@@ -11,6 +11,8 @@ use kith_plugins_api::testkit::{Running, TestBus};
 use kith_plugins_api::{MessageId, TypedInbox};
 use kith_service_quic::Quic;
 use serde_json::json;
+use std::time::Duration;
+use tokio::time::timeout;
 
 /// Some years after the tests begin.
 pub(crate) const LATER_MS: u64 = 1_800_000_000_000;
@@ -88,6 +90,19 @@ impl Device {
         self.bus.as_daemon(DIAL, &dial).await;
     }
 
+    /// The links that have come up since the last time, without those that have gone.
+    pub(crate) async fn live_links(&mut self) -> Vec<u64> {
+        let quiet = Duration::from_millis(100);
+        let mut links = Vec::new();
+        while let Ok(Some(up)) = timeout(quiet, self.up.next()).await {
+            links.push(up.link);
+        }
+        while let Ok(Some(down)) = timeout(quiet, self.down.next()).await {
+            links.retain(|link| *link != down.link);
+        }
+        links
+    }
+
     /// Has a letter carried; its envelope is returned.
     pub(crate) async fn send(&mut self, to: Key, letter: &[u8], lane: Lane) -> MessageId {
         self.letters += 1;
@@ -105,13 +120,6 @@ impl Device {
         };
         self.bus.as_daemon((SEND, "quic"), &send).await;
         envelope
-    }
-
-    /// Lets things happen; sockets are quick, but not as quick as a clock that jumps.
-    pub(crate) async fn settle(&self) {
-        for _ in 0..50 {
-            self.bus.settle().await;
-        }
     }
 }
 
