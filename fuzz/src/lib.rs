@@ -14,6 +14,7 @@
 //! - [`configuration`], [`metrics`]: the daemon's file and environment; who asks for its metrics;
 //! - [`contract`]: payloads of reserved topics, and the words of manifests;
 //! - [`dbus`]: what programs on the session bus call;
+//! - [`hello`]: what the other end of a link sends;
 //! - [`client`]: the client library's receiving side; [`shown`]: what `kith` prints;
 //! - [`card`], [`node_info`], [`invite`], [`circle`]: what persons and devices sign;
 //! - `input`, `heard`, `lines`, `peer`, `records`, `refused`: what targets share.
@@ -40,6 +41,7 @@ pub mod contract;
 pub mod dbus;
 pub mod invite;
 pub mod fragment;
+pub mod hello;
 pub mod json_lines;
 pub mod letter;
 pub mod metrics;
@@ -79,6 +81,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "dbus", run: dbus::target },
     Target { name: "invite", run: invite::target },
     Target { name: "fragment", run: fragment::target },
+    Target { name: "hello", run: hello::target },
     Target { name: "json_lines", run: json_lines::target },
     Target { name: "letter", run: letter::target },
     Target { name: "metrics", run: metrics::target },
