@@ -45,7 +45,9 @@ macro_rules! built_in {
 built_in! {
     "echo" if "service-echo": kith_service_echo::Echo;
     "hello" if "service-hello": kith_service_hello::Hello;
+    "mdns" if "service-mdns": kith_service_mdns::Mdns;
     "pipes" if "service-pipes": kith_service_pipes::Pipes;
+    "quic" if "service-quic": kith_service_quic::Quic;
     "signals" if "service-signals": kith_service_signals::Signals;
 }
 
