@@ -293,3 +293,9 @@ pub(crate) const PEOPLE_ASKED_BYTES_MAX: usize = 64 << 10;
 /// Requests from outside that wait for the reply of a program here. The post bounds them for each
 /// person; this is for what it may get wrong.
 pub(crate) const OUTSIDE_REQUESTS_MAX: usize = 4096;
+/// Messages from outside that nobody has asked for, and that are kept for whoever does.
+pub(crate) const MAIL_MESSAGES_MAX: usize = 1 << 14;
+/// Their bytes: a week of a few friends' letters and pictures.
+pub(crate) const MAIL_BYTES_MAX: usize = 64 << 20;
+/// How long they are kept, in milliseconds: a week, for a program that runs at weekends.
+pub(crate) const MAIL_MS_MAX: u64 = 7 * 24 * 60 * 60 * 1000;

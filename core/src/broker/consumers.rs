@@ -17,13 +17,13 @@ use crate::durable::{
 };
 use crate::index::{Role, Target};
 use crate::limits::{
-    CONSUMER_MEMBERS_MAX, DURABLE_PER_CLIENT_MAX, SCAN_BYTES_MAX, STORE_AGAIN_MS_MAX,
+    CONSUMER_MEMBERS_MAX, DURABLE_PER_CLIENT_MAX, MAIL_MS_MAX, SCAN_BYTES_MAX, STORE_AGAIN_MS_MAX,
 };
 use crate::parcels::Single;
 use kith_store::{Failure, Page, Record};
 use kith_wire::{
-    Code, Delivery, MessageId, Pattern, Refusal, RequestNumber, Scope, Since, Subscribe,
-    is_reserved,
+    Code, Delivery, MessageId, Pattern, Refusal, RequestNumber, Scope, ScopeSelector, Since,
+    Subscribe, is_reserved,
 };
 use std::num::NonZeroU32;
 
@@ -36,7 +36,9 @@ impl Broker {
         self.durable.store = Some(name);
         let Loaded { consumers, log, retained, ids, orphans, trimmed, .. } = loaded;
         self.durable.turn.trimmed.extend(trimmed);
-        self.durable.take_over(log, next, orphans);
+        // When it came is not on the disk; so a week begins anew, within the message's own expiry.
+        let mail_until_ms = now.unix_ms.saturating_add(MAIL_MS_MAX);
+        self.durable.take_over(log, next, orphans, mail_until_ms);
         for (id, found) in consumers {
             let Ok(pattern) = Pattern::new(found.pattern.clone()) else { continue };
             let key = self.index.insert(&pattern, Role::Durable, id, 0);
@@ -175,6 +177,10 @@ impl Broker {
         let first = pattern.topic().split('.').next().unwrap_or_default();
         if is_reserved(first) {
             let text = format!("messages on `{first}.…` are of the moment, and not stored");
+            return Err(Refusal::new(Code::NotAvailable, text));
+        }
+        if pattern.scope() == ScopeSelector::Only(Scope::Public) {
+            let text = "what strangers send is not stored; subscribe to `public.…` without a name";
             return Err(Refusal::new(Code::NotAvailable, text));
         }
         if self.durable.is_stalled {

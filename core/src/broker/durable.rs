@@ -9,14 +9,14 @@
 
 use super::client::ClientId;
 use super::remembered::Publisher;
-use super::{Broker, Client, Leaving};
+use super::{Broker, Client, Leaving, PostAsk};
 use crate::clock::Now;
 use crate::durable::{
     Durable, Fresh, Keep, OnDisk, Reason, StoreAsk, Turn, Unsettled, Waiter, stalled, succeeded,
     write_message,
 };
 use crate::limits::{
-    ACKNOWLEDGED_MS_MAX, EXPIRY_LOOK_MS_MAX, RETAINED_MS_MAX, STORE_AGAIN_MS_MAX,
+    ACKNOWLEDGED_MS_MAX, EXPIRY_LOOK_MS_MAX, MAIL_MS_MAX, RETAINED_MS_MAX, STORE_AGAIN_MS_MAX,
     STORE_STALL_MS_MAX, UNSTORED_BYTES_MAX, UNSTORED_BYTES_TOTAL_MAX,
 };
 use kith_store::{Failure, Receipt};
@@ -35,6 +35,8 @@ pub(super) struct Storing {
     pub(super) number: Option<RequestNumber>,
     /// Who gave the message its id, if its publisher did.
     pub(super) publisher: Option<Publisher>,
+    /// Which the post calls it, if it has come from outside and is to be kept for whoever asks.
+    pub(super) mail: Option<u64>,
 }
 
 impl Broker {
@@ -132,9 +134,10 @@ impl Broker {
         delivery: &Delivery<'_>,
         storing: Storing,
     ) -> Result<bool, Refusal> {
-        let Storing { client, number, publisher } = storing;
+        let Storing { client, number, publisher, mail } = storing;
+        let mail = mail.map(|ticket| (ticket, now.unix_ms.saturating_add(MAIL_MS_MAX)));
         let consumers = self.matched.matches.durable.clone();
-        let keep = Keep { delivery, publisher, client, consumers };
+        let keep = Keep { delivery, publisher, client, consumers, mail };
         let bytes = match self.durable.keep(&self.queues.limits, keep) {
             Ok(bytes) => bytes,
             Err(refusal) => {
@@ -150,7 +153,8 @@ impl Broker {
         if !is_waited_for {
             self.durable.due_by(now.monotonic_ms.saturating_add(ACKNOWLEDGED_MS_MAX));
         }
-        self.durable.look_for_expired(now, delivery.expires_at_ms);
+        let mail_ms = mail.map(|(_, until_ms)| until_ms);
+        self.durable.look_for_expired(now, delivery.expires_at_ms.or(mail_ms));
         let Some(client) = client else { return Ok(false) };
         self.unstored_bytes += bytes;
         if let Some(one) = self.queues.get(client) {
@@ -324,6 +328,7 @@ impl Broker {
         for fresh in &turn.messages {
             self.give_back(fresh);
             self.durable.arrive(fresh);
+            self.tell_of_mail(fresh, Ok(()));
             if let Some((publisher, message_id)) = fresh.name {
                 self.remembered.confirm(publisher, message_id, on_disk);
             }
@@ -364,6 +369,7 @@ impl Broker {
         for fresh in &turn.messages {
             self.give_back(fresh);
             self.durable.lose(fresh);
+            self.tell_of_mail(fresh, Err(Refusal::new(Code::NotStored, published.as_str())));
             // The store may have it all the same, and its publisher was told that it has not.
             turn.trimmed.push(fresh.message);
             turn.settled.extend(fresh.consumers.iter().map(|id| (*id, fresh.message)));
@@ -373,6 +379,14 @@ impl Broker {
         }
         self.durable.redo(turn);
         self.durable.due_by(now.monotonic_ms.saturating_add(STORE_AGAIN_MS_MAX));
+    }
+
+    fn tell_of_mail(&mut self, fresh: &Fresh, kept: Result<(), Refusal>) {
+        if let Some(ticket) = fresh.mail
+            && self.post.is_attached
+        {
+            self.post.ask(PostAsk::Kept { ticket, kept });
+        }
     }
 
     /// A message of a client's is not on its way to the store any more.

@@ -10,7 +10,7 @@
 
 use super::Broker;
 use super::client::ClientId;
-use super::durable::Storing;
+use super::durable::{Storing, no_store};
 use super::operations::reserved;
 use super::publish::{Reach, delivery};
 use super::requests::{Waiting, reply_topic};
@@ -89,10 +89,42 @@ impl Broker {
         let message_id = self.message_id(now, &inbound.publication.options);
         let delivery = inbound.delivery(now, message_id);
         let reach = self.deliver_single(now, delivery.clone());
-        if inbound.scope != Scope::Public && !self.matched.matches.durable.is_empty() {
+        let is_stored = inbound.scope != Scope::Public && !inbound.publication.options.realtime;
+        if is_stored && !self.matched.matches.durable.is_empty() {
             self.store(now, &delivery, Storing::default())?;
         }
         Ok(reach.queued)
+    }
+
+    /// Delivers what came from the user's own devices or from a friend, and has it stored, so that
+    /// its sender can be told that it has arrived: for durable subscriptions that match, or, where
+    /// none does, as mail for one that is made later and begins before it. When it is on the disk,
+    /// or could not be stored, that comes out of [`Broker::poll_post`] with this ticket.
+    ///
+    /// # Errors
+    /// As [`Broker::deliver_inbound`]; if there is no store or no room; and of what may not be
+    /// stored, which is what a stranger sends or is only for now. Then nobody has it.
+    pub fn keep_inbound(
+        &mut self,
+        now: Now,
+        inbound: &Inbound<'_>,
+        ticket: u64,
+    ) -> Result<usize, Refusal> {
+        self.check_inbound(inbound)?;
+        if inbound.scope == Scope::Public || inbound.publication.options.realtime {
+            let text = "what strangers send, or is only for now, is not stored";
+            return Err(Refusal::new(Code::NotAvailable, text));
+        }
+        if self.durable.store.is_none() {
+            return Err(no_store());
+        }
+        let message_id = self.message_id(now, &inbound.publication.options);
+        let delivery = inbound.delivery(now, message_id);
+        self.look_up(delivery.scope, delivery.protocol.as_str(), delivery.topic.as_str());
+        self.store(now, &delivery, Storing { mail: Some(ticket), ..Storing::default() })?;
+        // Its sender waits.
+        self.durable.is_urgent = true;
+        Ok(self.deliver_single(now, delivery).queued)
     }
 
     /// Delivers a request that came from outside. The first reply of a program here comes out of

@@ -91,6 +91,13 @@ pub enum PostAsk {
         /// Whether it may change something.
         is_administrator: bool,
     },
+    /// What came of a message that was handed to [`Broker::keep_inbound`].
+    Kept {
+        /// Which, as the post called it.
+        ticket: u64,
+        /// Whether it is on the disk.
+        kept: Result<(), Refusal>,
+    },
     /// A connection has ended that waited for something from the post. It does so no more; its
     /// messages are sent all the same.
     Gone(ClientId),

@@ -107,7 +107,9 @@ impl Broker {
         let identity = self.client(id).and_then(|client| client.identity);
         let publisher = Publisher::new(id, identity);
         let given = publication.options.message_id;
-        let storing = Storing { client: Some(id), number, publisher: given.map(|_| publisher) };
+        let publisher_of_id = given.map(|_| publisher);
+        let client = Some(id);
+        let storing = Storing { client, number, publisher: publisher_of_id, mail: None };
         if let Some(message_id) = given {
             if self.publish_again(now, storing, publication, message_id)? {
                 return Ok(());

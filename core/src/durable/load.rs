@@ -16,7 +16,7 @@ use super::on_disk::OnDisk;
 use crate::broker::Kept;
 use crate::limits::{Limits, SCAN_BYTES_MAX, SCAN_RECORDS_MAX};
 use kith_store::{Failure, Page, Record, Scan};
-use kith_wire::MessageId;
+use kith_wire::{MessageId, SENDER_LOCAL};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// What the store has.
@@ -81,7 +81,8 @@ impl Loaded {
             if let Some(found) = found.get_mut(&id) {
                 found.dead.insert(message);
                 let (bytes, sent_at_ms) = (0, 0);
-                let entry = Entry { references: 1, bytes, expires_at_ms: None, sent_at_ms };
+                let entry =
+                    Entry { references: 1, bytes, expires_at_ms: None, sent_at_ms, is_mail: false };
                 loaded.log.add(message, entry);
             }
             true
@@ -103,7 +104,9 @@ impl Loaded {
             return;
         };
         let WaitingRecord { bytes, expires_at_ms, sent_at_ms } = waiting;
-        self.log.add(message, Entry { references: 1, bytes, expires_at_ms, sent_at_ms });
+        let (references, is_mail) = (1, false);
+        let entry = Entry { references, bytes, expires_at_ms, sent_at_ms, is_mail };
+        self.log.add(message, entry);
         found.waiting.push((message, bytes as usize));
     }
 
@@ -128,7 +131,10 @@ impl Loaded {
             let bytes = u32::try_from(record.value.len()).unwrap_or(u32::MAX);
             let expires_at_ms = Some(super::expiry(&delivery));
             let sent_at_ms = delivery.sent_at_ms;
-            self.log.add(message, Entry { references: 0, bytes, expires_at_ms, sent_at_ms });
+            // What somebody had acknowledged is among it; that does no harm.
+            let (references, is_mail) = (0, delivery.sender != SENDER_LOCAL);
+            let entry = Entry { references, bytes, expires_at_ms, sent_at_ms, is_mail };
+            self.log.add(message, entry);
             true
         })?;
         // What is too much is deleted with the first that is stored.

@@ -4,11 +4,14 @@
 //! ask for it, and a publisher that repeats itself after a restart is recognised by it. It gives
 //! way to what waits.
 //!
+//! What came from outside and waits for nobody is *mail*: its sender was told that it is here, so
+//! it does not give way but is refused where there is too much of it ([`Log::has_room_for_mail`]),
+//! and goes after a time. Once a consumer has asked for it, it is a message like any other.
+//!
 //! Sizes are those of the records of messages, in bytes; what the engine needs around them is not
 //! counted.
 
-use crate::limits::Limits;
-
+use crate::limits::{Limits, MAIL_BYTES_MAX, MAIL_MESSAGES_MAX};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Which messages are in the store.
@@ -17,10 +20,12 @@ pub(crate) struct Log {
     messages: BTreeMap<u64, Entry>,
     /// Those that wait for nobody.
     history: BTreeSet<u64>,
+    mail: BTreeSet<u64>,
     /// Those that expire, the first to do so first.
     expiring: BTreeSet<(u64, u64)>,
     bytes: usize,
     history_bytes: usize,
+    mail_bytes: usize,
     /// For how many each waits, together.
     references: usize,
     /// The number that the next message gets.
@@ -35,6 +40,8 @@ pub(crate) struct Entry {
     pub(crate) bytes: u32,
     pub(crate) expires_at_ms: Option<u64>,
     pub(crate) sent_at_ms: u64,
+    /// It came from outside, and nobody has asked for it yet.
+    pub(crate) is_mail: bool,
 }
 
 impl Log {
@@ -60,9 +67,11 @@ impl Log {
         self.references += added.references as usize;
         if let Some(entry) = self.messages.get_mut(&message) {
             if entry.references == 0 && added.references > 0 {
-                self.history.remove(&message);
-                self.history_bytes = self.history_bytes.saturating_sub(entry.bytes as usize);
+                entry.is_mail = false;
+                let bytes = entry.bytes as usize;
+                self.put_aside_no_more(message, bytes);
             }
+            let Some(entry) = self.messages.get_mut(&message) else { return };
             entry.references = entry.references.saturating_add(added.references);
             return;
         }
@@ -71,9 +80,47 @@ impl Log {
             self.expiring.insert((at, message));
         }
         self.messages.insert(message, added);
-        if added.references == 0 {
+        if added.references > 0 {
+            return;
+        }
+        if added.is_mail {
+            self.mail.insert(message);
+            self.mail_bytes += added.bytes as usize;
+        } else {
             self.history.insert(message);
             self.history_bytes += added.bytes as usize;
+        }
+    }
+
+    fn put_aside_no_more(&mut self, message: u64, bytes: usize) {
+        if self.history.remove(&message) {
+            self.history_bytes = self.history_bytes.saturating_sub(bytes);
+        }
+        if self.mail.remove(&message) {
+            self.mail_bytes = self.mail_bytes.saturating_sub(bytes);
+        }
+    }
+
+    /// Whether there is room for mail of this size.
+    pub(crate) fn has_room_for_mail(&self, bytes: usize) -> bool {
+        self.mail.len() < MAIL_MESSAGES_MAX
+            && self.mail_bytes.saturating_add(bytes) <= MAIL_BYTES_MAX
+    }
+
+    /// Whether a message is mail.
+    pub(crate) fn is_mail(&self, message: u64) -> bool {
+        self.mail.contains(&message)
+    }
+
+    /// Has all mail go by then at the latest.
+    pub(crate) fn expire_mail_by(&mut self, unix_ms: u64) {
+        for message in &self.mail {
+            let Some(entry) = self.messages.get_mut(message) else { continue };
+            let before = entry.expires_at_ms;
+            let at = before.map_or(unix_ms, |before| before.min(unix_ms));
+            entry.expires_at_ms = Some(at);
+            before.map(|before| self.expiring.remove(&(before, *message)));
+            self.expiring.insert((at, *message));
         }
     }
 
@@ -101,9 +148,7 @@ impl Log {
         let Some(entry) = self.messages.remove(&message) else { return };
         self.references = self.references.saturating_sub(entry.references as usize);
         self.bytes = self.bytes.saturating_sub(entry.bytes as usize);
-        if self.history.remove(&message) {
-            self.history_bytes = self.history_bytes.saturating_sub(entry.bytes as usize);
-        }
+        self.put_aside_no_more(message, entry.bytes as usize);
         if let Some(at) = entry.expires_at_ms {
             self.expiring.remove(&(at, message));
         }
@@ -149,7 +194,7 @@ impl Log {
 
     /// How many messages wait, one for several consumers several times; and their size.
     pub(crate) fn waiting(&self) -> (usize, usize) {
-        (self.references, self.bytes.saturating_sub(self.history_bytes))
+        (self.references, self.bytes.saturating_sub(self.history_bytes + self.mail_bytes))
     }
 }
 
@@ -158,7 +203,7 @@ mod tests {
     use super::*;
 
     fn entry(references: u32, bytes: u32) -> Entry {
-        Entry { references, bytes, expires_at_ms: None, sent_at_ms: 0 }
+        Entry { references, bytes, expires_at_ms: None, sent_at_ms: 0, is_mail: false }
     }
 
     #[test]
@@ -186,6 +231,29 @@ mod tests {
         let mut trimmed = Vec::new();
         log.trim(&limits, &mut trimmed);
         assert_eq!(trimmed, [4], "20 bytes are too many");
+    }
+
+    #[test]
+    fn mail_does_not_give_way_until_it_was_asked_for() {
+        let limits = Limits { history_messages_max: 0, ..Limits::default() };
+        let mut log = Log::default();
+        let mail = Entry { is_mail: true, ..entry(0, 10) };
+        for _ in 0..2 {
+            let message = log.take_number();
+            log.add(message, mail);
+        }
+        log.expire_mail_by(1_000);
+        let mut trimmed = Vec::new();
+        log.trim(&limits, &mut trimmed);
+        assert_eq!((trimmed.len(), log.waiting(), log.next_expiry_ms()), (0, (0, 0), Some(1_000)));
+        assert!(log.has_room_for_mail(MAIL_BYTES_MAX - 20));
+        assert!(!log.has_room_for_mail(MAIL_BYTES_MAX - 19));
+        log.add(1, entry(1, 10));
+        assert_eq!((log.waiting(), log.is_mail(1), log.is_mail(2)), ((1, 10), false, true));
+        log.release(1);
+        log.forget(2);
+        log.trim(&limits, &mut trimmed);
+        assert_eq!((trimmed, log.messages.len(), log.mail_bytes), (vec![1], 0, 0));
     }
 
     #[test]

@@ -102,6 +102,8 @@ pub(crate) struct Keep<'a> {
     pub(crate) publisher: Option<Publisher>,
     pub(crate) client: Option<ClientId>,
     pub(crate) consumers: Vec<u32>,
+    /// If it is mail: which the post calls it, and when it goes.
+    pub(crate) mail: Option<(u64, u64)>,
 }
 
 impl Durable {
@@ -110,7 +112,7 @@ impl Durable {
     /// # Errors
     /// If there is no room for it, or the store has not answered for long.
     pub(crate) fn keep(&mut self, limits: &Limits, keep: Keep<'_>) -> Result<usize, Refusal> {
-        let Keep { delivery, publisher, client, consumers } = keep;
+        let Keep { delivery, publisher, client, consumers, mail } = keep;
         if self.is_stalled {
             return Err(stalled());
         }
@@ -120,13 +122,21 @@ impl Durable {
         };
         let record = write_message(identity, delivery);
         let bytes = record.len();
+        if consumers.is_empty() && mail.is_some() && !self.log.has_room_for_mail(bytes) {
+            let text = "nobody has asked for as much mail as may wait: a durable subscription does";
+            return Err(Refusal::new(Code::QuotaStored, text));
+        }
         self.admit(limits, bytes, &consumers)?;
         let message = self.log.take_number();
         let entry = Entry {
             references: u32::try_from(consumers.len()).unwrap_or(u32::MAX),
             bytes: u32::try_from(bytes).unwrap_or(u32::MAX),
-            expires_at_ms: Some(expiry(delivery)),
+            expires_at_ms: Some(match mail {
+                Some((_, until_ms)) if consumers.is_empty() => expiry(delivery).min(until_ms),
+                _ => expiry(delivery),
+            }),
             sent_at_ms: delivery.sent_at_ms,
+            is_mail: consumers.is_empty() && mail.is_some(),
         };
         self.log.add(message, entry);
         let waiting = waiting_record(entry).written();
@@ -147,7 +157,8 @@ impl Durable {
         if let Some(name) = name {
             self.unsettled.insert(name, Unsettled::Gathered);
         }
-        let fresh = Fresh { message, consumers, bytes, record: copy, client, name };
+        let mail = mail.map(|(ticket, _)| ticket);
+        let fresh = Fresh { message, consumers, bytes, record: copy, client, name, mail };
         self.turn.messages.push(fresh);
         Ok(bytes)
     }
@@ -363,6 +374,12 @@ impl Durable {
         // As many as a turn writes: the rest comes with the next.
         for _ in 0..DOOMED_PER_TURN_MAX {
             let Some(message) = self.log.take_expired(unix_ms) else { break };
+            if self.log.is_mail(message) {
+                self.log.forget(message);
+                self.turn.trimmed.push(message);
+                any = true;
+                continue;
+            }
             let ids: Vec<u32> = self.consumers.keys().copied().collect();
             for id in ids {
                 if self.settle(id, message) {
@@ -455,8 +472,10 @@ impl Durable {
         log: Log,
         next_consumer: u32,
         orphans: impl IntoIterator<Item = (u32, u64)>,
+        mail_until_ms: u64,
     ) {
         self.log = log;
+        self.log.expire_mail_by(mail_until_ms);
         self.next_consumer = next_consumer;
         let doomed = |(consumer, message)| Doomed { consumer, message, is_counted: false };
         self.doomed.extend(orphans.into_iter().map(doomed));

@@ -83,6 +83,8 @@ pub(crate) struct Fresh {
     pub(crate) client: Option<ClientId>,
     /// By which a repetition is recognised.
     pub(crate) name: Option<(Publisher, MessageId)>,
+    /// Which the post calls it that waits for it to be on the disk.
+    pub(crate) mail: Option<u64>,
 }
 
 /// What goes to the store together.

@@ -88,6 +88,7 @@ mod heartbeats;
 mod inbound;
 mod lag;
 mod lists;
+mod mail;
 mod memory;
 mod order;
 mod post;
