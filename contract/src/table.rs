@@ -121,8 +121,8 @@ impl Entry {
         Ok(Views { cbor, json: checked.json(), speaker: checked.speaker().map(str::to_owned) })
     }
 
-    /// Checks a payload alike, and leaves it to the caller in which form it is wanted: a letter of a
-    /// megabyte is not written once more for nobody.
+    /// Checks a payload alike, and leaves it to the caller in which form it is wanted: a letter of
+    /// a megabyte is not written once more for nobody.
     ///
     /// # Errors
     /// Says which field is not as it has to be.

@@ -41,11 +41,12 @@ fn pattern() -> impl Strategy<Value = String> {
 fn gets(pattern: &str, protocol: &str, scope: Scope, topic: &str) -> bool {
     let (wanted_protocol, rest) = pattern.split_once('/').unwrap_or(("ms", pattern));
     let (wanted_scope, rest) = rest.split_once('.').unwrap();
-    let is_scope = match (wanted_scope, scope) {
-        ("*", _) | ("self", Scope::Own) | ("friends", Scope::Friends) => true,
-        ("public", Scope::Public) => true,
-        _ => false,
+    let word = match scope {
+        Scope::Own => "self",
+        Scope::Friends => "friends",
+        Scope::Public => "public",
     };
+    let is_scope = wanted_scope == "*" || wanted_scope == word;
     let mut tokens = topic.split('.');
     let is_topic = rest.split('.').all(|wanted| match wanted {
         ">" => tokens.by_ref().count() > 0,

@@ -1,5 +1,5 @@
-//! What comes from outside and is to survive: on the disk for whoever asks for it, before its sender
-//! is told that it is here.
+//! What comes from outside and is to survive: on the disk for whoever asks for it, before its
+//! sender is told that it is here.
 
 use crate::broker::{Inbound, PostAsk};
 use crate::limits::{Limits, MAIL_BYTES_MAX, MAIL_MS_MAX};

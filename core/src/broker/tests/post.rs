@@ -1,5 +1,5 @@
-//! What is not for this bus: handed to the post, counted until it is taken, answered by what becomes
-//! of it; and what comes from outside and wants an answer.
+//! What is not for this bus: handed to the post, counted until it is taken, answered by what
+//! becomes of it; and what comes from outside and wants an answer.
 
 use crate::broker::{Inbound, Outgoing, Output, PEOPLE_ASKED, PostAsk};
 use crate::limits::{POST_BYTES_MAX, POST_MESSAGES_MAX, POST_MESSAGES_TOTAL_MAX};
