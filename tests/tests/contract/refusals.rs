@@ -228,6 +228,16 @@ fn names_that_nobody_could_read_are_refused(door: &dyn Door) {
 fn what_makes_no_sense_together_is_refused(door: &dyn Door) {
     let onlooker = Subscription::to("self.a").in_group("workers").looking_on();
     all_refused(door, Code::BadField, [Operation::Subscribe(onlooker)]);
+    let json = || Publication::json("a", "1");
+    let wrong = [
+        Publication { until: Some(2), ..json() },
+        Publication { until: Some(3), ..json().for_whom("local") },
+        Publication { echo: true, ..json() },
+        Publication { realtime: true, ..json().retained() },
+        Publication { realtime: true, ..json().until_stored() },
+        Publication { realtime: true, ..json().for_whom("bob").until_stored() },
+    ];
+    all_refused(door, Code::BadField, wrong.map(Operation::Publish));
 }
 
 fn reserved_topics_are_the_daemons(door: &dyn Door) {
@@ -264,4 +274,15 @@ fn other_destinations_are_not_available(door: &dyn Door) {
         [Operation::Publish(elsewhere(to)), Operation::Publish(elsewhere(to).retained()), request]
     });
     all_refused(door, Code::NotAvailable, operations.collect::<Vec<_>>());
+    let with = [
+        Publication { until: Some(2), ..elsewhere("bob") },
+        Publication { until: Some(3), echo: true, ..elsewhere("bob") },
+        Publication { realtime: true, ..elsewhere("bob/phone") },
+    ];
+    all_refused(door, Code::NotAvailable, with.map(Operation::Publish));
+    let people = Operation::Request {
+        publication: Publication::json("people.list", "{}"),
+        timeout_ms: Some(1_000),
+    };
+    all_refused(door, Code::NotAvailable, [people]);
 }

@@ -8,6 +8,7 @@ use kith_wire::{Code, MessageId};
 
 on_every_door! {
     until_stored_needs_somebody_who_has_it_stored,
+    what_is_only_for_now_is_not_stored,
     kept_values_are_there_after_a_restart,
     a_kept_value_that_was_removed_stays_away,
     repeated_publishes_are_recognised_after_a_restart,
@@ -32,6 +33,18 @@ fn until_stored_needs_somebody_who_has_it_stored(door: &dyn Door) {
     assert_eq!(live.pending_payloads(1), ["1"]);
     let kept = stored("state").retained();
     assert!(is_stored(door, &publisher.ask(&Operation::Publish(kept))));
+}
+
+fn what_is_only_for_now_is_not_stored(door: &dyn Door) {
+    let bus = door.open("");
+    let (mut publisher, mut live) = (bus.connect(), bus.connect());
+    live.subscribe(1, "self.jobs");
+    let mut worker = worker(&*bus, "self.jobs");
+    let now = Publication { realtime: true, ..Publication::json("jobs", "1") };
+    let answer = publisher.ask(&Operation::Publish(now));
+    assert!(matches!(answer, Event::Ok { stored: false, .. }), "{answer:?}");
+    assert_eq!(live.pending_payloads(1), ["1"]);
+    nothing_more(&mut worker, "jobs");
 }
 
 /// What somebody who comes now gets of kept values.

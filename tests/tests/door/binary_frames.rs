@@ -192,8 +192,14 @@ fn options(publication: &Publication, timeout_ms: Option<u32>) -> Vec<u8> {
     if let Some(ms) = timeout_ms {
         put(0x08, &ms.to_le_bytes());
     }
-    if publication.until_stored {
-        put(0x09, &[1]);
+    if let Some(until) = publication.until {
+        put(0x09, &[until]);
+    }
+    if publication.realtime {
+        put(0x0a, &[]);
+    }
+    if publication.echo {
+        put(0x0b, &[]);
     }
     options
 }

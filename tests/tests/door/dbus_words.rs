@@ -1,5 +1,6 @@
 //! Operations and messages as `docs/dbus.md` has them: calls, and dictionaries.
 
+use super::words::UNTIL;
 use super::{Delivery, Operation, Publication, Since};
 use crate::session::{KITH, KITH_PATH, Message, PEER, Value, kith_call};
 use kith_sealed::SealedMemory;
@@ -90,7 +91,9 @@ fn publishing(
         ("retain", retain.then_some(Value::Bool(true))),
         ("reply_to", reply_to.map(Value::Text)),
         ("priority", priority.map(Value::text)),
-        ("until", publication.until_stored.then(|| Value::text("stored"))),
+        ("until", publication.until.map(|until| Value::text(UNTIL[usize::from(until)]))),
+        ("realtime", publication.realtime.then_some(Value::Bool(true))),
+        ("echo", publication.echo.then_some(Value::Bool(true))),
         ("headers", (!headers.is_empty()).then(|| Value::Dict("ss".to_owned(), headers))),
     ];
     let options = options.into_iter().filter_map(|(name, value)| Some((name, value?)));

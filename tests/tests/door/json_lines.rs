@@ -1,6 +1,7 @@
 //! JSON lines, from `docs/protocol.md`.
 
 use super::socket::Stream;
+use super::words::UNTIL;
 use super::{Connection, Delivery, Event, Operation, Publication, Since, Subscription};
 use kith_wire::{Code, MessageId};
 use serde::{Deserialize, Deserializer};
@@ -165,7 +166,9 @@ fn publication_fields(op: &str, publication: &Publication) -> Value {
         "retain": publication.retain.then_some(true),
         "reply_to": publication.reply_to,
         "priority": priority,
-        "until": publication.until_stored.then_some("stored"),
+        "until": publication.until.map(|until| UNTIL[usize::from(until)]),
+        "realtime": publication.realtime.then_some(true),
+        "echo": publication.echo.then_some(true),
         "headers": (!headers.is_empty()).then_some(headers),
     })
 }

@@ -58,8 +58,10 @@ pub(crate) struct Publication {
     /// 0 is high, 1 normal, 2 bulk.
     pub(crate) priority: Option<u8>,
     pub(crate) headers: Vec<(String, String)>,
-    /// To be answered once it is on the disk.
-    pub(crate) until_stored: bool,
+    /// 0 is accepted, 1 stored, 2 sent, 3 delivered.
+    pub(crate) until: Option<u8>,
+    pub(crate) realtime: bool,
+    pub(crate) echo: bool,
 }
 
 /// What the daemon says.
@@ -150,11 +152,19 @@ impl Publication {
         Self { message_id: Some(id), ..self }
     }
 
+    /// For somebody else.
+    pub(crate) fn for_whom(self, to: &str) -> Self {
+        Self { to: Some(to.to_owned()), ..self }
+    }
+
     /// To be answered once it is on the disk.
     pub(crate) fn until_stored(self) -> Self {
-        Self { until_stored: true, ..self }
+        Self { until: Some(1), ..self }
     }
 }
+
+/// What a publish is to be answered at, in words.
+pub(crate) const UNTIL: [&str; 4] = ["accepted", "stored", "sent", "delivered"];
 
 impl Event {
     /// The request number of an answer.

@@ -161,7 +161,8 @@ proptest! {
         let bytes = [&head, &entries[..]].concat();
         let expected: Vec<_> = (0..).zip(&payloads).map(|(index, payload)| {
             let delivery = Delivery {
-                message_id: first.advance(index), sender: "local", petname: None, device: None, scope,
+                message_id: first.advance(index), sender: "local", petname: None, device: None,
+                scope,
                 protocol: protocol.borrow(), topic: topic.borrow(), sent_at_ms,
                 expires_at_ms: None, reply_to: None, priority: Priority::Normal, retained: false,
                 attempt: None, headers: Headers::new(), payload, sealed_bytes: None,
