@@ -171,6 +171,7 @@ pub(crate) fn delivery(message: &Message) -> Result<Delivery<'_>, Failure> {
     Ok(Delivery {
         message_id: message.id(),
         sender: message.sender(),
+        petname: message.petname(),
         device: message.device(),
         scope: message.scope(),
         protocol: kith_wire::Protocol::new(message.protocol())

@@ -8,6 +8,7 @@ pub(crate) fn delivery<'a>(topic: &'a str, payload: &'a [u8]) -> Delivery<'a> {
     Delivery {
         message_id: MessageId::from_parts(1_700_000_000_000, &[7; 10]),
         sender: SENDER_LOCAL,
+        petname: None,
         device: None,
         scope: Scope::Own,
         protocol: Protocol::MS,
@@ -31,6 +32,7 @@ pub(crate) fn full() -> Delivery<'static> {
     headers.insert("name", "\u{202e}x").unwrap();
     Delivery {
         sender: "did:key:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK",
+        petname: None,
         device: Some("key"),
         scope: Scope::Friends,
         protocol: Protocol::BT,
