@@ -1,4 +1,4 @@
-//! `[services.mdns.settings]`.
+//! `[services.mdns.settings]`: what its user may set. All of it can be left out.
 
 use crate::limits::PORT;
 use kith_plugins_api::ServiceError;

@@ -31,7 +31,7 @@ use tokio::task::JoinSet;
 #[derive(Debug)]
 pub(crate) enum Event {
     /// Somebody is at the door.
-    Incoming(Incoming),
+    Incoming(Box<Incoming>),
     /// TLS has proved this key on a connection that we have dialled.
     Proved(Number, Connection, Key),
     /// The other end has said who it is, and proved it.
@@ -111,7 +111,7 @@ async fn tell(events: &Events, event: Event) {
 /// Waits for whoever is at the door of one socket.
 pub(crate) async fn attend(endpoint: quinn::Endpoint, events: Events) {
     while let Some(incoming) = endpoint.accept().await {
-        tell(&events, Event::Incoming(incoming)).await;
+        tell(&events, Event::Incoming(Box::new(incoming))).await;
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! It has the role `transport`: it says where it listens and which key it shows in TLS, dials whom
 //! the daemon wants to be reached, lets in whoever proves to be a device, takes
-//! `envelope.send.quic`, carries the letters, and says what became of each. What it carries it can't
-//! read, and it knows no key but its own.
+//! `envelope.send.quic`, carries the letters, and says what became of each. What it carries it
+//! can't read, and it knows no key but its own.
 //!
 //! The parts: `hello.rs` and `letters.rs` are what goes over a link, `record.rs` what a NodeInfo
 //! proves there, `links.rs` which links there are, `queue.rs` what waits on one; they know neither

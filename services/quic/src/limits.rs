@@ -7,10 +7,10 @@ use kith_plugins_api::contract::limits::{LETTER_BYTES_MAX, NODE_INFO_BYTES_MAX};
 
 /// Bytes of a letter: the contract's.
 pub const MTU_BYTES_MAX: usize = LETTER_BYTES_MAX;
-/// Bytes of a frame of the control stream: a NodeInfo, a hash, and room for what later versions say.
+/// Bytes of a frame of the control stream: a NodeInfo, a hash, and room for later versions.
 pub const CONTROL_BYTES_MAX: usize = NODE_INFO_BYTES_MAX + 1024;
-/// How long after its endpoints' end a NodeInfo still counts: clocks of devices differ, and one that
-/// was asleep has not signed a new one yet.
+/// How long after its endpoints' end a NodeInfo still counts: clocks of devices differ, and one
+/// that was asleep has not signed a new one yet.
 pub const RECORD_LATE_MS: u64 = 24 * 60 * 60 * 1000;
 
 /// Links at once: the devices of all friends of a sociable person. Each may hold
@@ -55,8 +55,8 @@ pub const READ_BYTES: usize = 256 << 10;
 pub const DIAL_MS: u64 = 5_000;
 /// How long the other end may take for its handshake and its hello.
 pub const HELLO_MS: u64 = 3_000;
-/// Two links of one device that came up within this time were dialled by both at once. After it, who
-/// dials again has lost the first.
+/// Two links of one device that came up within this time were dialled by both at once. After it,
+/// who dials again has lost the first.
 pub const SETTLE_MS: u64 = 10_000;
 /// How long the other end of a link may take to answer whether it is there, before it is dialled
 /// beside it: longer than most ways round the world, and short enough that nobody waits.

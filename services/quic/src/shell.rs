@@ -215,22 +215,21 @@ impl Shell {
     /// Something has happened to a connection.
     fn happened(&mut self, event: Event, now: Moment) {
         match event {
-            Event::Incoming(incoming) => self.let_in(incoming, now),
+            Event::Incoming(incoming) => self.let_in(*incoming, now),
             Event::Proved(number, connection, key) => {
-                if self.attempts.contains_key(&number) {
-                    self.attempts.insert(number, Attempt::Proved(connection, key));
-                    self.links.proved(number);
-                } else {
-                    close(&connection, Goodbye::Slower);
+                match self.attempts.get_mut(&number) {
+                    Some(attempt) => *attempt = Attempt::Proved(connection, key),
+                    None => close(&connection, Goodbye::Slower),
                 }
+                self.links.proved(number);
             }
             Event::Shown(number, greeted) => {
-                if self.attempts.contains_key(&number) {
-                    let peer =
-                        Peer { device: greeted.shown.device, life: greeted.shown.hello.life };
-                    self.attempts.insert(number, Attempt::Shown(greeted));
-                    self.links.shown(number, peer, now);
+                let peer = Peer { device: greeted.shown.device, life: greeted.shown.hello.life };
+                match self.attempts.get_mut(&number) {
+                    Some(attempt) => *attempt = Attempt::Shown(greeted),
+                    None => close(&greeted.connection, Goodbye::Slower),
                 }
+                self.links.shown(number, peer, now);
             }
             Event::Failed(number, why) => {
                 if self.attempts.remove(&number).is_some() {

@@ -311,7 +311,7 @@ fn handshakes_are_bounded() {
         links.taken(address(from).ip(), START);
         from += 1;
         let all = HANDSHAKES_PER_ADDRESS_MAX + usize::from(from) - 2;
-        let is_busy = all >= HANDSHAKES_TRUSTED_MAX && all < HANDSHAKES_MAX;
+        let is_busy = (HANDSHAKES_TRUSTED_MAX..HANDSHAKES_MAX).contains(&all);
         let unproved = links.admit(address(from).ip(), false);
         assert_eq!(is_busy, unproved == Admission::Challenge, "{all}: {unproved:?}");
     }
