@@ -1,8 +1,8 @@
 //! What is said on the network, what was seen there, and what of that is told to the daemon.
 //!
 //! A device shows a tag, which the daemon makes anew each day and friends recognise; and a port.
-//! The name of the service and of the host are drawn anew with each tag, so that nothing of it is the
-//! same tomorrow. Without a tag nothing is said, and nobody is asked: who has no friends and no
+//! The name of the service and of the host are drawn anew with each tag, so that nothing of it is
+//! the same tomorrow. Without a tag nothing is said, and nobody is asked: who has no friends and no
 //! other device does not listen either.
 //!
 //! What others show is told with all addresses that came in within a moment. It is told again when
