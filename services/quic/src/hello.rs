@@ -11,8 +11,8 @@
 //!
 //! The hello comes first: the dialling end says its own when TLS has proved the other end's key,
 //! the other end answers with its own when it has found that one good. Later ones bring news:
-//! another record, another card. A life is a number that each start of the service draws anew, so that the
-//! other end can tell a link of a process that is gone from one that was dialled twice.
+//! another record, another card. A life is a number that each start of the service draws anew, so
+//! that the other end can tell a link of a process that is gone from one that was dialled twice.
 //!
 //! Fields that are not known are passed over, as kinds are; a stream that is not is refused.
 //!
