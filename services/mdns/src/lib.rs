@@ -19,7 +19,8 @@ use announce::{Act, Announcer};
 use kith_plugins_api::contract::transports::{Beacon, Endpoint, Sighting};
 use kith_plugins_api::contract::{BEACON, ENDPOINT, Role, SIGHTING};
 use kith_plugins_api::{
-    Bus, Health, Manifest, Moment, PostError, Service, ServiceError, async_trait,
+    Bus, Health, Manifest, Message, Moment, PostError, Reserved, Service, ServiceError, Subscribe,
+    async_trait,
 };
 use limits::RETRY_MS;
 use network::{Changes, Heard, Network};
@@ -49,8 +50,10 @@ impl Service for Mdns {
     async fn run(self: Box<Self>, bus: Bus) -> Result<(), ServiceError> {
         let settings: Settings = bus.settings()?;
         settings.check()?;
-        let mut beacons = bus.subscribe_to(BEACON).await?;
-        let mut endpoints = bus.subscribe_to(ENDPOINT).await?;
+        // With what was said last, since it may have been said before this service came.
+        let (beacons, endpoints) = (BEACON.pattern(), ENDPOINT.pattern());
+        let mut beacons = bus.subscribe_with(Subscribe::new(&beacons).retained()).await?;
+        let mut endpoints = bus.subscribe_with(Subscribe::new(&endpoints).retained()).await?;
         let changes = Changes::watch();
         let mut mdns = Shell::new(bus.clone(), settings);
         bus.report(Health::ok().text("waiting for a tag to show")).await?;
@@ -66,11 +69,11 @@ impl Service for Mdns {
             tokio::select! {
                 biased;
                 beacon = beacons.next() => match beacon {
-                    Some(beacon) => mdns.beacon(&beacon),
+                    Some(beacon) => mdns.said(&beacon),
                     None => return mdns.leave(),
                 },
                 endpoint = endpoints.next() => match endpoint {
-                    Some(endpoint) => mdns.endpoint(&endpoint),
+                    Some(endpoint) => mdns.said(&endpoint),
                     None => return mdns.leave(),
                 },
                 heard = next_heard(&mut mdns.network) => match heard {
@@ -114,6 +117,18 @@ impl Shell {
     fn new(bus: Bus, settings: Settings) -> Self {
         let announcer = Announcer::default();
         Self { bus, settings, announcer, network: None, retry_at: None, reported: None }
+    }
+
+    /// Deals with a message of the two topics.
+    fn said(&mut self, message: &Message) {
+        let (protocol, payload) = (message.protocol(), message.payload());
+        if message.topic() == BEACON.topic() {
+            if let Ok(beacon) = Reserved::read(&BEACON, protocol, payload) {
+                self.beacon(&beacon);
+            }
+        } else if let Ok(endpoint) = Reserved::read(&ENDPOINT, protocol, payload) {
+            self.endpoint(&endpoint);
+        }
     }
 
     fn beacon(&mut self, beacon: &Beacon) {
