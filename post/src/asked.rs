@@ -5,7 +5,7 @@
 
 use crate::post::Post;
 use kith_contract::people::Change;
-use kith_people::{CircleEntry, DeviceId, PersonId, Petname, Relation, SafetyNumber};
+use kith_people::{CircleEntry, DeviceId, PersonId, Petname, Relation};
 use kith_wire::{Code, Refusal};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -294,7 +294,6 @@ fn list(post: &Post) -> Value {
 
 /// A person, as lists have them.
 pub(crate) fn row(post: &Post, person: PersonId) -> Value {
-    let Some(me) = &post.me else { return Value::Null };
     let card = post.people.card(person);
     let entry = post.people.circle().entry(&person);
     let is_frozen = post.people.person(&person).is_some_and(|known| known.fork().is_some());
@@ -317,7 +316,7 @@ pub(crate) fn row(post: &Post, person: PersonId) -> Value {
         "relation": relation,
         "verified": entry.is_some_and(|entry| entry.verified),
         "frozen": is_frozen,
-        "safety_number": SafetyNumber::of(me.person, person).to_string(),
+        "safety_number": post.people.safety_number(person),
         "devices": devices,
     })
 }

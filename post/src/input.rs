@@ -116,6 +116,13 @@ pub enum Input {
         /// The number of [`Output::Deliver`].
         mail: u64,
     },
+    /// The bus had no room for a message: nobody has it, and it has to be handed over again.
+    NotHanded {
+        /// The number of [`Output::Deliver`].
+        mail: u64,
+        /// The message.
+        inbound: Inbound,
+    },
     /// Nobody subscribes to a stranger's message.
     Unwanted,
     /// A service has started: it has heard nothing yet.
@@ -172,12 +179,14 @@ pub enum Output {
         /// The payload in CBOR, as the contract has it.
         payload: Vec<u8>,
     },
-    /// Hand this to the bus, and then say [`Input::Handed`].
+    /// Hand this to the bus, and where it is stored say then [`Input::Handed`].
     Deliver {
         /// By which it is known.
         mail: u64,
         /// The message.
         inbound: Inbound,
+        /// Whether it is to survive: its sender was told that it is here.
+        is_stored: bool,
     },
     /// Hand this to the bus as a request, whose reply is [`Input::Reply`].
     DeliverRequest {

@@ -35,6 +35,8 @@ mod receiving;
 mod recipients;
 mod requests;
 mod sending;
+#[cfg(test)]
+mod tests;
 
 pub use counts::Cause;
 pub use input::{Inbound, Input, Now, Outgoing, Output};

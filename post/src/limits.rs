@@ -119,3 +119,10 @@ pub const INVITE_MS_MAX: u64 = 30 * DAY_MS;
 pub const INVITE_USES_MAX: u32 = 100;
 /// A day, in milliseconds.
 pub const DAY_MS: u64 = 86_400_000;
+/// A device that has a link and acknowledges nothing for so long is sent everything again, in
+/// milliseconds: some commits of a slow disk, and a link's round trips.
+pub const UNACKNOWLEDGED_MS: u64 = 20_000;
+/// How often ids that can no longer arrive are forgotten, in milliseconds.
+pub const FORGET_MS: u64 = 3_600_000;
+/// A message that the bus had no room for is handed to it again after so many milliseconds.
+pub const HAND_AGAIN_MS: u64 = 30_000;

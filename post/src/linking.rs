@@ -23,7 +23,7 @@ use kith_contract::transports::{
     RequestNodeInfo, Sighting, Wanted,
 };
 use kith_contract::{
-    BEACON, Bytes, DIAL, HANG_UP, MY_NODE_INFO, Payload, REQUEST_NODE_INFO, Topic,
+    BEACON, Bytes, DIAL, ENDPOINT, HANG_UP, MY_NODE_INFO, Payload, REQUEST_NODE_INFO, Topic,
 };
 use kith_people::{
     Card, CardRefusal, DeviceId, NodeInfo, PersonId, Relation, SignedCircle, Standing, TagSecret,
@@ -47,19 +47,30 @@ impl Post {
             return;
         }
         let Endpoint { transport, endpoints, tls_key } = endpoint;
-        if let Some(me) = &mut self.me {
-            me.reachable.insert(transport, Reachable { endpoints, tls_key });
-        }
+        let Some(me) = &mut self.me else { return };
+        let said = Reachable { endpoints, tls_key };
+        me.reachable.insert(transport, said);
         self.say_node_info();
         self.dial_all();
     }
 
-    /// A service has started: it has heard nothing yet.
+    /// A service has started: it has heard nothing yet, not even what others say of themselves.
     pub(crate) fn started(&mut self) {
-        if self.me.is_some() {
-            self.say_node_info();
-            self.say_beacon();
+        let Some(me) = &self.me else { return };
+        let said: Vec<_> = me
+            .reachable
+            .iter()
+            .map(|(transport, one)| Endpoint {
+                transport: transport.clone(),
+                endpoints: one.endpoints.clone(),
+                tls_key: one.tls_key,
+            })
+            .collect();
+        for endpoint in said {
+            self.announce(ENDPOINT, &endpoint);
         }
+        self.say_node_info();
+        self.say_beacon();
     }
 
     /// Says who this device is and where, signed.
@@ -221,18 +232,24 @@ impl Post {
             return;
         }
         let device = DeviceId::new(connection.device);
-        let info =
-            connection.record.as_ref().and_then(|record| self.take_node_info(record.as_ref()));
-        let is_its_own = info.as_ref().is_some_and(|info| info.sign_id() == device);
-        if connection.record.is_some() && !is_its_own {
-            self.refuse(Cause::FalseRecord);
+        let record = connection.record.as_ref().map(|record| NodeInfo::parse(record.as_ref()));
+        let info = match record {
+            Some(Ok(info)) if info.sign_id() == device => Some(info),
+            Some(_) => {
+                self.refuse(Cause::FalseRecord);
+                None
+            }
+            None => None,
+        };
+        if let Some(info) = &info {
+            // It may not be of use before its card is known; then it is shown again.
+            let _ = self.take_node_info(info.bytes());
         }
         if self.is_unwanted(device) {
             self.hang_up(device);
             return;
         }
-        let may_carry_bare = is_its_own
-            && connection.transport == BARE_TRANSPORT
+        let may_carry_bare = connection.transport == BARE_TRANSPORT
             && info.as_ref().is_some_and(|info| info.tls_key.is_some());
         if !self.links.up(connection, may_carry_bare) {
             return;
@@ -267,10 +284,8 @@ impl Post {
         hash: Option<[u8; 32]>,
     ) {
         let known = person.and_then(|person| self.people.card(person)).map(Card::hash);
-        let is_wanted = person.is_some_and(|person| {
-            self.is_me(person) || self.people.is_friend(person) || self.people.has_addresses(person)
-        });
-        if is_wanted && (hash.is_none() || known != hash) {
+        // Of strangers too: what goes to `public` is sealed for them.
+        if person.is_none() || hash.is_none() || known != hash {
             self.carry_own(device, Body::WantCard);
         }
     }

@@ -232,6 +232,12 @@ impl Outbox {
         })
     }
 
+    /// Whether something was handed over that the device has not acknowledged.
+    pub(crate) fn is_flying(&self, device: DeviceId) -> bool {
+        let lanes = self.devices.get(&device);
+        lanes.is_some_and(|lanes| lanes.0.iter().any(|line| !line.flying.is_empty()))
+    }
+
     /// Whether anything waits for a device, or for its word.
     pub(crate) fn has_any(&self, device: DeviceId) -> bool {
         self.devices.get(&device).is_some_and(|lanes| {

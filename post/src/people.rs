@@ -3,7 +3,10 @@
 //! The book (`kith-people`) decides what is believed; here are the short ways to what it says, and
 //! the addresses that the user has given by hand.
 
-use kith_people::{Book, BoxId, Card, Circle, DeviceId, NodeInfo, PersonId, Relation, Standing};
+use kith_people::{
+    Book, BoxId, Card, Circle, DeviceId, NodeInfo, PersonId, Relation, SafetyNumber, Standing,
+};
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Deref, DerefMut};
 
@@ -12,6 +15,8 @@ use std::ops::{Deref, DerefMut};
 pub(crate) struct People {
     book: Book,
     addresses: BTreeMap<PersonId, Vec<String>>,
+    /// Safety numbers that were worked out: each costs milliseconds.
+    safety: RefCell<BTreeMap<PersonId, String>>,
 }
 
 /// The keys of a device, and whose it is.
@@ -32,13 +37,12 @@ impl Default for People {
 impl People {
     /// Of a person who knows nobody yet.
     pub(crate) fn of(person: PersonId) -> Self {
-        Self { book: Book::new(person), addresses: BTreeMap::new() }
+        Self { book: Book::new(person), addresses: BTreeMap::new(), safety: RefCell::default() }
     }
 
     /// Whose a device is, or was.
     pub(crate) fn person_of(&self, device: DeviceId) -> Option<PersonId> {
-        let owner = self.book.owners(device).next();
-        owner.or_else(|| {
+        self.owner_of(device).or_else(|| {
             let mut all = self.book.people();
             all.find(|(_, known)| {
                 // Frozen ones, and devices that were taken out: their standing says so.
@@ -47,6 +51,13 @@ impl People {
             })
             .map(|(person, _)| person)
         })
+    }
+
+    /// Whose card lists a device. One that has changed hands, as a new device does that is taken
+    /// into somebody's card, is whose we know better.
+    fn owner_of(&self, device: DeviceId) -> Option<PersonId> {
+        let rank = |person: &PersonId| (*person != self.book.own(), !self.is_friend(*person));
+        self.book.owners(device).min_by_key(rank)
     }
 
     pub(crate) fn standing_of(&self, device: DeviceId) -> Option<(PersonId, Standing)> {
@@ -107,7 +118,7 @@ impl People {
 
     /// The keys with which a device is written to.
     pub(crate) fn peer(&self, device: DeviceId, now_ms: u64) -> Option<Peer> {
-        let person = self.book.owners(device).next()?;
+        let person = self.owner_of(device)?;
         let curve = self.card(person)?.device(&device)?.ratchet_key;
         let prekey = self.book.node(&person, &device).map(|info| &info.prekey);
         let prekey = prekey.filter(|prekey| now_ms < prekey.expires).map(|prekey| prekey.key);
@@ -132,8 +143,11 @@ impl People {
         self.addresses.iter().map(|(person, all)| (*person, all.clone())).collect()
     }
 
-    pub(crate) fn has_addresses(&self, person: PersonId) -> bool {
-        self.addresses.contains_key(&person)
+    /// What the user compares with a person.
+    pub(crate) fn safety_number(&self, person: PersonId) -> String {
+        let own = self.book.own();
+        let mut known = self.safety.borrow_mut();
+        known.entry(person).or_insert_with(|| SafetyNumber::of(own, person).to_string()).clone()
     }
 
     pub(crate) fn set_addresses(&mut self, person: PersonId, addresses: Vec<String>) {
@@ -143,7 +157,7 @@ impl People {
 
 impl From<Book> for People {
     fn from(book: Book) -> Self {
-        Self { book, addresses: BTreeMap::new() }
+        Self { book, addresses: BTreeMap::new(), safety: RefCell::default() }
     }
 }
 

@@ -18,10 +18,10 @@ use crate::counts::{Cause, Counts};
 use crate::envelope::{Ack, Lane, Reassembly, Seen, Sessions};
 use crate::flying::Flying;
 use crate::gate::Gate;
-use crate::input::{Input, Now, Output};
+use crate::input::{Inbound, Input, Now, Output};
 use crate::joining::Joining;
 use crate::keys::{self, ENVELOPES, INVITES, SEEN};
-use crate::limits::NODE_INFO_MS;
+use crate::limits::{FORGET_MS, NODE_INFO_MS, PARTIAL_LIFE_MS};
 use crate::links::Links;
 use crate::me::Me;
 use crate::opening::{Loaded, OpenError, Setup};
@@ -61,14 +61,20 @@ pub struct Post {
     pub(crate) ready: BTreeSet<DeviceId>,
     /// Messages that came in and were not handed to the bus, by their numbers: bytes of each.
     pub(crate) inbox: BTreeMap<u64, usize>,
+    /// Those for which the bus had no room: when each is handed over again.
+    pub(crate) to_hand_again: VecDeque<(u64, u64, Inbound)>,
     pub(crate) next_mail: u64,
     pub(crate) node_info_due_ms: Option<u64>,
+    pub(crate) reassembly_due_ms: Option<u64>,
+    pub(crate) seen_due_ms: Option<u64>,
     /// When each device was dialled last, on the monotonic clock.
     pub(crate) dialled: BTreeMap<DeviceId, u64>,
     /// When each device was asked for a new session.
     pub(crate) renewed: BTreeMap<(DeviceId, Lane), u64>,
     /// Messages that were asked for again.
     pub(crate) asked_again: VecDeque<(DeviceId, MessageId)>,
+    /// When a device that has something to acknowledge did so last, on the monotonic clock.
+    pub(crate) progress: BTreeMap<DeviceId, u64>,
     /// Devices that wait for room at a transport.
     pub(crate) blocked: BTreeSet<DeviceId>,
     /// Until when the tag holds that was said last, in ms since the Unix epoch.
@@ -121,11 +127,15 @@ impl Post {
             acks: BTreeMap::new(),
             ready: BTreeSet::new(),
             inbox: BTreeMap::new(),
+            to_hand_again: VecDeque::new(),
             next_mail: 0,
             node_info_due_ms: None,
+            reassembly_due_ms: None,
+            seen_due_ms: None,
             dialled: BTreeMap::new(),
             renewed: BTreeMap::new(),
             asked_again: VecDeque::new(),
+            progress: BTreeMap::new(),
             blocked: BTreeSet::new(),
             beacon_until_ms: None,
             setup,
@@ -147,6 +157,7 @@ impl Post {
             Input::Reply { request, message } => self.reply(request, message),
             Input::NotTaken { request, code, text } => self.not_taken(request, code, &text),
             Input::Handed { mail } => self.handed(mail),
+            Input::NotHanded { mail, inbound } => self.not_handed(mail, inbound),
             Input::Unwanted => self.refuse(Cause::Unwanted),
             Input::Started => self.started(),
             Input::Asked { ticket, topic, payload, is_administrator } => {
@@ -205,6 +216,10 @@ impl Post {
             self.uninvited.due_ms(),
             self.beacon_due_ms(),
             self.dial_due_ms(),
+            self.stalled_due_ms(),
+            self.to_hand_again.front().map(|(due, ..)| *due),
+            self.reassembly_due_ms,
+            self.seen_due_ms,
             self.outbox.next_expiry_ms().map(wall),
             self.is_ready().then_some(self.now.monotonic_ms),
         ]
@@ -235,6 +250,25 @@ impl Post {
         }
         self.beacon_if_due();
         self.dial_if_due();
+        self.begin_stalled_again();
+        self.hand_again_if_due();
+        self.forget_if_due();
+    }
+
+    /// Forgets what can no longer be of use.
+    fn forget_if_due(&mut self) {
+        let Now { monotonic_ms, unix_ms } = self.now;
+        if self.reassembly_due_ms.is_some_and(|due| due <= monotonic_ms) {
+            for _ in 0..self.reassembly.expire(monotonic_ms) {
+                self.refuse(Cause::Fragments);
+            }
+            let has_pieces = 0 < self.reassembly.bytes();
+            self.reassembly_due_ms = has_pieces.then(|| monotonic_ms + PARTIAL_LIFE_MS);
+        }
+        if self.seen_due_ms.is_some_and(|due| due <= monotonic_ms) {
+            self.seen.expire(unix_ms);
+            self.seen_due_ms = (0 < self.seen.count()).then(|| monotonic_ms + FORGET_MS);
+        }
     }
 
     /// Tells how far messages have come, and who waited for that.

@@ -18,8 +18,9 @@ use crate::envelope::{
 use crate::input::{Inbound, Output};
 use crate::keys::mail_key;
 use crate::limits::{
-    ASKED_AGAIN_MAX, EXPIRE_AFTER_MS_MAX, INBOX_BYTES_MAX, NEW_SESSION_MS, NOTICE_ENTRIES_MAX,
-    REQUEST_MS_MAX, STRANGER_LETTERS_PER_WINDOW_MAX, STRANGER_WINDOW_MS, STRANGERS_COUNTED_MAX,
+    ASKED_AGAIN_MAX, EXPIRE_AFTER_MS_MAX, FORGET_MS, HAND_AGAIN_MS, INBOX_BYTES_MAX,
+    NEW_SESSION_MS, NOTICE_ENTRIES_MAX, PARTIAL_LIFE_MS, REQUEST_MS_MAX,
+    STRANGER_LETTERS_PER_WINDOW_MAX, STRANGER_WINDOW_MS, STRANGERS_COUNTED_MAX,
     STRANGERS_LETTERS_PER_WINDOW_MAX, UNINTRODUCED_BYTES_MAX, UNINTRODUCED_MS,
     UNINTRODUCED_PARCELS_MAX,
 };
@@ -114,7 +115,11 @@ impl Post {
                 let piece = received.letter.as_ref();
                 match self.reassembly.take(self.now.monotonic_ms, &from, piece) {
                     Ok(Some(whole)) => open(&me.keys, &whole),
-                    Ok(None) => return,
+                    Ok(None) => {
+                        let due_ms = self.now.monotonic_ms.saturating_add(PARTIAL_LIFE_MS);
+                        self.reassembly_due_ms.get_or_insert(due_ms);
+                        return;
+                    }
                     Err(_) => return self.refuse(Cause::Fragments),
                 }
             }
@@ -249,7 +254,10 @@ impl Post {
             return self.deliver(from, standing, false, &opened.plaintext, &content);
         }
         match self.seen.remember(from, lane, id, expires_ms) {
-            Remembered::New => {}
+            Remembered::New => {
+                let due_ms = self.now.monotonic_ms.saturating_add(FORGET_MS);
+                self.seen_due_ms.get_or_insert(due_ms);
+            }
             Remembered::Copy => {
                 if lane != Lane::Realtime {
                     self.acknowledge(from.device, id);
@@ -302,7 +310,7 @@ impl Post {
         self.next_mail += 1;
         let mail = self.next_mail;
         if !is_stored {
-            self.outputs.push_back(Output::Deliver { mail, inbound });
+            self.outputs.push_back(Output::Deliver { mail, inbound, is_stored });
             return;
         }
         let lane = [content.lane().number()];
@@ -310,7 +318,7 @@ impl Post {
         let record = parts.concat();
         self.inbox.insert(mail, record.len());
         self.gate.put(mail_key(mail), record);
-        self.gate.after(Output::Deliver { mail, inbound });
+        self.gate.after(Output::Deliver { mail, inbound, is_stored });
     }
 
     /// A message that was stored and not handed to the bus before the last end of the daemon. Its
@@ -335,7 +343,7 @@ impl Post {
             (Some((from, content)), Some(standing @ (Standing::Own | Standing::Friend))) => {
                 self.inbox.insert(mail, bytes);
                 let inbound = self.inbound(from, standing, &content);
-                self.outputs.push_back(Output::Deliver { mail, inbound });
+                self.outputs.push_back(Output::Deliver { mail, inbound, is_stored: true });
             }
             _ => self.gate.delete(mail_key(mail)),
         }
@@ -345,6 +353,30 @@ impl Post {
     pub(crate) fn handed(&mut self, mail: u64) {
         if self.inbox.remove(&mail).is_some() {
             self.gate.delete(mail_key(mail));
+        }
+    }
+
+    /// The bus had no room for a message: it is handed over once more, after a while.
+    pub(crate) fn not_handed(&mut self, mail: u64, inbound: Inbound) {
+        let due_ms = self.now.monotonic_ms.saturating_add(HAND_AGAIN_MS);
+        self.to_hand_again.push_back((due_ms, mail, inbound));
+    }
+
+    /// Hands over what the bus had no room for. What its sender is now decides.
+    pub(crate) fn hand_again_if_due(&mut self) {
+        let now_ms = self.now.monotonic_ms;
+        while self.to_hand_again.front().is_some_and(|(due, ..)| *due <= now_ms) {
+            let Some((_, mail, mut inbound)) = self.to_hand_again.pop_front() else { return };
+            let standing = inbound.device.parse().ok().and_then(|one| self.people.standing_of(one));
+            inbound.scope = match standing {
+                Some((_, Standing::Own)) => Scope::Own,
+                Some((_, Standing::Friend)) => Scope::Friends,
+                _ => {
+                    self.handed(mail);
+                    continue;
+                }
+            };
+            self.outputs.push_back(Output::Deliver { mail, inbound, is_stored: true });
         }
     }
 
@@ -415,6 +447,7 @@ impl Post {
                         self.outbox.delivered(ack.message, device);
                     }
                 }
+                self.progress.insert(device, self.now.monotonic_ms);
                 if self.outbox.has_next(device) {
                     self.ready.insert(device);
                 }

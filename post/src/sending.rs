@@ -11,6 +11,7 @@ use crate::flying::Envelope;
 use crate::input::{Inbound, Outgoing, Output};
 use crate::limits::{
     EXPIRE_AFTER_MS, EXPIRE_AFTER_MS_MAX, REALTIME_MS, REQUEST_MS_MAX, SEALED_PER_TURN_MAX,
+    UNACKNOWLEDGED_MS,
 };
 use crate::links::Link;
 use crate::outbox::{Errand, Full, New, Outcome, Parcelled};
@@ -196,6 +197,32 @@ impl Post {
         }
     }
 
+    /// When a device has acknowledged nothing for too long, on the monotonic clock.
+    pub(crate) fn stalled_due_ms(&self) -> Option<u64> {
+        let waits = self.links.devices().filter(|device| self.outbox.is_flying(*device));
+        let last = |device| self.progress.get(&device).copied().unwrap_or_default();
+        waits.map(|device| last(device).saturating_add(UNACKNOWLEDGED_MS)).min()
+    }
+
+    /// What was handed over long ago and not acknowledged goes again: the device could not store
+    /// it, or somebody on the way has dropped it.
+    pub(crate) fn begin_stalled_again(&mut self) {
+        let now_ms = self.now.monotonic_ms;
+        if self.stalled_due_ms().is_none_or(|due| now_ms < due) {
+            return;
+        }
+        let linked: Vec<_> = self.links.devices().collect();
+        for device in linked {
+            let last = self.progress.get(&device).copied().unwrap_or_default();
+            let is_over = last.saturating_add(UNACKNOWLEDGED_MS) <= now_ms;
+            if is_over && self.outbox.is_flying(device) {
+                self.progress.insert(device, now_ms);
+                self.outbox.begin_again(device);
+                self.ready.insert(device);
+            }
+        }
+    }
+
     /// Seals what can leave, so much of it as one turn does.
     pub(crate) fn pump(&mut self) {
         if self.gate.is_stuck().is_some() {
@@ -230,6 +257,9 @@ impl Post {
             self.outbox.forget(device);
             return false;
         };
+        if !self.outbox.is_flying(device) {
+            self.progress.insert(device, self.now.monotonic_ms);
+        }
         let Some(parcelled) = self.outbox.next(device) else { return false };
         let (id, lane) = (parcelled.message.id, parcelled.lane);
         let to = Party { person: peer.person, device };

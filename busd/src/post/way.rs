@@ -5,7 +5,7 @@ use super::thread::{self, Told};
 use crate::door::bring_part;
 use crate::hub::Hub;
 use crate::limits::{POST_OUTPUTS_PER_TURN_MAX, SHUTDOWN_GRACE};
-use kith_core::{ClientId, Inbound, Now, Outgoing, PostAsk};
+use kith_core::{Broker, ClientId, Inbound, Now, Outgoing, PostAsk};
 use kith_post::{Input, Output};
 use kith_wire::{
     Code, MessageId, Options, Protocol, Publication, Refusal, RequestNumber, Scope, Topic,
@@ -127,6 +127,12 @@ impl Way {
                 let ticket = self.ticket(Ticket::Asked { client, number, topic });
                 Input::Asked { ticket, topic: topic.to_owned(), payload, is_administrator }
             }
+            PostAsk::Kept { ticket, kept: Ok(_) } => Input::Handed { mail: ticket },
+            PostAsk::Kept { .. } => {
+                // Who is there has it; whoever comes later gets it when the daemon starts again.
+                tracing::warn!("a message from others could not be stored for later subscribers");
+                return;
+            }
             // Its messages are sent all the same, and the broker knows that nobody waits.
             _ => return,
         };
@@ -150,13 +156,8 @@ impl Hub {
             Output::Announce { topic, payload } => {
                 self.broker().announce_from_post(now, &topic, &payload);
             }
-            Output::Deliver { mail, inbound } => {
-                let is_public = inbound.scope == Scope::Public;
-                match self.deliver(now, &inbound) {
-                    true => way.tell(Input::Handed { mail }),
-                    false if is_public => way.tell(Input::Unwanted),
-                    false => way.tell(Input::Handed { mail }),
-                }
+            Output::Deliver { mail, inbound, is_stored } => {
+                self.deliver(way, now, mail, inbound, is_stored);
             }
             Output::DeliverRequest { request, timeout_ms, inbound } => {
                 let taken = with_inbound(now, &inbound, |inbound| {
@@ -198,19 +199,35 @@ impl Hub {
         }
     }
 
-    /// Hands a message from outside to the bus. Whether anybody wanted it.
-    fn deliver(&self, now: Now, inbound: &kith_post::Inbound) -> bool {
-        let wanted = with_inbound(now, inbound, |inbound| {
-            let Publication { topic, protocol, .. } = &inbound.publication;
-            let mut broker = self.broker();
-            if inbound.scope == Scope::Public
-                && !broker.is_wanted(inbound.scope, protocol.as_str(), topic.as_str())
-            {
-                return Ok(false);
+    /// Hands a message from outside to the bus.
+    fn deliver(&self, way: &Way, now: Now, mail: u64, opened: kith_post::Inbound, is_stored: bool) {
+        let is_wanted = opened.scope != Scope::Public
+            || self.broker().is_wanted(opened.scope, &opened.protocol, &opened.topic);
+        if !is_wanted {
+            return way.tell(Input::Unwanted);
+        }
+        let live = |broker: &mut Broker| {
+            with_inbound(now, &opened, |inbound| broker.deliver_inbound(now, inbound))
+        };
+        if !is_stored {
+            // What is refused is counted there.
+            let _ = live(&mut self.broker());
+            return;
+        }
+        let kept =
+            with_inbound(now, &opened, |inbound| self.broker().keep_inbound(now, inbound, mail));
+        match kept {
+            // When it is on the disk, `Kept` says so.
+            Ok(_) => {}
+            Err(Refusal { code: Code::QuotaStored | Code::NotStored, .. }) => {
+                way.tell(Input::NotHanded { mail, inbound: opened });
             }
-            broker.deliver_inbound(now, inbound).map(|_| true)
-        });
-        wanted.unwrap_or(false)
+            Err(_) => {
+                // There is no store: only those who are there get it.
+                let _ = live(&mut self.broker());
+                way.tell(Input::Handed { mail });
+            }
+        }
     }
 }
 
