@@ -5,7 +5,7 @@
 
 use crate::post::Post;
 use kith_contract::people::Change;
-use kith_people::{CircleEntry, DeviceId, PersonId, Petname, Relation};
+use kith_people::{CardDevice, CircleEntry, DeviceId, PersonId, Petname, Relation};
 use kith_wire::{Code, Refusal};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -260,18 +260,20 @@ fn hexadecimal(bytes: &[u8]) -> String {
 
 fn devices(post: &Post) -> Value {
     let Some(me) = &post.me else { return Value::Null };
-    let rows: Vec<_> = me
-        .card
-        .devices
-        .iter()
-        .map(|device| {
-            let mut row = device_row(post, device.sign_id, &device.name, device.added);
-            row["this"] = json!(device.sign_id == me.device());
-            row["may_edit_circle"] = json!(device.may_edit_circle);
-            row
-        })
-        .collect();
-    Value::from(rows)
+    let row = |device: &CardDevice| {
+        let row = device_row(post, device.sign_id, &device.name, device.added);
+        let this = json!(device.sign_id == me.device());
+        with(with(row, "this", this), "may_edit_circle", json!(device.may_edit_circle))
+    };
+    Value::from(me.card.devices.iter().map(row).collect::<Vec<_>>())
+}
+
+/// The same row, with one field more.
+pub(crate) fn with(mut row: Value, name: &str, value: Value) -> Value {
+    if let Some(fields) = row.as_object_mut() {
+        fields.insert(name.to_owned(), value);
+    }
+    row
 }
 
 fn device_row(post: &Post, device: DeviceId, name: &str, added: u64) -> Value {
@@ -304,9 +306,8 @@ pub(crate) fn row(post: &Post, person: PersonId) -> Value {
         None => "unknown",
     };
     let devices: Vec<_> = card.map_or_else(Vec::new, |card| {
-        let row = |device: &kith_people::CardDevice| {
-            device_row(post, device.sign_id, &device.name, device.added)
-        };
+        let row =
+            |device: &CardDevice| device_row(post, device.sign_id, &device.name, device.added);
         card.devices.iter().map(row).collect()
     });
     json!({

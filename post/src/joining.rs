@@ -10,7 +10,7 @@
 //!
 //! An invite that is wrong is answered with the reason and counted; nothing else comes of it.
 
-use crate::asked::{self, petname, row};
+use crate::asked::{self, petname, row, with};
 use crate::counts::Cause;
 use crate::envelope::{Body, JoinAnswer};
 use crate::limits::{INVITE_MS, INVITE_MS_MAX, INVITE_USES_MAX, JOIN_MS};
@@ -376,9 +376,7 @@ impl Post {
         }
         self.make_friend(&card, petname)?;
         self.take_in_waiting(device);
-        let mut answer = row(self, identity);
-        answer["kind"] = json!("friend");
-        Ok(answer.to_string())
+        Ok(with(row(self, identity), "kind", json!("friend")).to_string())
     }
 
     /// Takes the device that gave the invite into the card.

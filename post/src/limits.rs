@@ -104,8 +104,11 @@ pub const NEW_SESSION_MS: u64 = 3_600_000;
 pub const NODE_INFO_MS: u64 = 300_000;
 /// How long endpoints in a NodeInfo are said to hold, in milliseconds.
 pub const ENDPOINTS_HOLD_MS: u64 = 2 * 3_600_000;
-/// How long a prekey holds, in milliseconds: 30 days. It is renewed at half of that.
+/// How long a prekey holds, in milliseconds: 30 days. A day before, there is a new one, and the old
+/// one is kept until the next.
 pub const PREKEY_HOLD_MS: u64 = 30 * DAY_MS;
+/// When a prekey is renewed, in milliseconds since it was made.
+pub const PREKEY_RENEW_MS: u64 = 29 * DAY_MS;
 /// A device that cannot be reached is dialled again after so many milliseconds, while something
 /// waits for it; the transport itself tries oftener.
 pub const DIAL_AGAIN_MS: u64 = 30_000;
@@ -126,3 +129,5 @@ pub const UNACKNOWLEDGED_MS: u64 = 20_000;
 pub const FORGET_MS: u64 = 3_600_000;
 /// A message that the bus had no room for is handed to it again after so many milliseconds.
 pub const HAND_AGAIN_MS: u64 = 30_000;
+/// Messages whose end is remembered, for whoever publishes one again after a reconnect.
+pub const ENDED_REMEMBERED_MAX: usize = 4096;

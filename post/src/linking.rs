@@ -77,8 +77,15 @@ impl Post {
     pub(crate) fn say_node_info(&mut self) {
         let now_ms = self.now.unix_ms;
         let Some(me) = &mut self.me else { return };
+        if me.renew_prekey(now_ms) {
+            self.sessions.prekeys_changed(&me.account);
+            self.keep_me();
+        }
+        let Some(me) = &mut self.me else { return };
         let hash = me.card.hash();
+        let before = me.node_info.as_ref().map(|info| info.seq);
         let Ok(info) = me.renew_node_info(now_ms) else { return };
+        let is_new = before.is_some_and(|before| before != info.seq);
         let said = MyNodeInfo {
             device: *info.sign_id().as_bytes(),
             seq: info.seq,
@@ -87,6 +94,21 @@ impl Post {
         };
         self.announce(MY_NODE_INFO, &said);
         self.node_info_due_ms = Some(self.now.monotonic_ms.saturating_add(NODE_INFO_MS));
+        if is_new {
+            // Who has a link has seen the one before.
+            for device in self.linked_and_known() {
+                self.show_card(device);
+            }
+        }
+    }
+
+    /// Our own devices and those of friends, with a link.
+    pub(crate) fn linked_and_known(&self) -> Vec<DeviceId> {
+        let is_known = |device: &DeviceId| {
+            let person = self.people.person_of(*device);
+            person.is_some_and(|person| self.is_me(person) || self.people.is_friend(person))
+        };
+        self.links.devices().filter(is_known).collect()
     }
 
     /// Says what to show on a network today.
@@ -257,7 +279,7 @@ impl Post {
         self.outbox.begin_again(device);
         self.ready.insert(device);
         let knows_person = self.people.person_of(device);
-        let person = knows_person.or(info.map(|info| info.identity));
+        let person = knows_person.or_else(|| info.map(|info| info.identity));
         self.compare_cards(device, person, connection.card_hash);
         self.join_over(device);
         self.tell_own(device);
@@ -308,10 +330,10 @@ impl Post {
         for device in self.links.gone(service) {
             self.without_link(device);
         }
-        if let Some(me) = &mut self.me {
-            if me.reachable.remove(service).is_some() {
-                self.say_node_info();
-            }
+        if let Some(me) = &mut self.me
+            && me.reachable.remove(service).is_some()
+        {
+            self.say_node_info();
         }
         self.ready.append(&mut self.blocked);
     }

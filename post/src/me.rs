@@ -7,7 +7,7 @@
 //! of its own, with a card that lists this device alone. Linked to another person it drops that.
 
 use crate::envelope::{Account, Party};
-use crate::limits::{ENDPOINTS_HOLD_MS, PREKEY_HOLD_MS};
+use crate::limits::{ENDPOINTS_HOLD_MS, PREKEY_HOLD_MS, PREKEY_RENEW_MS};
 use kith_people::{
     Card, CardDevice, CardDraft, DeviceId, DeviceKeys, NodeInfo, NodeInfoDraft, PersonId,
     PersonKey, Prekey, RecordError, Seed, fitting_endpoints,
@@ -131,17 +131,27 @@ impl Me {
         self.reachable.values().find_map(|one| one.tls_key)
     }
 
+    /// Makes a new prekey, if the one that is there has had its time. Whether it did.
+    pub(crate) fn renew_prekey(&mut self, now_ms: u64) -> bool {
+        let is_over = self.prekey_made_ms.saturating_add(PREKEY_RENEW_MS) <= now_ms;
+        if is_over {
+            self.account.rotate_prekey();
+            self.prekey_made_ms = now_ms;
+        }
+        is_over
+    }
+
     /// Signs our NodeInfo, if the last one says something else or is half over.
     pub(crate) fn renew_node_info(&mut self, now_ms: u64) -> Result<&NodeInfo, RecordError> {
         let endpoints = self.endpoints();
         let (person, tls_key) = (self.person, self.tls_key());
+        let last_seq = self.node_info.as_ref().map_or(0, |info| info.seq);
         let is_right = |info: &NodeInfo| {
             info.identity == person
                 && info.tls_key == tls_key
                 && info.endpoints == endpoints
                 && self.account.has_prekey(&info.prekey.key)
                 && now_ms.saturating_add(ENDPOINTS_HOLD_MS / 2) < info.expires
-                && now_ms.saturating_add(PREKEY_HOLD_MS / 4) < info.prekey.expires
         };
         let node_info = match self.node_info.take().filter(is_right) {
             Some(info) => info,
@@ -150,7 +160,7 @@ impl Me {
                 NodeInfoDraft {
                     identity: person,
                     tls_key,
-                    seq: now_ms,
+                    seq: now_ms.max(last_seq.saturating_add(1)),
                     endpoints,
                     relays: Vec::new(),
                     expires: now_ms.saturating_add(ENDPOINTS_HOLD_MS),

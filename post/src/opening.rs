@@ -204,14 +204,7 @@ impl Post {
         let card = draft.sign(self.person_key()?);
         let card = card.map_err(|error| Refusal::new(Code::BadField, error.to_string()))?;
         // Before those that it leaves out are hung up on: they see why.
-        let linked: Vec<_> = self.links.devices().collect();
-        let knew: Vec<_> = linked
-            .into_iter()
-            .filter(|device| {
-                let person = self.people.person_of(*device);
-                person.is_some_and(|one| self.is_me(one) || self.people.is_friend(one))
-            })
-            .collect();
+        let knew = self.linked_and_known();
         if let Some(me) = &mut self.me {
             me.card = card.clone();
         }

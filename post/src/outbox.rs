@@ -13,7 +13,7 @@
 
 use crate::envelope::Lane;
 use crate::input::Outgoing;
-use crate::limits::{LANE_FLYING_MAX, OUTBOX_BYTES_MAX, OUTBOX_MESSAGES_MAX};
+use crate::limits::{ENDED_REMEMBERED_MAX, LANE_FLYING_MAX, OUTBOX_BYTES_MAX, OUTBOX_MESSAGES_MAX};
 use kith_contract::delivery::{Refusal, Rung};
 use kith_people::{DeviceId, PersonId};
 use kith_wire::{MessageId, Until};
@@ -48,8 +48,8 @@ pub(crate) struct Parcelled {
     pub(crate) expires_at_ms: u64,
     /// Whether devices acknowledge it.
     pub(crate) is_acknowledged: bool,
-    /// Who is answered at which rung; `None` once that was done.
-    pub(crate) waiter: Option<u64>,
+    /// Who is to be answered.
+    waiters: Vec<u64>,
     legs: BTreeMap<DeviceId, Leg>,
 }
 
@@ -119,6 +119,8 @@ pub(crate) struct Outbox {
     devices: BTreeMap<DeviceId, Lanes>,
     /// When what is over, in ms since the Unix epoch.
     ends: BTreeSet<(u64, MessageId)>,
+    /// How those ended that did lately, for whoever publishes one again.
+    ended: VecDeque<(MessageId, Rung)>,
     bytes: usize,
     steps: Vec<Step>,
     outcomes: Vec<Outcome>,
@@ -194,13 +196,29 @@ impl Outbox {
             sent_at_ms: new.sent_at_ms,
             expires_at_ms: new.expires_at_ms,
             is_acknowledged: new.is_acknowledged,
-            waiter: new.waiter,
+            waiters: new.waiter.into_iter().collect(),
             legs,
         };
         self.ends.insert((parcelled.expires_at_ms, id));
         self.messages.insert(id, parcelled);
         self.look_at(id);
         Ok(())
+    }
+
+    /// Somebody publishes a message again. Whether it is known; then who waits is answered as if
+    /// they had waited from the beginning.
+    pub(crate) fn wait_again(&mut self, id: MessageId, ticket: u64, until: Until) -> bool {
+        if let Some(parcelled) = self.messages.get_mut(&id) {
+            parcelled.waiters.push(ticket);
+            self.look_at(id);
+            return true;
+        }
+        let Some((_, rung)) = self.ended.iter().find(|(ended, _)| *ended == id) else {
+            return false;
+        };
+        let is_reached = height(wanted(until)) <= height(*rung);
+        self.outcomes.push(Outcome { id, ticket, is_reached, ended_as: *rung });
+        true
     }
 
     /// The next message for a device, which from now on is on its way to it. Nothing, while as many
@@ -413,6 +431,12 @@ impl Outbox {
             line.flying.remove(at);
         }
         if over && let Some(gone) = self.messages.remove(&id) {
+            let ended = gone.legs.values().filter(|leg| !leg.is_echo).map(|leg| leg.rung);
+            let worst = ended.min_by_key(|rung| height(*rung));
+            if ENDED_REMEMBERED_MAX <= self.ended.len() {
+                self.ended.pop_front();
+            }
+            self.ended.push_back((id, worst.unwrap_or(Rung::Delivered)));
             self.bytes = self.bytes.saturating_sub(gone.message.payload.len());
             self.ends.remove(&(gone.expires_at_ms, id));
         }
@@ -422,7 +446,9 @@ impl Outbox {
     /// far, or for one of them there is none left that could.
     fn look_at(&mut self, id: MessageId) {
         let Some(parcelled) = self.messages.get_mut(&id) else { return };
-        let Some(ticket) = parcelled.waiter else { return };
+        if parcelled.waiters.is_empty() {
+            return;
+        }
         let wanted = wanted(parcelled.message.until);
         let mut persons: BTreeMap<PersonId, (bool, bool, Rung)> = BTreeMap::new();
         for leg in parcelled.legs.values().filter(|leg| !leg.is_echo) {
@@ -436,9 +462,10 @@ impl Outbox {
         let lost = persons.values().find(|(is_reached, is_open, _)| !is_reached && !is_open);
         let is_reached = persons.values().all(|(is_reached, ..)| *is_reached);
         if is_reached || lost.is_some() {
-            parcelled.waiter = None;
             let ended_as = lost.map_or(wanted, |(.., rung)| *rung);
-            self.outcomes.push(Outcome { id, ticket, is_reached, ended_as });
+            for ticket in std::mem::take(&mut parcelled.waiters) {
+                self.outcomes.push(Outcome { id, ticket, is_reached, ended_as });
+            }
         }
     }
 }

@@ -36,13 +36,16 @@ pub(crate) struct Strangers {
     window_began_ms: u64,
     all: u32,
     each: BTreeMap<DeviceId, u32>,
+    /// Those with whom there are ratchets; the one heard of longest ago first.
+    ratchets: VecDeque<DeviceId>,
 }
 
 impl Strangers {
     /// Counts a letter of a stranger. Whether it may be opened.
     fn admit(&mut self, device: DeviceId, now_ms: u64) -> bool {
         if STRANGER_WINDOW_MS <= now_ms.saturating_sub(self.window_began_ms) {
-            *self = Self { window_began_ms: now_ms, ..Self::default() };
+            (self.window_began_ms, self.all) = (now_ms, 0);
+            self.each.clear();
         }
         self.all = self.all.saturating_add(1);
         if STRANGERS_LETTERS_PER_WINDOW_MAX < self.all {
@@ -54,6 +57,15 @@ impl Strangers {
         let count = self.each.entry(device).or_default();
         *count = count.saturating_add(1);
         *count <= STRANGER_LETTERS_PER_WINDOW_MAX
+    }
+
+    /// Notes that there is a ratchet with a stranger: whose is to be forgotten for it.
+    fn note_ratchet(&mut self, device: DeviceId) -> Option<DeviceId> {
+        if self.ratchets.contains(&device) {
+            return None;
+        }
+        self.ratchets.push_back(device);
+        if STRANGERS_COUNTED_MAX < self.ratchets.len() { self.ratchets.pop_front() } else { None }
     }
 }
 
@@ -248,6 +260,15 @@ impl Post {
         if standing == Standing::Unknown {
             // Nothing of a stranger's is stored, and nothing is answered. Whether anybody wants it
             // is looked at where it is handed to the bus.
+            if opened.is_new_session
+                && let Some(oldest) = self.strangers.note_ratchet(from.device)
+                && !matches!(
+                    self.people.standing_of(oldest),
+                    Some((_, Standing::Own | Standing::Friend))
+                )
+            {
+                self.sessions.drop_all(oldest);
+            }
             if content.kind != Kind::Message {
                 return self.refuse(Cause::Unwanted);
             }

@@ -15,6 +15,11 @@ impl Post {
     pub(crate) fn recipients(&mut self, message: &Outgoing) -> Result<Vec<Recipient>, Refusal> {
         self.identity()?;
         let Some(me) = &self.me else { return Ok(Vec::new()) };
+        if !me.is_listed() {
+            let text = "this device is not in your card, so nobody would believe what it sends: \
+                        `kith devices add` where the identity key is, or link it anew";
+            return Err(Refusal::new(Code::NotAvailable, text));
+        }
         let (own, own_device) = (me.person, me.device());
         let mut recipients = match message.to.as_str() {
             "self" => self.all_of(own, "you have no other device: `kith invite --device` there")?,
@@ -55,8 +60,7 @@ impl Post {
             Some((name, device)) => (name, Some(device)),
             None => (to, None),
         };
-        let is_own =
-            self.me.as_ref().is_some_and(|me| name == "self" || self.is_me_named(me.person, name));
+        let is_own = self.me.as_ref().is_some_and(|me| name == "self" || is_named(me.person, name));
         let person = match (&self.me, is_own) {
             (Some(me), true) => me.person,
             _ => self.whom(name)?,
@@ -76,10 +80,6 @@ impl Post {
             return Err(unknown("this device was taken out by its person"));
         }
         Ok(vec![(person, device, false)])
-    }
-
-    fn is_me_named(&self, person: PersonId, name: &str) -> bool {
-        name.parse::<PersonId>().is_ok_and(|named| named == person)
     }
 
     fn all_of(&self, person: PersonId, none: &str) -> Result<Vec<Recipient>, Refusal> {
@@ -102,6 +102,10 @@ impl Post {
         });
         known.collect()
     }
+}
+
+fn is_named(person: PersonId, name: &str) -> bool {
+    name.parse::<PersonId>().is_ok_and(|named| named == person)
 }
 
 fn unknown(text: &str) -> Refusal {

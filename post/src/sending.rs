@@ -32,9 +32,8 @@ impl Post {
     /// A local program publishes to others.
     pub(crate) fn send(&mut self, ticket: u64, message: Outgoing, is_repeated: bool) {
         let id = message.id;
-        if is_repeated {
-            // It is on its way, or has come to its end: it is not sent again.
-            self.outputs.push_back(Output::Answer { ticket, id, result: Ok(()) });
+        if is_repeated && self.outbox.wait_again(id, ticket, message.until) {
+            self.outputs.push_back(Output::Took { ticket, id });
         } else if let Err(refusal) = self.take_on(Some(ticket), message, Errand::Message) {
             self.outputs.push_back(Output::Answer { ticket, id, result: Err(refusal) });
         }

@@ -209,6 +209,15 @@ impl Sessions {
         }
     }
 
+    /// Forgets everything of a device, its first messages too: of a stranger, to make room for
+    /// another. What is repeated then opens a session once more, which for strangers does no harm.
+    pub fn drop_all(&mut self, device: DeviceId) {
+        self.forget(device);
+        if self.devices.remove(&device).is_some() {
+            self.changed.insert(Record::Openings(device));
+        }
+    }
+
     /// Forgets first messages whose prekey the account has no more.
     pub fn prekeys_changed(&mut self, account: &Account) {
         for (device, held) in &mut self.devices {

@@ -159,7 +159,7 @@ fn realtime_and_public_are_not_waited_for() {
     world.settle();
     assert_eq!(world.take_inbox(1).len(), 0, "worthless late");
     let (ticket, _) = world.publish_with(0, "bob", "x", "", |one| {
-        (one.realtime, one.until) = (true, Until::Delivered)
+        (one.realtime, one.until) = (true, Until::Delivered);
     });
     assert_eq!(world.nodes[0].sent[&ticket].as_ref().unwrap_err().code, Code::BadField);
     world.publish(0, "public", "hello", "all");
@@ -190,4 +190,36 @@ fn who_cannot_be_meant_is_said() {
     }
     let (ticket, _) = world.publish(0, "bob", "bus.ready", "1");
     assert_eq!(world.nodes[0].sent[&ticket].as_ref().unwrap_err().code, Code::ReservedTopic);
+}
+
+#[test]
+fn what_is_published_again_is_sent_once_and_answered_as_it_went() {
+    let mut world = friends();
+    world.is_held = true;
+    let message = world.message(0, "bob", "a", "1", |message| message.until = Until::Delivered);
+    let send = |ticket, is_repeated| Input::Send { ticket, message: message.clone(), is_repeated };
+    world.tell(0, send(901, false));
+    world.tell(0, send(902, true));
+    assert!(!world.nodes[0].sent.contains_key(&902));
+    world.release();
+    world.tell(0, send(903, true));
+    for ticket in [901, 902, 903] {
+        assert_eq!(world.nodes[0].sent[&ticket], Ok(()), "{ticket}");
+    }
+    assert_eq!(world.take_inbox(1).len(), 1);
+}
+
+#[test]
+fn a_prekey_is_renewed_before_it_is_over() {
+    let mut world = friends();
+    let prekey =
+        |world: &World| world.nodes[1].post.as_ref().unwrap().me.as_ref().unwrap().account.prekey();
+    let first = prekey(&world);
+    for _ in 0..30 {
+        world.pass(86_400_000);
+    }
+    assert_ne!(prekey(&world), first);
+    // Ada has only the first one, and a message that opens a session still arrives.
+    world.publish(0, "bob", "a", "1");
+    assert_eq!(world.take_inbox(1), ["ada friends.a \"1\""]);
 }

@@ -95,7 +95,7 @@ impl World {
         let endpoint = Endpoint {
             transport: "quic".to_owned(),
             endpoints: vec![format!("192.0.2.{at}:1")],
-            tls_key: Some([at as u8; 32]),
+            tls_key: Some([byte(at); 32]),
         };
         self.tell(at, Input::Endpoint(endpoint));
     }
@@ -367,7 +367,7 @@ impl World {
         with: impl FnOnce(&mut Outgoing),
     ) -> Outgoing {
         let number = self.nodes[at].ticket();
-        let mut random = [at as u8; 10];
+        let mut random = [byte(at); 10];
         random[2..].copy_from_slice(&number.to_be_bytes());
         let mut message = Outgoing {
             id: MessageId::from_parts(self.now.unix_ms, &random),
@@ -453,4 +453,8 @@ pub(super) fn received(bytes: Vec<u8>, device: [u8; 32], link: u64) -> envelope:
 
 fn pair(a: At, b: At) -> (At, At) {
     (a.min(b), a.max(b))
+}
+
+fn byte(at: At) -> u8 {
+    u8::try_from(at).expect("few nodes")
 }
