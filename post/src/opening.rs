@@ -9,8 +9,8 @@ use crate::people::People;
 use crate::post::Post;
 use kith_contract::people::Change;
 use kith_people::{
-    Book, CardDraft, DeviceId, DeviceKeys, LockCost, PersonId, PersonKey, Relation, TagSecret,
-    lock, recovered, recovery_words, unlock,
+    Book, Card, CardDraft, DeviceId, DeviceKeys, LockCost, PersonId, PersonKey, Relation,
+    TagSecret, lock, recovered, recovery_words, unlock,
 };
 use kith_wire::{Code, Refusal};
 use std::collections::BTreeMap;
@@ -71,6 +71,26 @@ impl Stored {
     }
 }
 
+impl Stored {
+    fn into_me(self, file: KeyFile, account: Account, card: Card) -> Me {
+        let open = if let KeyFile::Open(seed) = &file { Some(**seed) } else { None };
+        let key = open.map(PersonKey::from_seed).filter(|key| key.id() == self.person);
+        Me {
+            person: self.person,
+            key,
+            file,
+            keys: self.keys,
+            account,
+            card,
+            device_name: self.device_name,
+            reachable: BTreeMap::new(),
+            node_info: None,
+            prekey_made_ms: self.prekey_made_ms,
+            adopting: None,
+        }
+    }
+}
+
 impl Post {
     /// Takes in what is stored.
     pub(crate) fn load(&mut self, loaded: Loaded) -> Result<(), OpenError> {
@@ -118,21 +138,8 @@ impl Post {
             let account = account.ok_or_else(|| bad(&"the account is not there"))?;
             (stored.keys, account.map_err(|error| bad(&error))?)
         };
-        let file = key.unwrap_or(KeyFile::Elsewhere);
-        let open = if let KeyFile::Open(seed) = &file { Some(**seed) } else { None };
-        self.me = Some(Me {
-            person: stored.person,
-            key: open.map(PersonKey::from_seed).filter(|key| key.id() == stored.person),
-            file,
-            keys,
-            account,
-            card,
-            device_name: stored.device_name,
-            reachable: BTreeMap::new(),
-            node_info: None,
-            prekey_made_ms: stored.prekey_made_ms,
-            adopting: None,
-        });
+        let stored = Stored { keys, ..stored };
+        self.me = Some(stored.into_me(key.unwrap_or(KeyFile::Elsewhere), account, card));
         if is_copy {
             self.keep_me();
         }
@@ -355,7 +362,7 @@ impl Post {
     }
 
     /// Another device of the person's is asked whom this one is: this device is of that person.
-    pub(crate) fn adopt(&mut self, card: kith_people::Card) -> bool {
+    pub(crate) fn adopt(&mut self, card: Card) -> bool {
         let person = card.identity;
         let Some(me) = &mut self.me else { return false };
         me.person = person;

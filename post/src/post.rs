@@ -1,8 +1,8 @@
 //! The post: the one owner of keys, of who is who, and of what is on its way to others.
 //!
 //! It is a state machine beside the broker's, on a thread of its own, so that no cryptography ever
-//! delays local traffic. Each part of what it does is in a file of its own; here is what they share,
-//! and the order of a turn:
+//! delays local traffic. Each part of what it does is in a file of its own; here is what they
+//! share, and the order of a turn:
 //!
 //! 1. [`Post::handle`] takes in what has happened, one [`Input`] after the other. Changes of what
 //!    has to survive go to the [`Gate`], and what may be seen only after them waits there.

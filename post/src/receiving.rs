@@ -13,7 +13,7 @@
 use crate::counts::Cause;
 use crate::envelope::{
     Ack, AckState, Binding, Body, Content, ContentError, Kind, Lane, Letter, LetterError, News,
-    Notice, Parcel, Party, Remembered, open,
+    Notice, Opened, Parcel, Party, Remembered, open,
 };
 use crate::input::{Inbound, Output};
 use crate::keys::mail_key;
@@ -24,6 +24,7 @@ use crate::limits::{
     STRANGERS_LETTERS_PER_WINDOW_MAX, UNINTRODUCED_BYTES_MAX, UNINTRODUCED_MS,
     UNINTRODUCED_PARCELS_MAX,
 };
+use crate::me::Me;
 use crate::post::Post;
 use kith_contract::envelope::Received;
 use kith_people::{DeviceId, Standing};
@@ -224,25 +225,8 @@ impl Post {
         if lane != Lane::Realtime && (self.gate.is_stuck().is_some() || is_full) {
             return self.refuse(Cause::NotStored);
         }
-        let Some(me) = self.me.as_mut() else { return };
-        let Some(peer) = self.people.peer(from.device, self.now.unix_ms) else {
-            return self.refuse(Cause::UnknownDevice);
-        };
-        let account = &mut me.account;
-        let opened = self.sessions.decrypt(account, from.device, lane, &peer.curve, ratcheted);
-        let to = me.party();
-        let Ok(opened) = opened else {
-            if self.seen.is_copy(from, lane, &id) {
-                // Sent again, since our acknowledgement got lost.
-                self.acknowledge(from.device, id);
-                return self.refuse(Cause::Duplicate);
-            }
-            self.refuse(Cause::Undecrypted);
-            if standing != Standing::Unknown && lane != Lane::Realtime {
-                self.ask_again(from.device, id, lane);
-            }
-            return;
-        };
+        let Some(opened) = self.decrypted(from, standing, id, lane, ratcheted) else { return };
+        let Some(to) = self.me.as_ref().map(Me::party) else { return };
         let content = match Content::parse(&opened.plaintext, &Binding { from, to, lane }) {
             Ok(content) if content.id == id => content,
             Ok(_)
@@ -288,6 +272,39 @@ impl Post {
             Remembered::TooOld | Remembered::NoRoom => return self.refuse(Cause::NotStored),
         }
         self.opened(from, standing, &opened.plaintext, &content);
+    }
+
+    /// What the ratchet makes of a message. One that it does not open is asked for again, unless it
+    /// is here already.
+    fn decrypted(
+        &mut self,
+        from: Party,
+        standing: Standing,
+        id: MessageId,
+        lane: Lane,
+        ratcheted: &[u8],
+    ) -> Option<Opened> {
+        let me = self.me.as_mut()?;
+        let Some(peer) = self.people.peer(from.device, self.now.unix_ms) else {
+            self.refuse(Cause::UnknownDevice);
+            return None;
+        };
+        let account = &mut me.account;
+        let opened = self.sessions.decrypt(account, from.device, lane, &peer.curve, ratcheted);
+        if let Ok(opened) = opened {
+            return Some(opened);
+        }
+        if self.seen.is_copy(from, lane, &id) {
+            // Sent again, since our acknowledgement got lost.
+            self.acknowledge(from.device, id);
+            self.refuse(Cause::Duplicate);
+            return None;
+        }
+        self.refuse(Cause::Undecrypted);
+        if standing != Standing::Unknown && lane != Lane::Realtime {
+            self.ask_again(from.device, id, lane);
+        }
+        None
     }
 
     /// A message that is what it says, from somebody who may send it.
