@@ -427,7 +427,8 @@ impl Post {
     ) {
         let timeout_ms = timeout_ms.min(REQUEST_MS_MAX);
         let due_ms = self.now.monotonic_ms.saturating_add(timeout_ms);
-        let Some(request) = self.requests.asked_by(from, content.id, due_ms) else {
+        let topic = content.topic.as_str();
+        let Some(request) = self.requests.asked_by(from, content.id, topic, due_ms) else {
             return self.refuse(Cause::TooMany);
         };
         let inbound = self.inbound(from, standing, content);

@@ -21,10 +21,13 @@ pub(crate) struct Asked {
 }
 
 /// A request of another device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Asking {
     pub(crate) from: Party,
     pub(crate) id: MessageId,
+    /// What it was asked on. The reply bears it too: the topic on which a program here replies is
+    /// a reserved one of this bus, which tells nobody else anything.
+    pub(crate) topic: String,
     due_ms: u64,
 }
 
@@ -67,12 +70,18 @@ impl Requests {
     }
 
     /// Another device asks. Its number, if there is room for it.
-    pub(crate) fn asked_by(&mut self, from: Party, id: MessageId, due_ms: u64) -> Option<u64> {
+    pub(crate) fn asked_by(
+        &mut self,
+        from: Party,
+        id: MessageId,
+        topic: &str,
+        due_ms: u64,
+    ) -> Option<u64> {
         if REQUESTS_FROM_OTHERS_MAX <= self.theirs.len() {
             return None;
         }
         self.next += 1;
-        self.theirs.insert(self.next, Asking { from, id, due_ms });
+        self.theirs.insert(self.next, Asking { from, id, topic: topic.to_owned(), due_ms });
         Some(self.next)
     }
 

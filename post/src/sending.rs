@@ -71,6 +71,7 @@ impl Post {
         let Some(asking) = self.requests.answered(request) else { return };
         let recipients = vec![(asking.from.person, asking.from.device, false)];
         let errand = Errand::Reply(asking.id);
+        let message = Outgoing { topic: asking.topic, ..message };
         // Nobody to tell: who replied was answered by the bus.
         let _ = self.put_out(None, message, errand, recipients);
     }

@@ -126,10 +126,15 @@ fn a_request_is_answered_across_people_by_whoever_was_asked() {
     world.tell(0, Input::Request { ticket: 900, timeout_ms: 5_000, message });
     let (request, inbound) = world.nodes[1].requests.pop_front().unwrap();
     assert_eq!((inbound.petname.as_deref(), inbound.topic.as_str()), (Some("ada"), "time.now"));
-    let reply = world.message(1, "", "time.is", "noon", |_| {});
+    // As programs reply: on a topic that is reserved.
+    let topic = "bus.reply.00112233445566778899aabbccddeeff";
+    let reply = world.message(1, "", topic, "noon", |_| {});
     world.tell(1, Input::Reply { request, message: reply });
     let reply = world.nodes[0].replies[&900].as_ref().unwrap();
-    assert_eq!(reply.payload, b"\"noon\"");
+    assert_eq!(
+        (reply.topic.as_str(), reply.payload.as_slice()),
+        ("time.now", b"\"noon\"".as_slice())
+    );
     assert!(world.nodes[2].requests.is_empty());
 
     let message = world.message(0, "bob", "time.never", "?", |_| {});
