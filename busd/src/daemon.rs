@@ -226,7 +226,10 @@ pub(crate) async fn serve(
     let answers = store.map(|found| hub.keep_in(found));
     // Until the end: what programs wait for when the daemon stops is answered as well.
     let answers = tokio::task::spawn_local(keeper::take_answers(Rc::clone(&hub), answers));
-    let post = people.and_then(|state| post::start(&hub, &state));
+    let mut post = people.and_then(|state| post::start(&hub, &state));
+    if let Some(post) = &mut post {
+        post.begun().await;
+    }
     let version = env!("CARGO_PKG_VERSION");
     hub.broker().announce_ready(hub.now(), version, std::process::id());
     tracing::info!(socket = %socket.display(), from_systemd, version, "ready");

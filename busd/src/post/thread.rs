@@ -40,6 +40,8 @@ pub(super) struct Begin {
     pub(super) inputs: UnboundedReceiver<Told>,
     pub(super) outputs: UnboundedSender<Output>,
     pub(super) clock: Clock,
+    /// Told, by being dropped, when services are heard.
+    pub(super) beginning: oneshot::Sender<()>,
     /// Told, by being dropped, when all is closed.
     pub(super) ending: oneshot::Sender<()>,
 }
@@ -51,12 +53,13 @@ struct Serving {
     inputs: UnboundedReceiver<Told>,
     outputs: UnboundedSender<Output>,
     clock: Clock,
+    beginning: oneshot::Sender<()>,
 }
 
 /// Starts it. It ends when nobody can tell it anything any more.
 pub(super) fn start(begin: Begin) -> io::Result<()> {
-    let Begin { files, loaded, pipe, inputs, outputs, clock, ending } = begin;
-    let serving = Serving { files, loaded, pipe, inputs, outputs, clock };
+    let Begin { files, loaded, pipe, inputs, outputs, clock, beginning, ending } = begin;
+    let serving = Serving { files, loaded, pipe, inputs, outputs, clock, beginning };
     std::thread::Builder::new().name("kith-post".to_owned()).spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let ended = match runtime {
@@ -99,7 +102,7 @@ struct Loop {
 }
 
 async fn run(begin: Serving) -> Result<(), String> {
-    let Serving { files, loaded, pipe, mut inputs, outputs, clock } = begin;
+    let Serving { files, loaded, pipe, mut inputs, outputs, clock, beginning } = begin;
     let Loading { loaded, disk, device_name } = loaded;
     let post = Post::open(now(&clock), Setup { device_name }, loaded, Box::new(fill));
     let post = post.map_err(|error| error.to_string())?;
@@ -113,6 +116,7 @@ async fn run(begin: Serving) -> Result<(), String> {
     };
     let bus = Bus::connect(pipe, start).await.map_err(|error| error.to_string())?;
     let mut heard = Heard::new(&bus).await.map_err(|error| error.to_string())?;
+    drop(beginning);
     let (committed, mut commits) = unbounded_channel();
     let mut turning = Loop { post, files, disk, committed, outputs, clock };
     let mut told = Vec::new();
@@ -129,9 +133,19 @@ async fn run(begin: Serving) -> Result<(), String> {
                 }
             }
             answer = commits.recv() => turning.committed(answer),
-            message = heard.transports.next() => turning.hear(message.as_ref()),
-            message = heard.letters.next() => first = message,
-            message = heard.stages.next() => turning.hear(message.as_ref()),
+            // None comes any more when the bus has ended.
+            message = heard.transports.next() => match message {
+                Some(message) => turning.hear(&message),
+                None => return Ok(()),
+            },
+            message = heard.letters.next() => match message {
+                Some(message) => first = Some(message),
+                None => return Ok(()),
+            },
+            message = heard.stages.next() => match message {
+                Some(message) => turning.hear(&message),
+                None => return Ok(()),
+            },
             () = sleep_until(due) => {}
             () = bus.closed() => return Ok(()),
         }
@@ -180,25 +194,22 @@ impl Loop {
 
     /// Takes in all that services have said: of links first.
     fn hear_all(&mut self, heard: &mut Heard, first: Option<Message>) {
-        let mut letters = first.is_some().then_some(first).flatten();
+        let mut letters = first;
         for _ in 0..POST_LETTERS_PER_ROUND_MAX {
-            while let Some(message) = heard.transports.next().now_or_never() {
-                self.hear(message.as_ref());
-                if message.is_none() {
-                    break;
-                }
+            while let Some(Some(message)) = heard.transports.next().now_or_never() {
+                self.hear(&message);
             }
             while let Some(Some(message)) = heard.stages.next().now_or_never() {
-                self.hear(Some(&message));
+                self.hear(&message);
             }
             let next = letters.take().or_else(|| heard.letters.next().now_or_never().flatten());
             let Some(message) = next else { return };
-            self.hear(Some(&message));
+            self.hear(&message);
         }
     }
 
-    fn hear(&mut self, message: Option<&Message>) {
-        if let Some(input) = message.and_then(read) {
+    fn hear(&mut self, message: &Message) {
+        if let Some(input) = read(message) {
             self.handle(input);
         }
     }

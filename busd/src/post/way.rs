@@ -38,6 +38,7 @@ pub(crate) struct Way {
 
 /// A post that runs.
 pub(crate) struct Running {
+    begun: oneshot::Receiver<()>,
     ended: oneshot::Receiver<()>,
     outputs: JoinHandle<()>,
 }
@@ -60,18 +61,34 @@ fn try_start(hub: &Rc<Hub>, state: &Path) -> Result<Running, PostError> {
     let pipe = bring_part(hub, "post").map_err(|refusal| io::Error::other(refusal.text))?;
     let (told, inputs) = unbounded_channel();
     let (outputs, said) = unbounded_channel();
+    let (beginning, begun) = oneshot::channel();
     let (ending, ended) = oneshot::channel();
     let clock = hub.clock();
-    thread::start(thread::Begin { files, loaded, pipe, inputs, outputs, clock, ending })?;
+    thread::start(thread::Begin {
+        files,
+        loaded,
+        pipe,
+        inputs,
+        outputs,
+        clock,
+        beginning,
+        ending,
+    })?;
     let way = Way { told, tickets: RefCell::default(), next: Cell::new(0) };
     // There is no other: this is done once, at the start.
     let _ = hub.post.set(way);
     hub.broker().attach_post();
     let outputs = spawn_local(take_outputs(Rc::clone(hub), said));
-    Ok(Running { ended, outputs })
+    Ok(Running { begun, ended, outputs })
 }
 
 impl Running {
+    /// Waits until it hears what services say: they say where they are once, when they start.
+    pub(crate) async fn begun(&mut self) {
+        // It is dropped then, or when the thread has ended; nothing is ever sent.
+        let _ = (&mut self.begun).await;
+    }
+
     /// Waits a little until it has ended, which it does with the bus.
     pub(crate) async fn end(self) {
         // Its store is closed then, and the next daemon can open it.
