@@ -8,6 +8,8 @@
 mod asking;
 mod install;
 mod looking;
+mod people;
+mod publish;
 mod services;
 mod store;
 pub(crate) mod values;
@@ -15,6 +17,12 @@ pub(crate) mod values;
 pub(crate) use asking::{ReplyArguments, RequestArguments};
 pub(crate) use install::{InstallArguments, Places, UninstallArguments};
 pub(crate) use looking::{BenchArguments, StatusArguments, TapArguments, TopArguments};
+pub(crate) use people::{
+    AnswerArguments, DeviceAddArguments, DeviceRemoveArguments, DevicesArguments, DevicesCommand,
+    FriendAddArguments, FriendArguments, FriendRenameArguments, FriendsArguments, FriendsCommand,
+    IdArguments, InitArguments, InviteArguments, JoinArguments, KeyArguments, RecoveryArguments,
+};
+pub(crate) use publish::{PublishArguments, StateChoice};
 pub(crate) use services::{
     EnableArguments, GrantArguments, GrantsArguments, GrantsCommand, LogsArguments,
     RevokeArguments, ServiceArguments, ServicesArguments, ServicesCommand, StateArguments,
@@ -28,7 +36,7 @@ pub(crate) use store::{
 use crate::exit_code;
 use crate::limits::JOBS_MAX;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use kith_wire::{MessageId, Pattern, Priority, Protocol, Since, Topic};
+use kith_wire::{Pattern, Priority, Protocol, Since};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -67,7 +75,7 @@ pub(crate) enum ColorChoice {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Publish a message
-    #[command(after_help = PUBLISH_EXAMPLES)]
+    #[command(after_help = publish::PUBLISH_EXAMPLES)]
     Pub(PublishArguments),
     /// Print messages as they come, or run a command for each
     #[command(after_help = SUBSCRIBE_EXAMPLES)]
@@ -88,6 +96,38 @@ pub(crate) enum Command {
     /// Watch the bus at work: rates, queues, and who does what
     #[command(after_help = looking::TOP_NOTES)]
     Top(TopArguments),
+    /// Give this device names, and have it reached by others
+    #[command(after_help = people::INIT_NOTES)]
+    Init(InitArguments),
+    /// Print your identity, by which others know you
+    #[command(after_help = people::ID_NOTES)]
+    Id(IdArguments),
+    /// Show what others are told of you: your name and your devices
+    Card(IdArguments),
+    /// Make a link by which somebody becomes a friend, or this device one of yours
+    #[command(after_help = people::INVITE_NOTES)]
+    Invite(InviteArguments),
+    /// Use such a link
+    #[command(after_help = people::JOIN_NOTES)]
+    Join(JoinArguments),
+    /// Show friends; add, verify, rename, reject and remove them
+    #[command(after_help = people::FRIENDS_NOTES)]
+    Friends(FriendsArguments),
+    /// Show your devices; remove one
+    #[command(after_help = people::DEVICES_NOTES)]
+    Devices(DevicesArguments),
+    /// Put your identity key under a passphrase
+    #[command(after_help = people::LOCK_NOTES)]
+    Lock(KeyArguments),
+    /// Have your identity key at hand until it is locked again or the daemon ends
+    #[command(after_help = people::LOCK_NOTES)]
+    Unlock(KeyArguments),
+    /// Show the words that bring back your identity key, and ask for some of them
+    #[command(after_help = people::RECOVERY_NOTES)]
+    Recovery(RecoveryArguments),
+    /// Bring back your identity key from these words
+    #[command(after_help = people::RECOVER_NOTES)]
+    Recover(KeyArguments),
     /// Show services; enable, stop, restart and try them
     #[command(after_help = services::SERVICES_NOTES)]
     Services(ServicesArguments),
@@ -115,42 +155,6 @@ pub(crate) enum Command {
     Completions(CompletionsArguments),
     /// Print the manual page, or write all of them to a directory
     Man(ManualArguments),
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct PublishArguments {
-    /// What it is about, such as chess.move
-    #[arg(value_parser = values::topic)]
-    pub(crate) topic: Topic<'static>,
-    #[command(flatten)]
-    pub(crate) payload: PayloadArguments,
-    /// Keep it as the topic's last value, for those who subscribe later
-    #[arg(long)]
-    pub(crate) retain: bool,
-    /// Remove the topic's kept value; publishes nothing
-    #[arg(long, conflicts_with_all =
-        ["payload", "file", "text", "lines", "retain", "expire", "reply_to", "priority", "header"])]
-    pub(crate) clear: bool,
-    /// Do not deliver it later than this, such as 10s
-    #[arg(long, value_name = "DURATION", value_parser = values::expiry)]
-    pub(crate) expire: Option<Duration>,
-    /// Name the topic on which answers should be published
-    #[arg(long, value_name = "TOPIC", value_parser = values::topic)]
-    pub(crate) reply_to: Option<Topic<'static>>,
-    #[command(flatten)]
-    pub(crate) extras: ExtraArguments,
-    /// Publish it under this id, a UUID of version 7
-    #[arg(long, value_name = "UUID", value_parser = MessageId::from_text)]
-    pub(crate) id: Option<MessageId>,
-    /// When it is done: with `stored`, once it is on the disk for somebody
-    #[arg(long, value_name = "STATE", value_enum)]
-    pub(crate) until: Option<StateChoice>,
-    /// Publish each line of the input as a message
-    #[arg(long, conflicts_with_all = ["payload", "id"])]
-    pub(crate) lines: bool,
-    /// Print {"msg_id":…} for each message, with its state
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 /// Where a payload comes from, and what it is.
@@ -205,15 +209,6 @@ impl From<PriorityChoice> for Priority {
     }
 }
 
-/// What has become of a message when `kith pub` is done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum StateChoice {
-    /// The daemon has it, and stored it where a durable subscription matches
-    Accepted,
-    /// It is on the disk for a durable subscription, or as a kept value
-    Stored,
-}
-
 #[derive(Args, Debug)]
 #[command(group = clap::ArgGroup::new("beginning").args(["durable", "retained"]).multiple(true))]
 pub(crate) struct SubscribeArguments {
@@ -249,8 +244,8 @@ pub(crate) struct SubscribeArguments {
     #[arg(long, value_name = "MOMENT", requires = "beginning", value_parser = values::since)]
     pub(crate) since: Option<Since>,
     /// Run this command with `sh -c` for each message: the payload on its standard input, the rest
-    /// in KITH_TOPIC, KITH_SCOPE, KITH_SENDER, KITH_MSG_ID, KITH_PROTOCOL, KITH_REPLY_TO and
-    /// KITH_ATTEMPT
+    /// in KITH_TOPIC, KITH_SCOPE, KITH_SENDER, KITH_PETNAME, KITH_MSG_ID, KITH_PROTOCOL,
+    /// KITH_REPLY_TO and KITH_ATTEMPT
     #[arg(long, value_name = "COMMAND")]
     pub(crate) exec: Option<String>,
     #[command(flatten)]
@@ -295,18 +290,6 @@ pub(crate) struct ManualArguments {
     #[arg(value_name = "DIR")]
     pub(crate) directory: Option<PathBuf>,
 }
-
-const PUBLISH_EXAMPLES: &str = "\
-Without PAYLOAD and --file the payload is read from standard input, unless that is a terminal.
-With `--until stored` it ends with 68 if no durable subscription matches, and with 75 if the store
-can't take the message.
-
-Examples:
-  kith pub chess.move '{\"from\":\"e2\",\"to\":\"e4\"}'
-  kith pub --text log.note 'back at five'
-  kith pub --retain lamp.state --file lamp.json
-  kith pub --until stored jobs.resize '{\"picture\":7}'
-  tail -f access.log | kith pub --text --lines web.access";
 
 const SUBSCRIBE_EXAMPLES: &str = "\
 `*` stands for one token of a topic, `>` at the end for one or more. A message that matches two of
@@ -379,7 +362,22 @@ mod tests {
             "kith sub self.a --from-start",
             "kith sub self.a --durable a --from-start --since 2h",
             "kith sub self.a --durable a --since yesterday",
-            "kith pub a 1 --until sent",
+            "kith pub a 1 --timeout x --to bob",
+            "kith pub a 1 --realtime",
+            "kith pub a 1 --echo",
+            "kith pub a 1 --to bob --retain",
+            "kith init --services quic --no-services",
+            "kith invite --friend --device",
+            "kith invite --uses 0",
+            "kith invite --as self",
+            "kith invite --device --as bob",
+            "kith join --device --as bob",
+            "kith friends --json list",
+            "kith friends add",
+            "kith friends rename bob did:key:x",
+            "kith friends verify",
+            "kith devices remove",
+            "kith recovery --drill --print",
             "kith reply self.a",
             "kith reply self.a 1 --exec x",
             "kith req a --raw --json",

@@ -73,6 +73,10 @@ impl Hook {
         command.env("KITH_SENDER", message.sender());
         command.env("KITH_MSG_ID", message.id().to_string());
         command.env("KITH_PROTOCOL", message.protocol());
+        match message.petname() {
+            Some(petname) => command.env("KITH_PETNAME", petname),
+            None => command.env_remove("KITH_PETNAME"),
+        };
         match message.attempt() {
             Some(attempt) => command.env("KITH_ATTEMPT", attempt.to_string()),
             None => command.env_remove("KITH_ATTEMPT"),

@@ -8,8 +8,8 @@ use crate::exit_code;
 use crate::show::harmless::harmless;
 use crate::show::paint::{Paint, Style};
 use kith_client::{
-    AcknowledgeError, Code, InvalidMessage, PingError, PostError, PublishError, ReplyError,
-    RequestError, SubscribeError,
+    AcknowledgeError, InvalidMessage, PingError, PostError, PublishError, ReplyError, RequestError,
+    SubscribeError,
 };
 use std::error::Error;
 use std::io;
@@ -142,12 +142,7 @@ impl From<PublishError> for Failure {
             }
             PublishError::NotStored { .. } => Self::of(exit_code::TRY_AGAIN, &error),
             PublishError::Refused { code: Some(code), .. } => {
-                let exit_code = match code {
-                    Code::NoConsumers => exit_code::NOBODY,
-                    Code::NotStored | Code::QuotaStored => exit_code::TRY_AGAIN,
-                    _ => exit_code::FAILED,
-                };
-                Self::of(exit_code, &error)
+                Self::of(exit_code::of_refusal(code), &error)
             }
             error => Self::of(exit_code::FAILED, &error),
         }
@@ -208,6 +203,7 @@ impl From<RequestError> for Failure {
             RequestError::NoResponders => exit_code::NOBODY,
             RequestError::Timeout | RequestError::Busy => exit_code::TRY_AGAIN,
             RequestError::Disconnected(_) => exit_code::UNAVAILABLE,
+            RequestError::Refused { code: Some(code), .. } => exit_code::of_refusal(code),
             _ => exit_code::FAILED,
         };
         Self::of(exit_code, &error)
@@ -217,7 +213,7 @@ impl From<RequestError> for Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kith_client::{Loss, MessageId};
+    use kith_client::{Code, Loss, MessageId};
 
     #[test]
     fn what_is_shown_can_harm_no_terminal() {
@@ -239,9 +235,12 @@ mod tests {
         let large = PublishError::Invalid(InvalidMessage::TooLarge { bytes: 2, bytes_max: 1 });
         let codes = [refused, lost.clone(), large].map(|error| Failure::from(error).exit_code);
         assert_eq!(codes, [1, 69, 65]);
-        let stored = [Code::NoConsumers, Code::NotStored, Code::QuotaStored];
+        let codes =
+            [Code::NoConsumers, Code::NotStored, Code::UnknownRecipient, Code::NotDelivered];
         let refused = |code| PublishError::Refused { code: Some(code), text: "no".into() };
-        assert_eq!(stored.map(|code| Failure::from(refused(code)).exit_code), [68, 75, 75]);
+        assert_eq!(codes.map(|code| Failure::from(refused(code)).exit_code), [68, 75, 67, 76]);
+        let refused = |code| RequestError::Refused { code: Some(code), text: "no".into() };
+        assert_eq!(codes.map(|code| Failure::from(refused(code)).exit_code), [68, 75, 67, 76]);
         let id = MessageId::from_parts(1, &[0; 10]);
         for duplicate in [false, true] {
             let failure = Failure::from(PublishError::NotStored { id, duplicate });

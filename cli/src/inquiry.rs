@@ -7,7 +7,7 @@
 use crate::exit_code;
 use crate::failure::Failure;
 use crate::limits::ANSWER_MS;
-use kith_client::{Client, Incoming, Message, Request, Subscribe};
+use kith_client::{Client, Incoming, Message, Request, RequestError, Subscribe};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -79,6 +79,25 @@ pub(crate) async fn services(client: &Client) -> Result<Vec<Row>, Failure> {
 /// `bus.grants.list`, row by row.
 pub(crate) async fn grants(client: &Client) -> Result<Vec<Row>, Failure> {
     read(&ask(client, "bus.grants.list", &Value::Null).await?)
+}
+
+/// A question about people. What the daemon says no with is a sentence by itself.
+pub(crate) async fn people(
+    client: &Client,
+    topic: &str,
+    asked: &Value,
+    wait_ms: u64,
+) -> Result<Message, Failure> {
+    let request = Request::json(topic, asked.to_string()).timeout(Duration::from_millis(wait_ms));
+    client.request_with(request).await.map_err(|error| match error {
+        RequestError::Refused { code: Some(code), text } => {
+            Failure::new(exit_code::of_refusal(code), text)
+        }
+        RequestError::NoResponders => {
+            Failure::new(exit_code::UNAVAILABLE, "this daemon knows no people: it is an older one")
+        }
+        error => error.into(),
+    })
 }
 
 /// Reads an answer.

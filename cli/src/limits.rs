@@ -30,6 +30,16 @@ pub(crate) const HEXADECIMAL_BYTES_MAX: usize = 32;
 pub(crate) const LEAVE_MS: u64 = 500;
 /// How long `status` and `top` wait for each answer of the daemon's.
 pub(crate) const ANSWER_MS: u64 = 5_000;
+/// How long `join` waits for the daemon, which waits 30 s for the other side.
+pub(crate) const JOIN_ANSWER_MS: u64 = 40_000;
+/// How long `pub --until sent` and `delivered` wait if nothing is said, in seconds: an hour.
+pub(crate) const DELIVERY_SECONDS: u64 = 3_600;
+/// How long `pub` waits to hear what was done, once it knows that it was done.
+pub(crate) const DELIVERY_NEWS_MS: u64 = 300;
+/// What is read of a link, a passphrase or recovery words: a link has some 1,600 bytes at most.
+pub(crate) const ANSWER_BYTES_MAX: u64 = 8 << 10;
+/// Recovery words that are asked for, to see whether they were written down.
+pub(crate) const DRILL_WORDS: usize = 3;
 /// How long `services enable`, `disable` and `restart` wait for a service: it has 10 s to start, or
 /// 5 s to end.
 pub(crate) const SERVICE_STATE_MS: u64 = 15_000;

@@ -29,11 +29,16 @@ impl Terminal {
     /// Its columns at this moment; nothing where standard output is no terminal, or one that
     /// doesn't tell.
     pub(crate) fn columns(&self) -> Option<usize> {
+        self.size().map(|(columns, _)| columns)
+    }
+
+    /// The same with its lines.
+    pub(crate) fn size(&self) -> Option<(usize, usize)> {
         if !self.is_read_by_a_person {
             return None;
         }
         let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
-        (size.ws_col > 0).then_some(usize::from(size.ws_col))
+        (size.ws_col > 0).then_some((usize::from(size.ws_col), usize::from(size.ws_row)))
     }
 }
 

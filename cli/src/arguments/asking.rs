@@ -12,6 +12,9 @@ pub(crate) struct RequestArguments {
     pub(crate) topic: Topic<'static>,
     #[command(flatten)]
     pub(crate) payload: PayloadArguments,
+    /// Whom to ask: a friend's name, NAME/DEVICE, an identity did:key:…, or self/DEVICE
+    #[arg(long, value_name = "WHOM", value_parser = values::destination)]
+    pub(crate) to: Option<String>,
     /// Wait so long for the reply
     #[arg(long, value_name = "DURATION", value_parser = values::patience, default_value = "5s")]
     pub(crate) timeout: Duration,
@@ -50,11 +53,13 @@ pub(super) const REQUEST_EXAMPLES: &str = "\
 Without PAYLOAD and --file the payload is null. On a terminal the reply's payload is shown so that
 it can do no harm; otherwise, and with --raw, it is printed as it is.
 
-Exit codes: 68 if nobody subscribes to TOPIC, 69 if no daemon listens, 75 if no reply came in time.
+Exit codes: 67 if nobody is called as `--to` says, 68 if nobody subscribes to TOPIC, 69 if no daemon
+listens, 75 if no reply came in time.
 
 Examples:
   kith req bus.stats
-  kith req --timeout 30s shop.order '{\"cups\":2}'";
+  kith req --timeout 30s shop.order '{\"cups\":2}'
+  kith req --to bob clock.now";
 
 pub(super) const REPLY_EXAMPLES: &str = "\
 What a command prints has to be a JSON value; with --text it is sent as a JSON string, with

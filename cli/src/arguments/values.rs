@@ -8,6 +8,7 @@ use crate::listen::now_ms;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
+use kith_people::limits::NAME_BYTES_MAX;
 use kith_wire::limits::{EXPIRE_AFTER_MS_MAX, REQUEST_TIMEOUT_MS_MAX};
 use kith_wire::{
     Headers, MessageId, Pattern, PatternError, Protocol, ProtocolError, Since, Topic, TopicError,
@@ -96,6 +97,32 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
         Some(ms) => Ok(Duration::from_millis(ms)),
         None => Err("that is longer than anything lasts".to_owned()),
     }
+}
+
+/// Whom a message is for.
+pub(crate) fn destination(text: &str) -> Result<String, String> {
+    kith_wire::check_destination(text).map_err(|error| error.to_string())?;
+    Ok(text.to_owned())
+}
+
+/// What a friend is called.
+pub(crate) fn petname(text: &str) -> Result<String, kith_people::PetnameError> {
+    kith_people::Petname::new(text)?;
+    Ok(text.to_owned())
+}
+
+/// What a person or a device calls itself.
+pub(crate) fn person_name(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() {
+        return Err("it has to have something in it".to_owned());
+    }
+    if text.len() > NAME_BYTES_MAX {
+        return Err(format!("it has at most {NAME_BYTES_MAX} bytes"));
+    }
+    if text.chars().any(char::is_control) {
+        return Err("it has no control characters".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 /// A number of seconds, with a fraction or without.
@@ -230,6 +257,18 @@ mod tests {
         for text in ["", "ago", "yesterday", "7", "1969-12-31T00:00:00Z", "2026-13-01"] {
             assert!(since(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn names_have_something_in_them_and_an_end() {
+        for text in ["Ada", "Ada Lovelace", "漢字", &"x".repeat(64)] {
+            assert_eq!(person_name(text), Ok(text.to_owned()));
+        }
+        for text in ["", " ", "a\u{1b}b", &"x".repeat(65)] {
+            assert!(person_name(text).is_err(), "{text:?}");
+        }
+        assert_eq!((petname("bob").is_ok(), petname("self").is_ok()), (true, false));
+        assert_eq!((destination("bob/phone").is_ok(), destination("").is_ok()), (true, false));
     }
 
     #[test]

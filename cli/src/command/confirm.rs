@@ -3,24 +3,16 @@
 //! Whoever can't be asked, a script, has to say `--yes`: to do it unasked would surprise, and to
 //! wait for an answer would hang.
 
+use super::prompt;
 use crate::failure::Failure;
-use std::io::{self, BufRead, IsTerminal, Write};
 
 /// Whether the answer is yes. Where nobody can be asked, that ends with `otherwise`.
 pub(in crate::command) async fn confirm(
     question: String,
     otherwise: Failure,
 ) -> Result<bool, Failure> {
-    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+    if !prompt::is_possible() {
         return Err(otherwise);
     }
-    let answer = tokio::task::spawn_blocking(move || {
-        io::stderr().lock().write_all(question.as_bytes())?;
-        let mut answer = String::new();
-        io::stdin().lock().read_line(&mut answer)?;
-        Ok::<_, io::Error>(answer)
-    });
-    let answer = answer.await.unwrap_or_else(|_| Ok(String::new()));
-    let answer = answer.map_err(|error| Failure::system("can't ask", &error))?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+    prompt::yes(&question, false).await
 }

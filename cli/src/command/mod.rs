@@ -10,7 +10,9 @@ mod consumers;
 mod grants;
 mod install;
 mod manual;
+mod people;
 mod printing;
+mod prompt;
 mod publish;
 mod reply;
 mod request;
@@ -66,6 +68,17 @@ pub(crate) fn run(line: CommandLine) -> Result<ExitCode, Failure> {
         Command::Reply(arguments) => reply::run(&arguments, &everywhere)?,
         Command::Tap(arguments) => wait_for(tap::run(&arguments, &everywhere))?,
         Command::Status(arguments) => wait_for(status::run(&arguments, &everywhere))?,
+        command @ (Command::Init(_)
+        | Command::Id(_)
+        | Command::Card(_)
+        | Command::Invite(_)
+        | Command::Join(_)
+        | Command::Friends(_)
+        | Command::Devices(_)
+        | Command::Lock(_)
+        | Command::Unlock(_)
+        | Command::Recovery(_)
+        | Command::Recover(_)) => wait_for(people::run(&command, &everywhere))?,
         Command::Services(arguments) => services::run(&arguments, &everywhere)?,
         Command::Store(arguments) => store::run(&arguments, &everywhere)?,
         Command::Consumers(arguments) => wait_for(consumers::run(&arguments, &everywhere))?,

@@ -4,6 +4,8 @@
 //! ends it before anything after it is sent; one that the daemon refuses may have others behind it
 //! on the way already.
 
+mod waiting;
+
 use super::{Visit, print_result, wait_for, warn_of_scope};
 use crate::arguments::{Everywhere, ExtraArguments, PublishArguments, StateChoice};
 use crate::exit_code;
@@ -20,6 +22,7 @@ use std::future::{pending, ready};
 use std::pin::Pin;
 use tokio::sync::mpsc::Receiver;
 use tokio::task::unconstrained;
+use waiting::Patience;
 
 pub(super) fn run(arguments: &PublishArguments, everywhere: &Everywhere) -> Result<u8, Failure> {
     // A script reads topics from somewhere, and standard error not at all.
@@ -48,8 +51,16 @@ async fn one(
 ) -> Result<u8, Failure> {
     let visit = Visit::start(everywhere, "kith pub").await?;
     let message = message(arguments, format, payload);
-    let published = visit.work(async |client| Ok(client.send(message).await?)).await?;
-    if arguments.json { print_result(&published_line(&published)) } else { Ok(exit_code::OK) }
+    let patience = Patience::of(arguments)?;
+    let work = async |client: &Client| {
+        waiting::send(client, message, arguments, patience, everywhere).await
+    };
+    let published = visit.work(work).await?;
+    if arguments.json {
+        print_result(&published_line(&published, arguments))
+    } else {
+        Ok(exit_code::OK)
+    }
 }
 
 async fn many(
@@ -59,7 +70,9 @@ async fn many(
     everywhere: &Everywhere,
 ) -> Result<u8, Failure> {
     let visit = Visit::start(everywhere, "kith pub").await?;
-    let work = async |client: &Client| publish_lines(client, arguments, format, lines).await;
+    let patience = Patience::of(arguments)?;
+    let work =
+        async |client: &Client| publish_lines(client, arguments, format, patience, lines).await;
     visit.work(work).await
 }
 
@@ -67,6 +80,7 @@ async fn publish_lines(
     client: &Client,
     arguments: &PublishArguments,
     format: &Format,
+    patience: Patience,
     mut lines: Receiver<Result<Line, Failure>>,
 ) -> Result<u8, Failure> {
     let mut pipeline = Pipeline::new();
@@ -79,15 +93,15 @@ async fn publish_lines(
                 Ok(Line { number, payload }) => {
                     let message = message(arguments, format, payload);
                     pipeline.push(async move {
-                        let sent = client.send(message).await;
-                        sent.map_err(|error| Failure::from(error).about(&format!("line {number}")))
+                        let sent = patience.of_sending(client.send(message)).await;
+                        sent.map_err(|failure| failure.about(&format!("line {number}")))
                     });
                 }
                 Err(failure) => failed = Some(failure),
             },
             published = pipeline.next(), if !pipeline.is_empty() => match published {
                 Ok(published) if arguments.json => {
-                    let line = published_line(&published);
+                    let line = published_line(&published, arguments);
                     print(&line).map_err(|error| Failure::from_output(&error))?;
                 }
                 Ok(_) => {}
@@ -156,8 +170,20 @@ fn message(arguments: &PublishArguments, format: &Format, payload: Vec<u8>) -> P
     if let Some(id) = arguments.id {
         message = message.id(id);
     }
-    if arguments.until == Some(StateChoice::Stored) {
-        message = message.until_stored();
+    message = match arguments.until {
+        None | Some(StateChoice::Accepted) => message,
+        Some(StateChoice::Stored) => message.until_stored(),
+        Some(StateChoice::Sent) => message.until_sent(),
+        Some(StateChoice::Delivered) => message.until_delivered(),
+    };
+    if let Some(to) = &arguments.to {
+        message = message.to(to.clone());
+    }
+    if arguments.realtime {
+        message = message.realtime();
+    }
+    if arguments.echo {
+        message = message.echo();
     }
     let ExtraArguments { priority, header } = &arguments.extras;
     if let Some(priority) = priority {
@@ -166,8 +192,14 @@ fn message(arguments: &PublishArguments, format: &Format, payload: Vec<u8>) -> P
     header.iter().fold(message, |message, (key, value)| message.header(key, value))
 }
 
-fn published_line(published: &Published) -> Vec<u8> {
+fn published_line(published: &Published, arguments: &PublishArguments) -> Vec<u8> {
     let mut line = Vec::new();
-    json::published(&mut line, published.id, published.duplicate, published.stored);
+    let state = match arguments.until {
+        _ if published.stored => Some("stored"),
+        Some(StateChoice::Sent) => Some("sent"),
+        Some(StateChoice::Delivered) => Some("delivered"),
+        _ => None,
+    };
+    json::published(&mut line, published.id, published.duplicate, state);
     line
 }

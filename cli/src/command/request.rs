@@ -33,6 +33,9 @@ async fn ask(
     let visit = Visit::start(everywhere, "kith req").await?;
     let topic = arguments.topic.as_str();
     let mut request = Request::bytes(topic, format.protocol(), payload).timeout(arguments.timeout);
+    if let Some(to) = &arguments.to {
+        request = request.to(to.clone());
+    }
     if let Some(priority) = arguments.extras.priority {
         request = request.priority(priority.into());
     }

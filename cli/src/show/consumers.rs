@@ -112,11 +112,11 @@ pub(crate) fn question(consumer: &Consumer, what: Loss) -> String {
     };
     let letters = || quantity::counted(dead, "dead letter");
     match what {
-        Loss::Waiting => format!("{} {name}. Throw them away? [y/N] ", waits()),
-        Loss::Dead => format!("{name} has {}. Throw them away? [y/N] ", letters()),
+        Loss::Waiting => format!("{} {name}. Throw them away?", waits()),
+        Loss::Dead => format!("{name} has {}. Throw them away?", letters()),
         Loss::All => {
             let (waits, letters) = (waits(), letters());
-            format!("{waits} {name}, which has {letters}. Remove all that, and {name}? [y/N] ")
+            format!("{waits} {name}, which has {letters}. Remove all that, and {name}?")
         }
     }
 }
@@ -189,11 +189,11 @@ store: sqlite, 1,201 messages, 2 MiB
         let text = r#"{"name":"mail","waiting":1,"waiting_bytes":5,"dead":2}"#;
         let mail: Consumer = serde_json::from_str(text).unwrap();
         let asked = question(&mail, Loss::Waiting);
-        assert_eq!(asked, "1 message (5 B) waits for mail. Throw them away? [y/N] ");
+        assert_eq!(asked, "1 message (5 B) waits for mail. Throw them away?");
         let asked = question(&mail, Loss::Dead);
-        assert_eq!(asked, "mail has 2 dead letters. Throw them away? [y/N] ");
+        assert_eq!(asked, "mail has 2 dead letters. Throw them away?");
         let asked = question(&mail, Loss::All);
-        let rest = "which has 2 dead letters. Remove all that, and mail? [y/N] ";
+        let rest = "which has 2 dead letters. Remove all that, and mail?";
         assert_eq!(asked, format!("1 message (5 B) waits for mail, {rest}"));
     }
 }

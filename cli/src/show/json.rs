@@ -26,10 +26,10 @@ pub(crate) fn gap(out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"gap\":true}\n");
 }
 
-/// What was published.
-pub(crate) fn published(out: &mut Vec<u8>, id: MessageId, duplicate: bool, stored: bool) {
+/// What was published, and how far it has come, if that was asked for.
+pub(crate) fn published(out: &mut Vec<u8>, id: MessageId, duplicate: bool, state: Option<&str>) {
     let duplicate = if duplicate { ",\"duplicate\":true" } else { "" };
-    let state = if stored { ",\"state\":\"stored\"" } else { "" };
+    let state = state.map_or_else(String::new, |state| format!(",\"state\":\"{state}\""));
     out.extend_from_slice(format!("{{\"msg_id\":\"{id}\"{duplicate}{state}}}\n").as_bytes());
 }
 
@@ -64,8 +64,8 @@ mod tests {
         let mut out = Vec::new();
         lag(&mut out, 7);
         gap(&mut out);
-        published(&mut out, delivery("a", b"1").message_id, false, false);
-        published(&mut out, delivery("a", b"1").message_id, true, true);
+        published(&mut out, delivery("a", b"1").message_id, false, None);
+        published(&mut out, delivery("a", b"1").message_id, true, Some("stored"));
         let id = "\"msg_id\":\"018bcfe5-6800-7707-8707-070707070707\"";
         let expected = format!(
             "{{\"lag\":7}}\n{{\"gap\":true}}\n{{{id}}}\n\

@@ -53,6 +53,24 @@ pub(crate) fn time_of_day(unix_ms: u64, zone: &TimeZone) -> String {
     }
 }
 
+/// A day and a time of it, to the minute; the moment as it is where no calendar has it.
+pub(crate) fn moment(unix_ms: u64, zone: &TimeZone) -> String {
+    let moment = i64::try_from(unix_ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
+    match moment {
+        Some(moment) => moment.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string(),
+        None => unix_ms.to_string(),
+    }
+}
+
+/// Who sent it: the user's name for them before their identity, where they have one.
+fn sender(delivery: &Delivery<'_>) -> String {
+    let sender = harmless(delivery.sender);
+    match delivery.petname {
+        Some(petname) => format!("{} ({sender})", harmless(petname)),
+        None => sender.into_owned(),
+    }
+}
+
 /// The topic as a pattern would name it, without the scope: `chess.move`, `bt/1f6a`.
 pub(crate) fn address(delivery: &Delivery<'_>) -> String {
     let topic = harmless(delivery.topic.as_str());
@@ -72,7 +90,7 @@ fn notes(delivery: &Delivery<'_>, now_ms: u64) -> Vec<String> {
         notes.push(format!("attempt {attempt}"));
     }
     if delivery.sender != kith_wire::SENDER_LOCAL {
-        notes.push(format!("from {}", harmless(delivery.sender)));
+        notes.push(format!("from {}", sender(delivery)));
     }
     if delivery.priority != Priority::Normal {
         notes.push(delivery.priority.name().to_owned());
@@ -104,6 +122,9 @@ mod tests {
                         from did:key:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK, high, \
                         wants a reply, trace=7, name=\\u202ex)\n";
         assert_eq!(line, expected);
+        let named = Delivery { petname: Some("bob"), sender: "did:key:x", ..delivery("a", b"1") };
+        let line = message(&named, 0, &setting(false));
+        assert_eq!(line, "22:13:20.000 self    a 1 (from bob (did:key:x))\n");
     }
 
     #[test]
@@ -125,6 +146,8 @@ mod tests {
         let zone = TimeZone::fixed(jiff::tz::offset(2));
         assert_eq!(time_of_day(1_700_000_000_123, &zone), "00:13:20.123");
         assert_eq!(time_of_day(u64::MAX, &zone), "18446744073709551615");
+        assert_eq!(moment(1_700_000_000_123, &zone), "2023-11-15 00:13");
+        assert_eq!(moment(u64::MAX, &zone), "18446744073709551615");
     }
 
     #[test]

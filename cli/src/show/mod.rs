@@ -7,6 +7,8 @@
 //! - [`harmless`], [`columns`]: text that a terminal can't be tricked with, cut and padded;
 //! - [`paint`], [`quantity`], [`preview`]: colours, numbers, payloads;
 //! - [`table`]: rows of cells;
+//! - [`people`], [`invite`], [`qr`], [`words`], [`progress`]: people, devices, and what is on its
+//!   way to them;
 //! - [`line`](mod@line), [`tap`], [`status`], [`services`], [`grants`], [`consumers`], [`kit`],
 //!   [`bench`], [`store`], [`json`]: what the commands print; [`form`]: which of it.
 
@@ -16,11 +18,15 @@ pub(crate) mod consumers;
 pub(crate) mod form;
 pub(crate) mod grants;
 pub(crate) mod harmless;
+pub(crate) mod invite;
 pub(crate) mod json;
 pub(crate) mod kit;
 pub(crate) mod line;
 pub(crate) mod paint;
+pub(crate) mod people;
 pub(crate) mod preview;
+pub(crate) mod progress;
+pub(crate) mod qr;
 pub(crate) mod quantity;
 pub(crate) mod services;
 pub(crate) mod status;
@@ -29,3 +35,4 @@ pub(crate) mod table;
 pub(crate) mod tap;
 #[cfg(test)]
 pub(crate) mod tests;
+pub(crate) mod words;

@@ -11,7 +11,7 @@ use kith_wire::{Delivery, SENDER_LOCAL};
 
 const TIME: usize = 12;
 const SCOPE: usize = 7;
-const SENDER: usize = 6;
+const SENDER: usize = 8;
 const PROTOCOL: usize = 5;
 const SIZE: usize = 7;
 const DELAY: usize = 5;
@@ -52,7 +52,7 @@ pub(crate) fn message(
     let fixed = [
         (Style::Faint, columns::left(&time_of_day(now_ms, &setting.zone), TIME)),
         (Style::Scope(delivery.scope), columns::left(delivery.scope.name(), SCOPE)),
-        (Style::Faint, columns::left(&sender(delivery.sender), SENDER)),
+        (Style::Faint, columns::left(&sender(delivery), SENDER)),
         (Style::Faint, columns::left(&harmless(delivery.protocol.as_str()), PROTOCOL)),
         (Style::Faint, columns::right(&quantity::length(delivery.payload.len()), SIZE)),
         (Style::Faint, columns::right(&quantity::span(delay_ms), DELAY)),
@@ -102,8 +102,13 @@ fn topic_columns(width: Option<usize>) -> Option<(usize, usize)> {
     Some(((room * 2 / 5).max(8), (room * 3 / 5).max(8)))
 }
 
-/// `local`, or the end of an identity, which differs where its beginning doesn't.
-fn sender(sender: &str) -> String {
+/// `local`, what the user calls who sent it, or the end of an identity, which differs where its
+/// beginning doesn't.
+fn sender(delivery: &Delivery<'_>) -> String {
+    let sender = delivery.sender;
+    if let Some(petname) = delivery.petname {
+        return harmless(petname).into_owned();
+    }
     if sender == SENDER_LOCAL {
         return sender.to_owned();
     }

@@ -75,6 +75,22 @@ pub(super) async fn enable(
     }
 }
 
+/// Grants a service what it asks for, and starts it; what has become of it.
+pub(in crate::command) async fn switch_on(client: &Client, name: &str) -> Result<String, Failure> {
+    let services = inquiry::read_rows::<Service>(&inquiry::services(client).await?)?;
+    let Some(service) = services.get(find(&services, name)?) else { return Ok(String::new()) };
+    let payload = json!({ "name": name, "asked": service.asks() });
+    let row = change(client, Change::Enable, name, &payload).await?;
+    let service: Service =
+        serde_json::from_str(row.get()).map_err(|error| inquiry::unreadable(&error))?;
+    let said = said(&service, Paint::new(false));
+    match Change::Enable.outcome(&service.state) {
+        Some(true) => Ok(said),
+        Some(false) => Err(Failure::new(exit_code::FAILED, said.trim_end())),
+        None => Err(Failure::new(exit_code::TRY_AGAIN, said.trim_end())),
+    }
+}
+
 pub(super) async fn disable(
     arguments: &ServiceArguments,
     everywhere: &Everywhere,
@@ -115,7 +131,7 @@ async fn agree(service: &Service, everywhere: &Everywhere) -> Result<bool, Failu
 
 fn question(service: &Service, paint: Paint) -> String {
     let asked = asks_for(service, paint);
-    format!("{} asks for this:\n{asked}Grant it, and start it? [y/N] ", service.name)
+    format!("{} asks for this:\n{asked}Grant it, and start it?", service.name)
 }
 
 /// Asks for it, and waits until it is so or can't be; what the service is like then.
@@ -215,7 +231,7 @@ mod tests {
         let about = kith_contract::Role::Transport.about();
         let expected = format!(
             "mesh asks for this:\n  roles       transport: {about}\n  publishes   mesh.>\n  \
-             touches     the network, it says\nGrant it, and start it? [y/N] "
+             touches     the network, it says\nGrant it, and start it?"
         );
         assert_eq!(shown, expected);
     }

@@ -6,6 +6,8 @@ mod change;
 mod logs;
 mod test;
 
+pub(in crate::command) use change::switch_on;
+
 use super::{Visit, print_result, wait_for};
 use crate::arguments::{Everywhere, ServicesArguments, ServicesCommand};
 use crate::exit_code;
