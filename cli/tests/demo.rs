@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
-const STEPS: [&str; 10] = [
+const STEPS: [&str; 16] = [
     "start",
     "wildcards",
     "group",
@@ -18,6 +18,12 @@ const STEPS: [&str; 10] = [
     "will",
     "slow-reader",
     "stored",
+    "people",
+    "invite",
+    "scopes",
+    "across",
+    "stranger",
+    "removed",
     "stop",
 ];
 
@@ -45,7 +51,22 @@ fn a_person_sees_every_step() -> Result<()> {
         assert!(printed.contains(&format!("\n{n}. ")), "{n}: {printed}");
     }
     assert!(printed.contains("ann → {\"op\":\"sub\",\"id\":2,\"pattern\":\"self.chess.>\"}"));
-    assert!(printed.contains("All 10 steps were seen to work"), "{printed}");
+    assert!(printed.contains("All 16 steps were seen to work"), "{printed}");
+    for seen in [
+        "✓ the phone is ann's: it has her identity",
+        "✓ bob reached laptop and phone in the scope `friends`, once each",
+        "✓ carol reached the subscription to public.talk.> and no other",
+        "✓ bob's message reached ann's laptop; her phone got nothing any more",
+        "✓ the first said goodbye; all ended with 0, and their sockets are gone",
+    ] {
+        assert!(printed.contains(seen), "{seen}: {printed}");
+    }
+    // What a link has of a secret is not shown.
+    assert!(
+        !printed
+            .split_whitespace()
+            .any(|word| { word.contains("kith://join/") && word.chars().count() > 30 })
+    );
     assert!(!printed.contains('\u{1b}') && !printed.contains('✗'), "{printed}");
     assert!(printed.lines().all(|line| line.chars().count() <= 110), "{printed}");
     assert!(is_empty(&folder)?);

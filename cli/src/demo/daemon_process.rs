@@ -1,4 +1,4 @@
-//! The demo's own daemon: this program once more, in a folder of its own, with nothing of the
+//! The demo's own daemons: this program once more, each in a folder of its own, with nothing of the
 //! user's.
 //!
 //! Nobody sleeps until it is ready: whenever it logs something, connecting is tried. It gets a
@@ -16,13 +16,6 @@ use tokio::net::UnixStream;
 use tokio::process::{Child, ChildStderr, Command};
 use tokio::sync::watch;
 
-/// Small limits, so that a reader that doesn't read misses something soon.
-const CONFIGURATION: &str = "\
-[limits]
-payload_bytes_max = \"64 KiB\"
-queue_bytes_max = \"256 KiB\"
-";
-
 /// A daemon that runs.
 pub(super) struct DaemonProcess {
     child: Child,
@@ -32,19 +25,24 @@ pub(super) struct DaemonProcess {
 }
 
 impl DaemonProcess {
-    /// Starts one whose files are all in `folder`.
-    pub(super) fn start(folder: &Path) -> Result<Self> {
+    /// Starts one whose files are all in `folder`, with this configuration.
+    pub(super) fn start(folder: &Path, text: &str) -> Result<Self> {
         let (configuration, socket) = (folder.join("kith.toml"), folder.join("bus.sock"));
-        std::fs::write(&configuration, CONFIGURATION).context("can't write its configuration")?;
+        std::fs::write(&configuration, text).context("can't write its configuration")?;
         let program = std::env::current_exe().context("can't find this program's own file")?;
         let mut command = Command::new(program);
         command.args(["daemon", "--log", "info", "--config"]).arg(configuration);
         command.arg("--socket").arg(&socket).arg("--state").arg(folder.join("state"));
-        let is_foreign = |name: &str| name.starts_with("KITH_") || name.starts_with("LISTEN_");
+        let is_foreign = |name: &str| {
+            ["KITH_", "LISTEN_", "DBUS_", "XDG_"].iter().any(|of| name.starts_with(of))
+        };
         for (name, _) in std::env::vars_os() {
             if is_foreign(&name.to_string_lossy()) {
                 command.env_remove(name);
             }
+        }
+        for name in ["HOME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR", "XDG_STATE_HOME"] {
+            command.env(name, folder);
         }
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child =

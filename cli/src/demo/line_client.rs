@@ -29,6 +29,11 @@ impl Heard {
         self.value.get("id").and_then(Value::as_u64)
     }
 
+    /// The subscription that a message is for.
+    pub(super) fn subscription(&self) -> Option<u64> {
+        self.value.get("sub").and_then(Value::as_u64)
+    }
+
     /// Whether it says that this was done.
     pub(super) fn is_ok(&self) -> bool {
         self.text("op") == "ok"
@@ -101,6 +106,11 @@ impl LineClient {
         let heard = self.next().await?;
         ensure!(heard.text("op") == "msg", "a message was expected, not {}", heard.line);
         Ok(heard)
+    }
+
+    /// Drops messages for a subscription that has ended.
+    pub(super) fn forget(&mut self, subscription: u64) {
+        self.kept.retain(|heard| heard.subscription() != Some(subscription));
     }
 
     /// Whether the daemon has closed the connection, as the next thing that happens.

@@ -2,6 +2,7 @@
 //!
 //! Nothing of the old daemon is asked for anything: what the new one has, it has from the disk.
 
+use super::BUS;
 use super::daemon_process::DaemonProcess;
 use super::line_client::LineClient;
 use super::report::Report;
@@ -28,7 +29,7 @@ pub(super) async fn stored(
     let id = daemon.id().context("the daemon has ended by itself")?;
     report.tell(&format!("kill -KILL {id}, at once; then a new daemon on the same files"));
     daemon.kill().await?;
-    *daemon = DaemonProcess::start(folder)?;
+    *daemon = DaemonProcess::start(folder, BUS)?;
     daemon.ready().await?;
     stage.ann = LineClient::connect(&stage.socket).await?;
     stage.bob = connect(&stage.socket, "bob").await?;
