@@ -229,12 +229,15 @@ impl Post {
     /// Gives names, and takes a device that was copied or recovered into the card.
     pub(crate) fn init(&mut self, init: Init) -> Result<(), Refusal> {
         let now_ms = self.now.unix_ms;
-        let Some(me) = &mut self.me else { return Ok(()) };
+        let Some(me) = &self.me else { return Ok(()) };
         let mut draft = me.card.next(now_ms);
         let is_listed = me.is_listed();
         if init.name.is_none() && init.device_name.is_none() && is_listed {
             return Ok(());
         }
+        // What can't be signed changes nothing.
+        self.person_key()?;
+        let Some(me) = &mut self.me else { return Ok(()) };
         if let Some(name) = init.name {
             draft.name = name;
         }
