@@ -72,8 +72,13 @@ pub fn status(ready: &str, stats: &str, clients: &str, now_ms: u64) -> Option<St
     let raw = |text: &str| RawValue::from_string(text.to_owned()).ok();
     let (ready, stats) = (raw(ready), raw(stats)?);
     let clients: Vec<Box<RawValue>> = serde_json::from_str(clients).ok()?;
-    let answers =
-        Answers { socket: "bus.sock", ready: ready.as_deref(), stats: &stats, clients: &clients };
+    let answers = Answers {
+        socket: "bus.sock",
+        ready: ready.as_deref(),
+        stats: &stats,
+        clients: &clients,
+        people: Some(&stats),
+    };
     tables(&answers, now_ms, Paint::new(false)).ok()
 }
 

@@ -11,6 +11,7 @@ mod grants;
 mod install;
 mod kit;
 mod pages;
+mod people;
 mod publish;
 mod reply;
 mod request;

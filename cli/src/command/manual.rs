@@ -156,6 +156,25 @@ mod tests {
             "kith-status.1",
             "kith-bench.1",
             "kith-top.1",
+            "kith-init.1",
+            "kith-id.1",
+            "kith-card.1",
+            "kith-invite.1",
+            "kith-join.1",
+            "kith-friends.1",
+            "kith-friends-list.1",
+            "kith-friends-add.1",
+            "kith-friends-verify.1",
+            "kith-friends-rename.1",
+            "kith-friends-reject.1",
+            "kith-friends-remove.1",
+            "kith-devices.1",
+            "kith-devices-add.1",
+            "kith-devices-remove.1",
+            "kith-lock.1",
+            "kith-unlock.1",
+            "kith-recovery.1",
+            "kith-recover.1",
             "kith-services.1",
             "kith-services-list.1",
             "kith-services-enable.1",
@@ -187,7 +206,7 @@ mod tests {
             assert!(!text.contains('\u{1b}'), "{}", page.file);
         }
         let first = String::from_utf8_lossy(&pages[0].text).into_owned();
-        for code in ["64", "65", "66", "68", "69", "74", "75", "78", "130"] {
+        for code in ["64", "65", "66", "67", "68", "69", "74", "75", "76", "78", "130"] {
             assert!(first.contains(&format!(".B {code}\n")), "{code}");
         }
     }

@@ -243,7 +243,7 @@ pub(crate) fn devices(devices: &[Device], now_ms: u64, paint: Paint) -> String {
     table(HEADING, devices.iter().map(row).collect(), paint)
 }
 
-fn round_trip(rtt_us: Option<u64>) -> String {
+pub(crate) fn round_trip(rtt_us: Option<u64>) -> String {
     let shown = |us: u64| quantity::nanoseconds(us.saturating_mul(1000));
     rtt_us.map_or_else(|| "-".to_owned(), shown)
 }
@@ -286,7 +286,7 @@ mod tests {
         mallory.verified = false;
         let text = friends(&[&bob, &mallory], Paint::plain());
         let expected = "  \
-NAME  CALLS THEMSELF     CONNECTED  IDENTITY  STANDING
+NAME  CALLS THEMSELF    CONNECTED  IDENTITY  STANDING
   bob   Robert \\u001b[2J        1/2  …ta2doK   friend, verified
   -     Robert \\u001b[2J        1/2  …ta2doK   rejected
 ";
@@ -306,9 +306,9 @@ NAME  CALLS THEMSELF     CONNECTED  IDENTITY  STANDING
   calls themself  Robert \\u001b[2J
   standing        friend, verified
   safety number   00001 00002 00003 00004 00005 00006
-  DEVICE  ID          ADDED  CONNECTED            ROUND TRIP
-  laptop  …z6MkA     2m ago  quic 192.0.2.7:4711      1.2 ms
-  -       …z6MkB     1m ago  no                            -
+  DEVICE  ID       ADDED  CONNECTED            ROUND TRIP
+  laptop  …z6MkA  2m ago  quic 192.0.2.7:4711      1.2 ms
+  -       …z6MkB  1m ago  no                            -
 ";
         assert_eq!(text, expected);
         let stranger = Person { devices: Vec::new(), verified: false, ..bob() };

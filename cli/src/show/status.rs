@@ -3,6 +3,8 @@
 //! What the daemon leaves out, because it is older or newer, counts as zero; what it adds is in
 //! `--json`, which passes its answers on as they are.
 
+mod people;
+
 use crate::show::harmless::harmless;
 use crate::show::paint::{Paint, Style};
 use crate::show::table::{Row, Side, table};
@@ -23,6 +25,8 @@ pub(crate) struct Answers<'a> {
     pub(crate) stats: &'a RawValue,
     /// All of `bus.clients`.
     pub(crate) clients: &'a [Box<RawValue>],
+    /// `people.status`, of a daemon that knows people.
+    pub(crate) people: Option<&'a RawValue>,
 }
 
 #[derive(Default, Deserialize)]
@@ -66,7 +70,12 @@ pub(crate) fn tables(
     let clients = answers.clients.iter().map(|row| serde_json::from_str(row.get()));
     let clients = clients.collect::<Result<Vec<Client>, _>>()?;
     let head = head(answers.socket, ready.as_ref(), now_ms, paint);
-    Ok(format!("{head}\n{}\n{}", counters(&stats, paint), rows(&clients, paint)))
+    let mut text = format!("{head}\n{}\n{}", counters(&stats, paint), rows(&clients, paint));
+    if let Some(people) = answers.people {
+        text.push('\n');
+        text.push_str(&people::section(&serde_json::from_str(people.get())?, paint));
+    }
+    Ok(text)
 }
 
 fn head(socket: &str, ready: Option<&Ready>, now_ms: u64, paint: Paint) -> String {
@@ -178,7 +187,8 @@ mod tests {
         let stats = raw(r#"{"published":12345,"dropped":2,"queued_messages":3,"queued_bytes":99}"#);
         let clients: Vec<Box<RawValue>> = serde_json::from_str(clients).unwrap();
         let (ready, stats) = (Some(&*ready), &*stats);
-        let answers = Answers { socket: "/run/bus.sock", ready, stats, clients: &clients };
+        let answers =
+            Answers { socket: "/run/bus.sock", ready, stats, clients: &clients, people: None };
         tables(&answers, 62_000, Paint::plain()).unwrap()
     }
 
@@ -225,7 +235,8 @@ sandboxed (flatpak:org.example.App)
         let raw = |text: &str| RawValue::from_string(text.to_owned()).unwrap();
         let (right, wrong) = (raw("{}"), raw("7"));
         let fits = |stats: &RawValue, client: &RawValue| {
-            let answers = Answers { socket: "", ready: None, stats, clients: &[client.to_owned()] };
+            let clients = &[client.to_owned()];
+            let answers = Answers { socket: "", ready: None, stats, clients, people: None };
             tables(&answers, 0, Paint::plain()).is_ok()
         };
         assert!(fits(&right, &right));

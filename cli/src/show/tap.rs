@@ -135,11 +135,11 @@ mod tests {
         assert_eq!(
             heading(Some(100), Paint::plain())
                 + &message(&delivery("chess.move", b"{}"), Some(100)),
-            "TIME         SCOPE   SENDER PROTO    SIZE DELAY TOPIC                PAYLOAD\n\
-             22:13:20.012 self    local  ms        2 B  12ms chess.move           {}\n"
+            "TIME         SCOPE   SENDER   PROTO    SIZE DELAY TOPIC                PAYLOAD\n\
+             22:13:20.012 self    local    ms        2 B  12ms chess.move           {}\n"
         );
         let row = message(&full(), None);
-        let expected = "22:13:20.012 friends …a2doK bt        1 B  12ms a.\\u202eb";
+        let expected = "22:13:20.012 friends …Gta2doK bt        1 B  12ms a.\\u202eb";
         assert!(row.starts_with(expected) && row.ends_with(" 0xff (wants a reply)\n"), "{row}");
         let row = message(&full(), Some(110));
         assert!(row.ends_with(" 0xff (wants a reply)\n"), "{row}");
