@@ -90,6 +90,9 @@ pub const STRANGERS_LETTERS_PER_WINDOW_MAX: u32 = 10_000;
 pub const STRANGER_WINDOW_MS: u64 = 10_000;
 /// Strangers that are counted one by one; beyond, they share what is left for all.
 pub const STRANGERS_COUNTED_MAX: usize = 1024;
+/// Messages of strangers that are remembered, so that one that comes again is not delivered again:
+/// what all of them may send in a few seconds, in some 400 KB.
+pub const STRANGERS_HEARD_MAX: usize = 4096;
 /// Requests of other devices that wait for a reply of a local program.
 pub const REQUESTS_FROM_OTHERS_MAX: usize = 1024;
 /// Requests of local programs that wait for a reply of another device.

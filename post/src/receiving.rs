@@ -21,7 +21,7 @@ use crate::limits::{
     ASKED_AGAIN_MAX, EXPIRE_AFTER_MS_MAX, FORGET_MS, HAND_AGAIN_MS, INBOX_BYTES_MAX,
     NEW_SESSION_MS, NOTICE_ENTRIES_MAX, PARTIAL_LIFE_MS, REQUEST_MS_MAX,
     STRANGER_LETTERS_PER_WINDOW_MAX, STRANGER_WINDOW_MS, STRANGERS_COUNTED_MAX,
-    STRANGERS_LETTERS_PER_WINDOW_MAX, UNINTRODUCED_BYTES_MAX, UNINTRODUCED_MS,
+    STRANGERS_HEARD_MAX, STRANGERS_LETTERS_PER_WINDOW_MAX, UNINTRODUCED_BYTES_MAX, UNINTRODUCED_MS,
     UNINTRODUCED_PARCELS_MAX,
 };
 use crate::me::Me;
@@ -29,7 +29,7 @@ use crate::post::Post;
 use kith_contract::envelope::Received;
 use kith_people::{DeviceId, Standing};
 use kith_wire::{Code, MessageId, Refusal, Scope};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// How much strangers have sent lately.
 #[derive(Debug, Default)]
@@ -39,9 +39,26 @@ pub(crate) struct Strangers {
     each: BTreeMap<DeviceId, u32>,
     /// Those with whom there are ratchets; the one heard of longest ago first.
     ratchets: VecDeque<DeviceId>,
+    /// What they have sent lately: they get no acknowledgement, so they send it again.
+    heard: BTreeSet<(DeviceId, MessageId)>,
+    heard_in_order: VecDeque<(DeviceId, MessageId)>,
 }
 
 impl Strangers {
+    /// Notes a message. Whether it is the first of its id.
+    fn is_first(&mut self, device: DeviceId, id: MessageId) -> bool {
+        let is_first = self.heard.insert((device, id));
+        if is_first {
+            self.heard_in_order.push_back((device, id));
+        }
+        if STRANGERS_HEARD_MAX < self.heard_in_order.len()
+            && let Some(oldest) = self.heard_in_order.pop_front()
+        {
+            self.heard.remove(&oldest);
+        }
+        is_first
+    }
+
     /// Counts a letter of a stranger. Whether it may be opened.
     fn admit(&mut self, device: DeviceId, now_ms: u64) -> bool {
         if STRANGER_WINDOW_MS <= now_ms.saturating_sub(self.window_began_ms) {
@@ -255,6 +272,9 @@ impl Post {
             }
             if content.kind != Kind::Message {
                 return self.refuse(Cause::Unwanted);
+            }
+            if !self.strangers.is_first(from.device, id) {
+                return self.refuse(Cause::Duplicate);
             }
             return self.deliver(from, standing, false, &opened.plaintext, &content);
         }

@@ -160,3 +160,19 @@ fn an_unknown_device_waits_for_its_card_and_no_longer() {
     world.pass(60_000);
     assert_eq!(world.take_inbox(0).len(), 0);
 }
+
+#[test]
+fn what_a_stranger_sends_again_is_delivered_once() {
+    let mut world = friends();
+    world.ask(0, "people.remove", r#"{"person": "bob"}"#).unwrap();
+    world.publish(1, "ada", "talk", "1");
+    assert_eq!(world.take_inbox(0).len(), 1);
+    // Nothing is acknowledged, so it is repeated: in time, and by the next link.
+    world.pass(crate::limits::UNACKNOWLEDGED_MS + 1);
+    assert_eq!(world.refused(0, Cause::Duplicate), 1);
+    world.unlink(0, 1);
+    world.link(0, 1);
+    world.settle();
+    assert_eq!(world.refused(0, Cause::Duplicate), 2);
+    assert_eq!(world.take_inbox(0).len(), 0);
+}
