@@ -15,17 +15,20 @@
 //! Deliberately absent: I/O, clocks and the bus. Time and seeds are handed in; only vodozemac draws
 //! its own random numbers, for the keys of its ratchets.
 
+mod acknowledging;
 mod asked;
 mod counts;
 pub mod envelope;
 mod flying;
 mod gate;
+mod identity;
 mod input;
 mod joining;
 mod keys;
 pub mod limits;
 mod linking;
 mod links;
+mod mail;
 mod me;
 mod opening;
 mod outbox;
@@ -35,6 +38,8 @@ mod receiving;
 mod recipients;
 mod requests;
 mod sending;
+mod strangers;
+mod telling;
 #[cfg(test)]
 mod tests;
 
