@@ -25,7 +25,7 @@ fn a_person_gets_rows_of_everything() -> Result<()> {
     let lines: String = (0..40).map(|n| format!("{n}\n")).collect();
     bus.run_with(&["pub", "t.n", "--lines"], lines.as_bytes())?.ok()?;
     let printed = tap.end()?.ok()?;
-    assert!(printed.contains(" self    local  ms        1 B"), "{printed}");
+    assert!(printed.contains(" self    local    ms        1 B"), "{printed}");
     assert!(printed.contains(" bus.client "), "{printed}");
     assert!(
         printed.lines().any(|line| line.ends_with(" 7") && line.contains(" t.n ")),

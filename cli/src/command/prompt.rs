@@ -21,7 +21,9 @@ pub(in crate::command) fn is_possible() -> bool {
 /// nothing was.
 pub(in crate::command) async fn line(question: &str, otherwise: &str) -> Result<String, Failure> {
     let hint = if otherwise.is_empty() { String::new() } else { format!(" [{otherwise}]") };
-    let typed = read(&format!("{question}{hint}: ")).await?;
+    // A question that ends with its mark needs no colon.
+    let end = if question.ends_with('?') { "" } else { ":" };
+    let typed = read(&format!("{question}{hint}{end} ")).await?;
     let typed = typed.trim();
     Ok(if typed.is_empty() { otherwise.to_owned() } else { typed.to_owned() })
 }

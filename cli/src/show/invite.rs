@@ -39,16 +39,16 @@ pub(crate) fn invited(invited: &Invited, now_ms: u64, zone: &TimeZone) -> String
     // A day that has just begun is one.
     let left = quantity::span(invited.expires_at.saturating_sub(now_ms).saturating_add(59_999));
     let what = if invited.kind == "device" {
-        "Whoever uses this link takes this device in as one of theirs: run `kith join --device` on\n\
-         the device that has your identity key, and paste it there."
+        "Whoever uses this link takes this device in as one of theirs. On the device\n\
+         that has your identity key, run `kith join --device`, and paste it there."
     } else {
-        "Whoever uses this link becomes your friend, and you theirs: they run `kith join`, and paste\n\
-         it there."
+        "Whoever uses this link becomes your friend, and you theirs: they run\n\
+         `kith join`, and paste it there."
     };
     let at = harmless(&invited.endpoints.join(", ")).into_owned();
     format!(
-        "{what}\nIt can be used {times}, until {until} (for {left}), while this device can be reached \
-         at {at}.\nIt is a secret; send it as you would send a password.\n"
+        "{what}\nIt can be used {times}, until {until} (for {left}), while this device can be\n\
+         reached at {at}.\nIt is a secret; send it as you would send a password.\n"
     )
 }
 
@@ -86,8 +86,8 @@ mod tests {
         };
         let text = invited(&link, 1_700_000_000_000, &TimeZone::UTC);
         assert!(text.starts_with("Whoever uses this link becomes your friend"), "{text}");
-        let expected = "It can be used once, until 2023-11-15 22:13 (for 24h), while this device can be \
-                        reached at 192.0.2.7:1, [::1]:1.\n";
+        let expected = "It can be used once, until 2023-11-15 22:13 (for 24h), while this device \
+                        can be\nreached at 192.0.2.7:1, [::1]:1.\n";
         assert!(text.contains(expected), "{text}");
         let link = Invited { kind: "device".to_owned(), uses: 20, ..link };
         let text = invited(&link, 1_700_000_000_000, &TimeZone::UTC);

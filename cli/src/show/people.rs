@@ -253,9 +253,8 @@ pub(crate) fn safety(person: &Person, paint: Paint) -> String {
     let number = paint.paint(Style::Heading, &harmless(&person.safety_number));
     let who = person.called();
     format!(
-        "  {number}\n{who} sees the same number if nobody is in between: \
-         `kith friends list` with your name there.\n\
-         Compare it where you can see or hear each other, not over the bus.\n"
+        "  {number}\n{who} sees the same number, if nobody is in between. Compare it where you\n\
+         can see or hear each other, not over the bus.\n"
     )
 }
 

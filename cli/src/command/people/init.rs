@@ -19,14 +19,15 @@ use serde_json::{Map, Value};
 const OFFERED: [(&str, &str); 2] = [
     (
         "quic",
-        "`quic` connects this device with others, over the local network and the internet. It opens \
-         a UDP port;\nwhoever reaches that sees that Kith runs here, and its address, and nothing \
-         else.",
+        "`quic` connects this device with others, over the local network and the\n\
+         internet. It opens a UDP port; whoever tries that sees that Kith runs here,\n\
+         and nothing else.",
     ),
     (
         "mdns",
-        "`mdns` finds your devices and friends on the local network, and is found by them. Others \
-         there see\nthat Kith runs here, and a tag that is another one each day.",
+        "`mdns` finds your devices and friends on the local network, and is found by\n\
+         them. Others there see that Kith runs here, and a tag that is another one\n\
+         each day.",
     ),
 ];
 

@@ -62,9 +62,9 @@ pub(super) async fn rehearse(client: &Client) -> Result<(), Failure> {
     let words = words(client).await?;
     let aside = prompt::Aside::new();
     prompt::say(
-        "These 24 words are your identity. Whoever has them is you; if you lose all your devices, \
-         they are\nall that brings it back. Write them on paper, in their order, and keep that \
-         where nobody looks.\n\n",
+        "These 24 words are your identity. Whoever has them is you; if you lose all\n\
+         your devices, they are all that brings it back. Write them on paper, in their\n\
+         order, and keep that where nobody looks.\n\n",
     );
     prompt::say(&numbered(&words));
     prompt::line("\nEnter when they are written down; then some are asked for", "").await?;
