@@ -52,7 +52,7 @@ pub(crate) const TABLE: &[(u8, &str)] = &[
     ),
     (
         NOT_DELIVERED,
-        "the message was not delivered in time (it may be later), or its recipient does not take it",
+        "the message was not delivered in time (it may be later), or is not taken there",
     ),
     (CONFIGURATION, "no path to the socket is known, or a configuration is wrong"),
     (INTERRUPTED, "ended by Ctrl-C (143: by SIGTERM; 129: its terminal has gone)"),

@@ -20,7 +20,7 @@ fn bus_of(name: &str, device: &str) -> Result<Bus> {
     let said = bus.administer(&names)?.ok()?;
     ensure!(said.starts_with("quic is running\ndid:key:z6Mk"), "{said}");
     bus.wait_until("it can be reached", |bus| {
-        Ok(one(bus, &["id", "--json"])?["endpoints"][0].is_string())
+        Ok(one(bus, &["id", "--json"])?.pointer("/endpoints/0").is_some())
     })?;
     Ok(bus)
 }

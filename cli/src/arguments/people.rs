@@ -2,8 +2,8 @@
 //! devices are.
 //!
 //! What changes something takes the administration key, so each of these also says where the daemon
-//! keeps it (`StateArguments`). A link and a passphrase are never arguments: what stands on a command
-//! line can be read by every program of the machine, and stays in the history of the shell.
+//! keeps it (`StateArguments`). A link and a passphrase are never arguments: what stands on a
+//! command line can be read by every program of the machine, and stays in the history of the shell.
 
 use super::{StateArguments, values};
 use clap::{Args, Subcommand};
@@ -244,8 +244,8 @@ Examples:
 pub(super) const JOIN_NOTES: &str = "\
 The link is read from standard input, or asked for on a terminal; on a command line every program of
 this machine could read it. Whoever joins by a friend's link becomes a friend of theirs, and they
-become one of yours. The link of a new device makes that device one of yours, so that is asked first,
-or wants --device.
+become one of yours. The link of a new device makes that device one of yours, so that is asked
+first, or wants --device.
 
 Exit codes: 65 if that is no link, or it has expired, 75 if the other side can't be reached now.
 
@@ -254,8 +254,8 @@ Examples:
   kith join --device < link.txt";
 
 pub(super) const FRIENDS_NOTES: &str = "\
-Names of friends are yours: nobody else sees them, and nobody can give themselves one here. What they
-call themselves stands beside it. Verified is who read you the same safety number as you see.
+Names of friends are yours: nobody else sees them, and nobody can give themselves one here. What
+they call themselves stands beside it. Verified is who read you the same safety number as you see.
 
 Exit codes: 67 if nobody has that name.
 

@@ -179,7 +179,10 @@ pub(crate) fn friends(people: &[&Person], paint: Paint) -> String {
     let row = |person: &&Person| {
         let online = person.devices.iter().filter(|device| device.online).count();
         let cells = [
-            columns::cut(&person.petname.as_deref().map_or("-".into(), harmless), NAME_COLUMNS),
+            columns::cut(
+                &person.petname.as_deref().map_or_else(|| "-".into(), harmless),
+                NAME_COLUMNS,
+            ),
             columns::cut(&name_or(person.name.as_deref().unwrap_or_default(), "-"), NAME_COLUMNS),
             format!("{online}/{}", person.devices.len()),
             short(&person.identity),

@@ -62,7 +62,8 @@ async fn one(
         .work(async |client: &Client| {
             let person = find(client, who).await?;
             let rows: Vec<Value> = inquiry::read(&ask(client, "people.list", &Value::Null).await?)?;
-            let row = rows.into_iter().find(|row| row["identity"] == *person.identity);
+            let row =
+                rows.into_iter().find(|row| row.get("identity") == Some(&json!(person.identity)));
             Ok((person, row.unwrap_or_default()))
         })
         .await?;
@@ -104,7 +105,7 @@ async fn verify(arguments: &FriendArguments, everywhere: &Everywhere) -> Result<
             .hint("if you have compared them: --yes");
         let question = format!("Does {} see the same number?", person.called());
         agreed(arguments.yes, &question, unasked).await?;
-        Ok(ask(client, "people.verify", &about(&person)).await?)
+        ask(client, "people.verify", &about(&person)).await
     };
     let answer = visit.work(work).await?;
     said(&answer, &arguments.answer, |who| format!("{who} is verified\n"))

@@ -40,15 +40,12 @@ pub(super) async fn run(
 }
 
 fn question(arguments: &InviteArguments) -> Value {
-    let mut asked = json!({
+    json!({
         "kind": if arguments.device { "device" } else { "friend" },
         "expires_ms": u64::try_from(arguments.expires.as_millis()).unwrap_or(u64::MAX),
         "uses": arguments.uses,
-    });
-    if let Some(called) = &arguments.called {
-        asked["petname"] = called.as_str().into();
-    }
-    asked
+        "petname": arguments.called,
+    })
 }
 
 /// The code, where there is room to see all of it at once.

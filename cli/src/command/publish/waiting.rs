@@ -1,7 +1,7 @@
 //! Waiting until a message for others is sent or delivered, and saying how far it is.
 //!
-//! On a terminal each step is told as the daemon announces it; elsewhere only the end counts. Giving
-//! up the waiting does not call the message back, and that is said too.
+//! On a terminal each step is told as the daemon announces it; elsewhere only the end counts.
+//! Giving up the waiting does not call the message back, and that is said too.
 
 use crate::arguments::{Everywhere, PublishArguments, StateChoice};
 use crate::command::people::{everybody, own_devices};
