@@ -12,6 +12,7 @@
 //! - `daemon`: the daemon as a program: how it starts, stops and what it leaves behind;
 //! - `crash`: stores that are killed, lose their power, or find their files changed;
 //! - `stored`: the daemon and its store, when either is ended or fails;
+//! - `people`: people and devices, with several daemons;
 //! - `services`: services and who runs them, and what is granted to programs;
 //! - `shipped`: the services that ship, under the conformance kit;
 //! - `systemd`: its units, and what starts it;
@@ -36,6 +37,8 @@ mod hostile;
 mod house;
 #[cfg(test)]
 mod mirroring;
+#[cfg(test)]
+mod people;
 #[cfg(test)]
 mod process;
 #[cfg(test)]

@@ -23,7 +23,7 @@ mod neighbours;
 mod output;
 mod programs;
 
-pub(crate) use administrator::Administrator;
+pub(crate) use administrator::{Administrator, Refused};
 pub(crate) use neighbours::{Neighbours, Talking};
 
 use crate::process::{Daemon, PATIENCE, Place};
