@@ -163,6 +163,10 @@ pub(crate) const METRICS_QUEUE_PARTS: usize = 4;
 pub(crate) const DBUS_PAYLOAD_BYTES_MAX: usize = 1 << 20;
 /// Bytes of a call on D-Bus: the largest payload, and what may stand around it.
 pub(crate) const DBUS_CALL_BYTES_MAX: usize = DBUS_PAYLOAD_BYTES_MAX + (64 << 10);
+/// How long a question about people waits: joining takes up to 30 s, and everything else far less.
+pub(crate) const DBUS_QUESTION_MS: u32 = 40_000;
+/// Messages to others of one program whose way is told to it, the latest: 16 KiB of ids.
+pub(crate) const DBUS_WATCHED_MESSAGES_MAX: usize = 1024;
 /// The numbers of subscriptions on D-Bus; those above are the door's own, for requests.
 pub(crate) const DBUS_SUBSCRIPTION_MAX: u32 = u32::MAX >> 1;
 /// Messages, in bytes, that may be on the way to a program on the session bus: enough for a busy

@@ -8,6 +8,7 @@
 use super::description::signature_of;
 use super::error::Failure;
 use super::options::Given;
+use super::people;
 use crate::limits::{DBUS_PAYLOAD_BYTES_MAX, DBUS_SUBSCRIPTION_MAX};
 use kith_sealed::SealedMemory;
 use kith_wire::limits::{REQUEST_TIMEOUT_MS_DEFAULT, REQUEST_TIMEOUT_MS_MAX, SEALED_BYTES_MIN};
@@ -58,6 +59,8 @@ pub(super) enum Call<'a> {
         subscription: NonZeroU32,
         message_id: MessageId,
     },
+    /// A question about people.
+    Ask(Publication<'a>),
     Bye,
     ClearWill,
     Hello {
@@ -101,11 +104,14 @@ impl<'a> Call<'a> {
         body: &'a Body,
         payload_bytes_max: usize,
     ) -> Option<Result<Self, Failure>> {
-        let signature = signature_of(method)?;
+        let signature = signature_of(method).or_else(|| people::signature_of(method))?;
         if body.signature().to_string_no_parens() != signature {
             let given = body.signature().to_string_no_parens();
             let text = format!("`{method}` takes ({signature}), not ({given})");
             return Some(Err(Failure::new(Code::BadField, text)));
+        }
+        if let Some(question) = people::question(method, body) {
+            return Some(question.map(Self::Ask));
         }
         Some(Self::read_arguments(method, body, payload_bytes_max))
     }
@@ -331,7 +337,7 @@ fn timeout(given: &Given<'_>) -> Result<u32, Failure> {
 }
 
 /// The arguments, which have the right signature and may still not be what it says.
-fn read<'a, T: DynamicDeserialize<'a>>(body: &'a Body) -> Result<T, Failure> {
+pub(super) fn read<'a, T: DynamicDeserialize<'a>>(body: &'a Body) -> Result<T, Failure> {
     body.deserialize().map_err(|error| {
         Failure::new(Code::BadField, format!("the arguments can't be read: {error}"))
     })

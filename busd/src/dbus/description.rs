@@ -100,6 +100,17 @@ mod tests {
             assert_eq!(signature_of(name), Some(&*arguments(rest, "in")), "{name}");
             assert!(rest.contains("DocString"), "{name}");
         }
+        let people = XML.split("<interface name=\"org.kithbus.People1\">").nth(1).unwrap();
+        let people = people.split("</interface>").next().unwrap();
+        let described: Vec<_> = people.split("<method name=\"").skip(1).collect();
+        assert_eq!(described.len(), super::super::people::methods().split(", ").count());
+        for text in described {
+            let (name, rest) = text.split_once('"').unwrap();
+            let rest = rest.split("</method>").next().unwrap();
+            let signature = super::super::people::signature_of(name);
+            assert_eq!(signature, Some(&*arguments(rest, "in")), "{name}");
+            assert_eq!(arguments(rest, "out"), "s", "{name}");
+        }
         let facts = Facts { socket: PathBuf::new(), payload_bytes_max: 0 };
         for (name, value) in facts.properties() {
             let property =

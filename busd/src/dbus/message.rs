@@ -5,6 +5,8 @@
 
 use super::description::{INTERFACE, PATH};
 use super::error::Failure;
+use super::people;
+use super::waiting::Form;
 use crate::limits::DBUS_PAYLOAD_BYTES_MAX;
 use kith_sealed::SealedMemory;
 use kith_wire::{Delivery, MessageId, Priority};
@@ -83,6 +85,26 @@ pub(super) fn message(
     signal(program, "Message", &(subscription.get(), delivery))
 }
 
+/// `Delivery`.
+pub(super) fn delivery(
+    program: &UniqueName<'_>,
+    id: MessageId,
+    peer: &str,
+    state: &str,
+) -> zbus::Result<Message> {
+    signal(program, "Delivery", &(id.to_string().as_str(), peer, state))
+}
+
+/// `Changed` of the interface for people.
+pub(super) fn changed(
+    program: &UniqueName<'_>,
+    change: &str,
+    person: &str,
+) -> zbus::Result<Message> {
+    let signal = Message::signal(PATH, people::INTERFACE, "Changed");
+    signal.destination(program.to_owned()).build(&(change, person))
+}
+
 /// The answer to `Publish`.
 pub(super) fn message_id(slip: &Slip, id: MessageId) -> zbus::Result<Message> {
     slip.answer(&id.to_string().as_str())
@@ -96,10 +118,11 @@ pub(super) fn about(slip: &Slip, version: &str, payload_bytes_max: u64) -> zbus:
     ]))
 }
 
-/// The answer to `Request`: the payload, or all of the message.
-pub(super) fn reply(slip: &Slip, whole: bool, delivery: &Delivered<'_>) -> zbus::Result<Message> {
-    match (&delivery.payload, whole) {
-        (_, true) => slip.answer(&Inside(delivery)),
+/// The answer to `Request`, or to a question about people.
+pub(super) fn reply(slip: &Slip, form: Form, delivery: &Delivered<'_>) -> zbus::Result<Message> {
+    match (&delivery.payload, form) {
+        (_, Form::Whole) => slip.answer(&Inside(delivery)),
+        (Payload::Text(text), Form::Text) => slip.answer(text),
         (Payload::Text(text), _) => slip.answer(&Inside(text)),
         (Payload::Bytes(bytes), _) => slip.answer(&Inside(&Octets(bytes))),
         (Payload::Memory(memory), _) => slip.answer(&Inside(&Fd::from(memory.as_fd()))),

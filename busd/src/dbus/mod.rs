@@ -13,6 +13,7 @@
 //!   much waits in the session bus;
 //! - `held.rs`: what calls hold that wait; `waiting.rs`: which answer belongs to which call;
 //! - `call.rs`, `options.rs`, `json.rs`: from D-Bus to what is asked; `message.rs`: and back;
+//! - `people.rs`: questions about people; `watching.rs`: what is listened to for a program;
 //! - `description.rs`: what the object is; `error.rs`: what goes wrong;
 //! - `breath.rs`: when this thread lets others go first;
 //! - `place.rs`: where the session bus is; `thread.rs`: finding it, again and again.
@@ -29,6 +30,7 @@ mod held;
 mod link;
 mod message;
 mod options;
+mod people;
 mod place;
 mod program;
 mod routing;
@@ -38,6 +40,7 @@ mod signs;
 mod stats;
 mod thread;
 mod waiting;
+mod watching;
 mod window;
 
 pub(crate) use description::Facts;

@@ -37,6 +37,11 @@ impl<'a> Given<'a> {
         }
     }
 
+    /// All of them.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&'a str, &Variant<'a>)> {
+        self.all.iter().map(|(name, value)| (*name, value))
+    }
+
     pub(super) fn text(&self, name: &str) -> Result<Option<&str>, Failure> {
         self.get(name, "a string (s)", |value| match value {
             Variant::Str(text) => Some(text.as_str()),

@@ -17,14 +17,17 @@ use super::sending::Sending;
 use super::session::Session;
 use super::signs::Signs;
 use super::waiting::{Answered, Asks, Waiting};
+use super::watching::Watching;
 use crate::limits::{DBUS_CALLS_PER_TURN_MAX, DBUS_PAYLOAD_BYTES_MAX};
 use kith_sealed::SealedMemory;
 use kith_wire::binary::receive;
-use kith_wire::{Code, Delivery, Event, Refusal};
+use kith_wire::{Code, Delivery, Destination, Event, MessageId, Refusal};
+use rustix::rand::{GetRandomFlags, getrandom};
 use std::collections::VecDeque;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::SystemTime;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use zbus::Message;
@@ -48,6 +51,7 @@ struct Program {
     name: UniqueName<'static>,
     link: Link,
     waiting: Waiting,
+    watching: Watching,
     sending: Sending,
     /// It has said goodbye, or the broker has closed its client.
     is_leaving: bool,
@@ -136,6 +140,7 @@ impl Program {
             name,
             link,
             waiting: Waiting::new(),
+            watching: Watching::default(),
             sending: Sending::new(),
             is_leaving: false,
             is_closed: false,
@@ -244,9 +249,29 @@ impl Program {
             // Nothing else is routed here.
             None => Call::Ping,
         };
+        let asked = self.watch(asked);
         self.is_leaving = matches!(asked, Call::Bye);
         let (request, memory) = self.waiting.begin(asked, slip);
         self.link.ask(&request, memory);
+    }
+
+    /// Sees to it that the program hears what concerns what it asks for.
+    fn watch<'a>(&mut self, mut asked: Call<'a>) -> Call<'a> {
+        let listen = match &mut asked {
+            Call::Ask(_) => self.watching.people(),
+            Call::Publish(publication) | Call::PublishSealed(publication, _)
+                if publication.options.to != Destination::Local =>
+            {
+                // Told before its first update comes.
+                let id = publication.options.message_id.get_or_insert_with(new_message_id);
+                self.watching.message(*id)
+            }
+            _ => None,
+        };
+        if let Some(listen) = listen {
+            self.link.ask(&listen, None);
+        }
+        asked
     }
 
     /// Reads what the broker says, and turns it into messages.
@@ -303,10 +328,21 @@ impl Program {
                 };
                 message::about(&slip, version, *payload_bytes_max)
             }
+            // A program that may not listen to what is reserved asked for something else.
+            Event::Err { number: Some(number), .. } if Watching::is_of(*number) => return Ok(()),
             Event::Err { number, code, text, .. } => {
                 let slip = self.waiting.fail(*number, *code);
                 self.fail(slip.as_ref(), &Failure::from_broker(*code, text));
                 return Ok(());
+            }
+            Event::Lag { subscription, .. } if Watching::is_of(*subscription) => {
+                let Some(told) = Watching::missed(&self.name, *subscription) else { return Ok(()) };
+                told
+            }
+            Event::Message { subscription, delivery } if Watching::is_of(*subscription) => {
+                let heard = self.watching.heard(&self.name, *subscription, delivery);
+                let Some(told) = heard else { return Ok(()) };
+                told
             }
             Event::Lag { subscription, count } => message::lag(&self.name, *subscription, *count),
             Event::Message { subscription, delivery } => {
@@ -316,13 +352,13 @@ impl Program {
                 message::message(&self.name, *subscription, &delivered)
             }
             Event::Reply { number, delivery } => {
-                let Some(Asks { slip: Some(slip), whole, .. }) = self.waiting.reply(*number) else {
+                let Some(Asks { slip: Some(slip), form, .. }) = self.waiting.reply(*number) else {
                     return Ok(());
                 };
                 let mut bytes = Vec::new();
                 let delivered = delivered(delivery, arrived, &mut bytes)?;
                 payload_bytes = delivered.memory_bytes();
-                message::reply(&slip, whole, &delivered)
+                message::reply(&slip, form, &delivered)
             }
             Event::Bye { code, text } => {
                 let failure = Failure::from_broker(*code, text);
@@ -382,6 +418,15 @@ fn delivered<'a>(
     }
     memory.read_into(bytes).map_err(|error| error.to_string())?;
     Delivered::with_bytes(delivery, bytes)
+}
+
+/// An id for a message that has none.
+fn new_message_id() -> MessageId {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let mut random = [0; 10];
+    // So few bytes come whole, or the system has none, and then this process would not run.
+    let _ = getrandom(&mut random, GetRandomFlags::empty());
+    MessageId::from_parts(u64::try_from(now.as_millis()).unwrap_or(u64::MAX), &random)
 }
 
 async fn sleep_until(instant: Option<Instant>) {

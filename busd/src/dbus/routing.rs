@@ -9,8 +9,10 @@ use super::description::{
 };
 use super::error::Failure;
 use super::message::Slip;
+use super::people;
 use crate::limits::DBUS_CALL_BYTES_MAX;
 use kith_wire::Code;
+use std::collections::BTreeMap;
 use zbus::message::{Body, Header};
 use zbus::{Message, Variant};
 
@@ -44,7 +46,7 @@ pub(super) fn route(
             Err(Failure::standard("UnknownObject", text))
         }
         Some(PROPERTIES) => properties(&call.body(), header, member, facts),
-        Some(INTERFACE) | None if signature_of(member).is_some() => {
+        _ if is_method(interface, member) => {
             let (bytes, files) = (call.data().len(), call.data().fds().len());
             if DBUS_CALL_BYTES_MAX < bytes {
                 Err(super::call::too_large(bytes))
@@ -58,19 +60,37 @@ pub(super) fn route(
                 return Route::Client;
             }
         }
+        Some(people::INTERFACE) => {
+            Err(unknown_method(people::INTERFACE, member, &people::methods()))
+        }
         Some(INTERFACE) | None => {
             let methods = description::methods();
             let text = format!("`{INTERFACE}` has no method `{member}`; it has {methods}");
             Err(Failure::standard("UnknownMethod", text))
         }
         Some(other) => {
-            let text = format!("`{PATH}` has no interface `{other}`; it has `{INTERFACE}`");
+            let text = format!(
+                "`{PATH}` has no interface `{other}`; it has `{INTERFACE}` and `{}`",
+                people::INTERFACE
+            );
             Err(Failure::standard("UnknownInterface", text))
         }
     };
     match answer {
         Ok(answer) => Route::Answered(answer),
         Err(failure) => Route::Failed(failure),
+    }
+}
+
+/// Whether it is a method for a program's client: of this interface, or of any if none is named.
+fn is_method(interface: Option<&str>, member: &str) -> bool {
+    let of_bus = || signature_of(member).is_some();
+    let of_people = || people::signature_of(member).is_some();
+    match interface {
+        Some(INTERFACE) => of_bus(),
+        Some(people::INTERFACE) => of_people(),
+        Some(_) => false,
+        None => of_bus() || of_people(),
     }
 }
 
@@ -117,6 +137,11 @@ fn properties(body: &Body, header: &Header<'_>, member: &str, facts: &Facts) -> 
         }
         "GetAll" => {
             let interface: &str = body.deserialize().map_err(unreadable)?;
+            if interface == people::INTERFACE {
+                // It has none, and libraries ask all the same.
+                let none = BTreeMap::<&str, Variant<'_>>::new();
+                return Ok(answer(header, |slip| slip.answer(&none)));
+            }
             check_interface(interface)?;
             Ok(answer(header, |slip| slip.answer(&facts.properties())))
         }

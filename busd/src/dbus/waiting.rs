@@ -7,7 +7,7 @@
 
 use super::call::{Asked, Call};
 use super::message::Slip;
-use crate::limits::DBUS_SUBSCRIPTION_MAX;
+use crate::limits::{DBUS_QUESTION_MS, DBUS_SUBSCRIPTION_MAX};
 use kith_sealed::SealedMemory;
 use kith_wire::{Code, Operation, Request, Subscribe};
 use std::borrow::Cow;
@@ -16,6 +16,22 @@ use std::num::NonZeroU32;
 
 /// Under which the broker is greeted.
 pub(super) const GREETING: NonZeroU32 = NonZeroU32::MIN.saturating_add(DBUS_SUBSCRIPTION_MAX);
+
+/// Under which the door listens to what concerns people, and to what becomes of messages.
+pub(super) const CHANGES: NonZeroU32 = GREETING.saturating_add(1);
+pub(super) const UPDATES: NonZeroU32 = GREETING.saturating_add(2);
+
+/// How a reply is handed on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Its payload, as a variant.
+    #[default]
+    Payload,
+    /// All of the message.
+    Whole,
+    /// Its payload, which is text.
+    Text,
+}
 
 /// The calls of one program that wait, and the numbers that it uses.
 #[derive(Debug)]
@@ -34,8 +50,8 @@ pub(super) struct Waiting {
 pub(super) struct Asks {
     /// Nothing, where no answer is wanted and the broker gives one all the same.
     pub(super) slip: Option<Slip>,
-    /// Whether all of the reply is wanted.
-    pub(super) whole: bool,
+    /// What of the reply is wanted.
+    pub(super) form: Form,
     /// The subscription that it ends.
     ends: Option<u32>,
 }
@@ -52,7 +68,7 @@ impl Waiting {
     pub(super) fn new() -> Self {
         Self {
             calls: BTreeMap::from([(GREETING.get(), Asks::default())]),
-            last_call: GREETING.get(),
+            last_call: UPDATES.get(),
             subscribing: VecDeque::new(),
             subscriptions: BTreeSet::new(),
             last_subscription: 0,
@@ -70,8 +86,16 @@ impl Waiting {
         let operation = match call {
             Call::Request { publication, timeout_ms, whole } => {
                 let number = self.number();
-                asks.whole = whole;
+                asks.form = if whole { Form::Whole } else { Form::Payload };
                 self.calls.insert(number.get(), asks);
+                let operation = Operation::Request { number, publication, timeout_ms };
+                return (Request { number: Some(number), operation }, None);
+            }
+            Call::Ask(publication) => {
+                let number = self.number();
+                asks.form = Form::Text;
+                self.calls.insert(number.get(), asks);
+                let timeout_ms = DBUS_QUESTION_MS;
                 let operation = Operation::Request { number, publication, timeout_ms };
                 return (Request { number: Some(number), operation }, None);
             }
@@ -178,6 +202,7 @@ impl Waiting {
         loop {
             self.last_call = self.last_call.wrapping_add(1) | GREETING.get();
             if let Some(number) = NonZeroU32::new(self.last_call)
+                && UPDATES < number
                 && !self.calls.contains_key(&number.get())
             {
                 return number;

@@ -95,6 +95,13 @@ fn parse(xml: &str) -> Element {
     open.pop().unwrap().children.pop().unwrap()
 }
 
+/// A method, as the page writes it.
+fn as_written(method: &Element) -> String {
+    let (name, answer) = (method.attribute("name"), method.arguments("out"));
+    let answer = if answer.is_empty() { answer } else { format!(" → ({answer})") };
+    format!("{name}({}){answer}", method.arguments("in"))
+}
+
 /// What the first cells of the page's table of these say.
 fn on_the_page(of: &str) -> BTreeSet<String> {
     let tables = tables(PAGE);
@@ -112,13 +119,12 @@ fn what_it_says_of_itself_is_what_the_page_says(broker: crate::session::Broker) 
         let name = member.attribute("name");
         assert!(said.is_some_and(|text| text.attribute("value").len() > 10), "{name} is silent");
     }
-    let method = |method: &Element| {
-        let (name, answer) = (method.attribute("name"), method.arguments("out"));
-        let answer = if answer.is_empty() { answer } else { format!(" → ({answer})") };
-        format!("{name}({}){answer}", method.arguments("in"))
-    };
-    let methods: BTreeSet<_> = interface.of_kind("method").map(method).collect();
+    let methods: BTreeSet<_> = interface.of_kind("method").map(as_written).collect();
     assert_eq!(methods, on_the_page("method"));
+    let people = "org.kithbus.People1";
+    let people = root.of_kind("interface").find(|one| one.attribute("name") == people).unwrap();
+    let methods: BTreeSet<_> = people.of_kind("method").map(as_written).collect();
+    assert_eq!(methods, on_the_page("method for people"));
     let signal = |one: &Element| format!("{}({})", one.attribute("name"), one.arguments(""));
     let signals: BTreeSet<_> = interface.of_kind("signal").map(signal).collect();
     assert_eq!(signals, on_the_page("signal"));

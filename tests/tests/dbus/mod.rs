@@ -5,6 +5,7 @@
 //! - `refusing.rs`: what is wrong, and what is said of it;
 //! - `programs.rs`: who is which client, and what ends with it; `between.rs`: with those on the
 //!   socket;
+//! - `people.rs`: friends and devices, and messages to them;
 //! - `tokens.rs`: services and administrators;
 //! - `reading.rs`: programs that don't read, or don't say that they do;
 //! - `waiting.rs`: where there is no session bus, not yet or not any more; `starting.rs`: programs
@@ -28,6 +29,7 @@ mod between;
 mod describing;
 mod descriptors;
 mod payloads;
+mod people;
 mod programs;
 mod reading;
 mod refusing;
