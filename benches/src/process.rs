@@ -83,6 +83,12 @@ impl Running {
         }
     }
 
+    /// Ends it at once, as a crash would.
+    pub(crate) fn kill(&mut self) {
+        let _gone_already = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+
     /// The last line that the broker wrote to its output.
     fn last_words(&self) -> String {
         let said = fs::read_to_string(&self.log).unwrap_or_default();
@@ -154,7 +160,8 @@ impl Drop for Running {
     }
 }
 
-fn directory(peer: &dyn Peer, base: &Path, tag: &str) -> PathBuf {
+/// Where a broker with this tag has its own.
+pub(crate) fn directory(peer: &dyn Peer, base: &Path, tag: &str) -> PathBuf {
     base.join(format!("{}-{tag}", peer.name()))
 }
 

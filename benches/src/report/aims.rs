@@ -8,7 +8,7 @@ use super::verdict::{Aim, Bound, Measured};
 use crate::results::Cells;
 use crate::suites::desktop::{self, Sender};
 use crate::suites::neighbour::{IDLE, Kind, PLACE_OF_AIMS, TESTS, attacks, peer_beside};
-use crate::suites::{services, store};
+use crate::suites::{people, services, store};
 use serde_json::{Value, json};
 use std::cmp::Ordering;
 
@@ -31,6 +31,7 @@ pub(super) fn of(cells: &Cells) -> Vec<Aim> {
         judge.desktop_aims(),
         judge.services_aims(),
         judge.store_aims(),
+        judge.people_aims(),
     ];
     parts.into_iter().flatten().collect()
 }
@@ -274,6 +275,62 @@ impl Judge<'_> {
             waiting("restart to ready", Bound::AtMost(500.0), "ms", "ready_ms"),
             waiting("memory above idle", Bound::AtMost(32.0), "MiB", "mib_above_idle"),
             waiting("read and acknowledged", Bound::AtLeast(50_000.0), "/s", "rate"),
+        ]
+    }
+
+    fn people_aims(&self) -> Vec<Aim> {
+        let way = |unit: &str| {
+            let keys = [("unit", json!(unit))];
+            Aim {
+                what: format!("to a friend, 128 B, {unit}, one way, beside QUIC and cryptography"),
+                bound: Bound::AtMost(2.0),
+                unit: "×",
+                ours: self.of(people::PEER, people::WAY, &keys, "p50_us"),
+                beside: Some(self.of(people::LIMIT, people::WAY, &keys, "p50_us")),
+                without: vec![],
+            }
+        };
+        let alone = |what: String, most: f64, unit: &'static str, found: (&str, &str, &str)| {
+            let (test, keys, figure) = found;
+            let keys = if keys.is_empty() { vec![] } else { vec![("unit", json!(keys))] };
+            let ours = self.of(people::PEER, test, &keys, figure);
+            Aim { what, bound: Bound::AtMost(most), unit, ours, beside: None, without: vec![] }
+        };
+        let times = |unit: &str| {
+            alone(format!("to a friend: {unit}"), 1_000.0, "ms", (people::TIMES, unit, "ms"))
+        };
+        let idle = |what: &str, most: f64, unit: &'static str, figure: &str| {
+            let what = format!("a friend who says nothing: {what}");
+            alone(what, most, unit, (people::IDLE, "", figure))
+        };
+        let local = |unit: &str| {
+            let keys = [("unit", json!(unit))];
+            self.of(people::PEER, people::LOCAL, &keys, "p99_us")
+        };
+        vec![
+            way(people::NORMAL),
+            way(people::REALTIME),
+            Aim {
+                what: "to a friend, 128 B, messages/s, beside what one core encrypts".into(),
+                bound: Bound::AtLeast(0.7),
+                unit: "×",
+                ours: self.of(people::PEER, people::RATE, &[], "rate"),
+                beside: Some(self.of(people::LIMIT_RATE, people::RATE, &[], "rate")),
+                without: vec![],
+            },
+            times(people::JOIN),
+            times(people::LINK),
+            times(people::CRASH),
+            idle("wakeups/s", 1.0, "", "wakeups_per_s"),
+            idle("memory", 16.0, "MiB", "mib"),
+            Aim {
+                what: "two local programs while friends talk, p99".into(),
+                bound: Bound::AtMost(1.05),
+                unit: "×",
+                ours: local(people::BESIDE),
+                beside: Some(local(people::ALONE)),
+                without: vec![],
+            },
         ]
     }
 

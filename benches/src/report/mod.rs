@@ -5,7 +5,7 @@ mod table;
 mod verdict;
 
 use crate::results::{Cells, Document};
-use crate::suites::{desktop, services, store};
+use crate::suites::{desktop, people, services, store};
 use std::fmt::{self, Write};
 use table::{Quotient, Table};
 
@@ -121,6 +121,34 @@ const TABLES: &[Table] = &[
         ("mib_above_idle", "MiB above idle"),
         ("rate", "drained/s"),
     ]),
+    Table::new("Between devices, 128 B, one message at a time, one way, µs", people::WAY)
+        .by(&["unit"])
+        .of(&LATENCIES),
+    Table::new("Between devices: the cryptography alone, both ends, µs a message", people::CRYPTO)
+        .by(&["unit"])
+        .of(&[("us", "µs")]),
+    Table::new("Between devices, 128 B, messages/s until all are acknowledged", people::RATE).of(
+        &[
+            ("rate", "/s"),
+            ("sender_us_per_msg", "sender's µs"),
+            ("receiver_us_per_msg", "receiver's µs"),
+        ],
+    ),
+    Table::new("Between devices: until a message has arrived", people::TIMES)
+        .by(&["unit"])
+        .of(&[("ms", "ms")]),
+    Table::new("A daemon with a friend who says nothing", people::IDLE).of(&[
+        ("wakeups_per_s", "wakeups/s"),
+        ("cpu_ms_per_s", "CPU ms/s"),
+        ("mib", "MiB"),
+        ("anon_mib", "MiB anon"),
+    ]),
+    Table::new("Two local programs while friends talk at full rate", people::LOCAL)
+        .by(&["unit"])
+        .of(&[("p50_us", "p50"), ("p99_us", "p99"), ("rate", "/s")]),
+    Table::new("Two local programs, and the daemon, while a stranger sends", people::FLOOD)
+        .by(&["unit"])
+        .of(&FLOODED),
     Table::new("Not started", "load").of(&[("started", "")]),
     Table::new("memcpy", "memcpy").by(&["unit"]).of(&[("value", "")]),
     Table::new("System calls", "syscall").by(&["unit"]).of(&[("value", "")]),
@@ -139,6 +167,16 @@ const DESKTOP: [(&str, &str); 4] = [
     ("bus_cpu_us", "CPU of the bus"),
 ];
 const LATENCIES: [(&str, &str); 3] = [("p50_us", "p50"), ("p99_us", "p99"), ("p999_us", "p99.9")];
+
+const FLOODED: [(&str, &str); 7] = [
+    ("p50_us", "p50"),
+    ("p99_us", "p99"),
+    ("rate", "/s"),
+    ("mib", "MiB"),
+    ("cores", "cores"),
+    ("sent_per_s", "sent/s"),
+    ("refused_per_s", "refused/s"),
+];
 
 /// Everything that a document has.
 pub(crate) fn render(document: &Document) -> Result<String, fmt::Error> {

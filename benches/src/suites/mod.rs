@@ -10,6 +10,7 @@ mod held;
 mod idle;
 mod latency;
 pub(crate) mod neighbour;
+pub(crate) mod people;
 mod plan;
 pub(crate) mod services;
 pub(crate) mod store;
@@ -57,13 +58,15 @@ pub(crate) enum Suite {
     Services,
     /// Publishes acknowledged once they are on the disk, and messages that wait there.
     Store,
+    /// Messages between two devices of two people; Kith only.
+    People,
     /// The machine itself, without a broker.
     Limit,
 }
 
 impl Suite {
     /// Those that the aims speak of.
-    pub(crate) const OF_AIMS: [Self; 11] = [
+    pub(crate) const OF_AIMS: [Self; 12] = [
         Self::Thr,
         Self::One,
         Self::Fan,
@@ -75,6 +78,7 @@ impl Suite {
         Self::Desktop,
         Self::Services,
         Self::Store,
+        Self::People,
     ];
 }
 
@@ -112,6 +116,10 @@ pub(crate) fn run(plan: &Plan, log: &mut Log) -> anyhow::Result<()> {
     if plan.has(Suite::Store) {
         store::run(plan, log)?;
         log.progress.finish(&store::TESTS);
+    }
+    if plan.has(Suite::People) {
+        people::run(plan, log)?;
+        log.progress.finish(&people::TESTS);
     }
     if [Suite::Thr, Suite::One, Suite::Fan].into_iter().any(|suite| plan.has(suite)) {
         turns::run(plan, log)?;

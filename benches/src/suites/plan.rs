@@ -1,6 +1,6 @@
 //! What a run measures, of whom, and about how long that will take.
 
-use super::{SMALL_BYTES, Suite, desktop, held, idle, latency, neighbour, services, store};
+use super::{SMALL_BYTES, Suite, desktop, held, idle, latency, neighbour, people, services, store};
 use crate::peer::Peer;
 use crate::placement::Placement;
 use crate::results::Progress;
@@ -121,6 +121,16 @@ impl Plan {
             };
             progress.expect(test, store::rows(self, test), seconds);
         }
+        for test in people::TESTS {
+            let seconds = match test {
+                people::WAY | people::RATE => 3.0,
+                people::IDLE => 20.0,
+                people::FLOOD => 4.0,
+                people::LOCAL | people::TIMES => 1.5,
+                _ => 0.3,
+            };
+            progress.expect(test, people::rows(self, test), seconds);
+        }
         progress.expect("start", peers(Suite::Start) * idle::starts(self), 0.16);
         progress.expect("rss", peers(Suite::Rss) * idle::memory_runs(self), 4.0);
         if self.has(Suite::Limit) {
@@ -168,6 +178,7 @@ fn is_spoken_of(suite: Suite, peer: &str) -> bool {
         Suite::Start | Suite::Rss => peer == "kith" || is_foreign(peer),
         Suite::Neighbour => peer == neighbour::PEER,
         Suite::Services => peer == services::PEER,
+        Suite::People => peer == people::PEER,
         Suite::Store => matches!(peer, store::PEER | store::OTHER),
         Suite::Desktop => peer == desktop::PEER || desktop::BUSES.contains(&peer),
         Suite::Limit => false,

@@ -125,7 +125,7 @@ impl Turns<'_> {
     }
 }
 
-fn one_load(
+pub(super) fn one_load(
     peer: &dyn Peer,
     broker: &Running,
     load: Load,
