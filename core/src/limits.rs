@@ -299,3 +299,6 @@ pub(crate) const MAIL_MESSAGES_MAX: usize = 1 << 14;
 pub(crate) const MAIL_BYTES_MAX: usize = 64 << 20;
 /// How long they are kept, in milliseconds: a week, for a program that runs at weekends.
 pub(crate) const MAIL_MS_MAX: u64 = 7 * 24 * 60 * 60 * 1000;
+/// The numbers of the daemon's own parts begin here: above those of all programs that will ever
+/// come, and still a number in JSON.
+pub(crate) const PARTS_FROM: u64 = 1 << 52;

@@ -9,6 +9,7 @@ use super::pipe::{End, pair};
 use super::stream::Stream;
 use crate::hub::Hub;
 use crate::limits::DBUS_CLIENTS_PARTS;
+use kith_core::ClientId;
 use kith_wire::{Code, Refusal};
 use std::cell::Cell;
 use std::rc::Rc;
@@ -59,11 +60,14 @@ pub(crate) fn bring(hub: &Rc<Hub>) -> Result<End, Refusal> {
     Ok(far)
 }
 
-/// Brings a part of the daemon that is a client like any program of the user's.
-pub(crate) fn bring_part(hub: &Rc<Hub>, door: &'static str) -> Result<End, Refusal> {
+/// Brings a part of the daemon that is a client, and may do what a program of the user's may.
+pub(crate) fn bring_part(hub: &Rc<Hub>, door: &'static str) -> End {
     let (near, far) = pair();
-    enter(hub, near, door, Some(std::process::id()), &Rc::default())?;
-    Ok(far)
+    let client = hub.broker().connect_part(door);
+    let pid = Some(std::process::id());
+    hub.gate.admit(&mut hub.broker(), hub.now().unix_ms, client, pid);
+    serve_inside(hub, near, client, pid, &Rc::default());
+    far
 }
 
 fn enter(
@@ -78,6 +82,17 @@ fn enter(
     if door != SERVICE {
         hub.gate.admit(&mut hub.broker(), hub.now().unix_ms, client, pid);
     }
+    serve_inside(hub, pipe, client, pid, clients);
+    Ok(())
+}
+
+fn serve_inside(
+    hub: &Rc<Hub>,
+    pipe: End,
+    client: ClientId,
+    pid: Option<u32>,
+    clients: &Rc<Cell<usize>>,
+) {
     hub.perform();
     let process = hub.fairness.process(pid);
     let serving = serve(Rc::clone(hub), Stream::Pipe(pipe), client, process, pid);
@@ -87,5 +102,4 @@ fn enter(
         serving.await;
         clients.set(clients.get() - 1);
     });
-    Ok(())
 }

@@ -12,7 +12,6 @@ use kith_wire::{
 };
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::io;
 use std::path::Path;
 use std::rc::Rc;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -58,7 +57,7 @@ pub(crate) fn start(hub: &Rc<Hub>, state: &Path) -> Option<Running> {
 fn try_start(hub: &Rc<Hub>, state: &Path) -> Result<Running, PostError> {
     let files = Files::new(state);
     let loaded = files.load()?;
-    let pipe = bring_part(hub, "post").map_err(|refusal| io::Error::other(refusal.text))?;
+    let pipe = bring_part(hub, "post");
     let (told, inputs) = unbounded_channel();
     let (outputs, said) = unbounded_channel();
     let (beginning, begun) = oneshot::channel();

@@ -80,8 +80,8 @@ impl Broker {
         let usages = || self.queues.clients.iter().map(|(_, client)| client.usage());
         Stats {
             totals: self.queues.totals,
-            clients: self.queues.clients.len(),
-            subscriptions: self.index.len(),
+            clients: self.clients_of_others(),
+            subscriptions: self.subscriptions_of_others(),
             requests_waiting: self.requests.len(),
             retained_messages: self.retained.len(),
             retained_bytes: self.retained.bytes(),
@@ -115,7 +115,7 @@ impl Broker {
         reason: Option<&str>,
     ) -> Option<String> {
         let client = self.client(id)?;
-        if !self.wants("bus.client") {
+        if !self.wants("bus.client") || self.parts.contains(&id) {
             return None;
         }
         let mut payload = json!({

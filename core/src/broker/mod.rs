@@ -55,7 +55,7 @@ use crate::clock::Now;
 use crate::durable::Durable;
 use crate::identifiers::Identifiers;
 use crate::index::{Index, Matches};
-use crate::limits::{Limits, OPERATION_WORK, TIMEOUTS_PER_TURN_MAX};
+use crate::limits::{Limits, OPERATION_WORK, PARTS_FROM, TIMEOUTS_PER_TURN_MAX};
 use crate::post::Post;
 use crate::queues::Queues;
 use kith_wire::{Code, Event, Refusal, RequestNumber, Scope};
@@ -89,7 +89,9 @@ pub struct Broker {
     /// Whether the shell is asked what only it knows.
     asks_shell: bool,
     next_serial: u64,
-    /// The places of all clients, in the order in which they came.
+    /// The daemon's own parts.
+    parts: Vec<ClientId>,
+    /// The places of all other clients, in the order in which they came.
     order: BTreeMap<u64, u32>,
     /// When `bus.stats` is published next, while somebody subscribes to it.
     stats_due_ms: Option<u64>,
@@ -151,6 +153,7 @@ impl Broker {
             has_notice: false,
             asks_shell: false,
             next_serial: 0,
+            parts: Vec::new(),
             order: BTreeMap::new(),
             stats_due_ms: None,
             shutting_down: false,
@@ -195,23 +198,54 @@ impl Broker {
             return Err(Refusal::fatal(Code::ShuttingDown, "the daemon is shutting down"));
         }
         let clients_max = self.queues.limits.clients_max;
-        if clients_max <= self.queues.clients.len() {
+        if clients_max <= self.clients_of_others() {
             self.count_refused_connection();
             let text = format!("the bus has {clients_max} connections, as many as it may");
             return Err(Refusal::fatal(Code::QuotaClients, text));
         }
         let serial = self.next_serial;
         self.next_serial += 1;
-        let vacant = self.queues.clients.vacant_entry();
-        let place = u32::try_from(vacant.key()).unwrap_or(u32::MAX);
-        let id = ClientId { place, serial };
-        vacant.insert(Client::new(id, door));
-        self.order.insert(serial, place);
+        let id = self.take_in(serial, door);
+        self.order.insert(serial, id.place);
         self.remembered.attach(Publisher::new(id, None));
         if let Some(event) = self.client_event(id, "connected", None) {
             self.announce(now, "bus.client", event);
         }
         Ok(id)
+    }
+
+    /// Takes in a part of the daemon itself. It is no program: it stands in no list, counts for no
+    /// quota of the bus, and nobody is told of it.
+    pub fn connect_part(&mut self, door: &'static str) -> ClientId {
+        let id = self.take_in(PARTS_FROM + self.parts.len() as u64, Some(door));
+        self.parts.push(id);
+        self.remembered.attach(Publisher::new(id, None));
+        id
+    }
+
+    fn take_in(&mut self, serial: u64, door: Option<&'static str>) -> ClientId {
+        let vacant = self.queues.clients.vacant_entry();
+        let place = u32::try_from(vacant.key()).unwrap_or(u32::MAX);
+        let id = ClientId { place, serial };
+        vacant.insert(Client::new(id, door));
+        id
+    }
+
+    /// How many connections there are that are no part of the daemon.
+    fn clients_of_others(&self) -> usize {
+        self.order.len()
+    }
+
+    /// How many subscriptions, but for those of the daemon's own parts.
+    fn subscriptions_of_others(&self) -> usize {
+        let parts = self.parts.iter().filter_map(|id| self.client(*id));
+        self.index.len() - parts.map(|part| part.subscriptions.len()).sum::<usize>()
+    }
+
+    /// What those count.
+    fn subscriptions_weight_of_others(&self) -> usize {
+        let parts = self.parts.iter().filter_map(|id| self.client(*id));
+        self.index.weight() - parts.map(|part| part.subscriptions_weight).sum::<usize>()
     }
 
     /// Takes note that a connection was not let in.

@@ -119,6 +119,7 @@ impl Broker {
     fn subscribe(&mut self, now: Now, id: ClientId, asked: &Subscribe<'_>) -> Result<(), Refusal> {
         let number = asked.number.get();
         self.check_subscribe(id, &asked.pattern)?;
+        let total = self.subscriptions_weight_of_others();
         let (own_max, total_max) =
             (self.queues.limits.subscriptions_max, self.queues.limits.subscriptions_total_max);
         let Some(client) = self.queues.get(id) else { return Ok(()) };
@@ -134,7 +135,7 @@ impl Broker {
             );
             return Err(Refusal::new(Code::QuotaSubscriptions, text));
         }
-        if total_max < self.index.weight().saturating_add(weight) {
+        if total_max < total.saturating_add(weight) {
             let text = format!(
                 "the bus has at most {total_max} subscriptions; long patterns with wildcards \
                  count as several"

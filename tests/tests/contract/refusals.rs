@@ -15,7 +15,7 @@ on_every_door! {
     names_that_nobody_could_read_are_refused,
     what_makes_no_sense_together_is_refused,
     reserved_topics_are_the_daemons,
-    other_destinations_are_not_available,
+    nobody_is_known_who_could_be_meant,
 }
 
 /// Asks for each, and expects it to be refused with `code` and nothing to come of it.
@@ -265,24 +265,22 @@ fn reserved_topics_are_the_daemons(door: &dyn Door) {
     }
 }
 
-fn other_destinations_are_not_available(door: &dyn Door) {
+fn nobody_is_known_who_could_be_meant(door: &dyn Door) {
     let elsewhere =
         |to: &str| Publication { to: Some(to.to_owned()), ..Publication::json("a", "1") };
-    let places = ["self", "friends", "public", "alice", "alice/phone", "room:kitchen", "Local"];
+    let places = ["self", "friends", "alice", "alice/phone", "Local"];
     let operations = places.iter().flat_map(|to| {
         let request = Operation::Request { publication: elsewhere(to), timeout_ms: Some(1_000) };
-        [Operation::Publish(elsewhere(to)), Operation::Publish(elsewhere(to).retained()), request]
+        [Operation::Publish(elsewhere(to)), request]
     });
-    all_refused(door, Code::NotAvailable, operations.collect::<Vec<_>>());
+    all_refused(door, Code::UnknownRecipient, operations.collect::<Vec<_>>());
     let with = [
         Publication { until: Some(2), ..elsewhere("bob") },
         Publication { until: Some(3), echo: true, ..elsewhere("bob") },
         Publication { realtime: true, ..elsewhere("bob/phone") },
     ];
-    all_refused(door, Code::NotAvailable, with.map(Operation::Publish));
-    let people = Operation::Request {
-        publication: Publication::json("people.list", "{}"),
-        timeout_ms: Some(1_000),
-    };
-    all_refused(door, Code::NotAvailable, [people]);
+    all_refused(door, Code::UnknownRecipient, with.map(Operation::Publish));
+    let kept = places.map(|to| Operation::Publish(elsewhere(to).retained()));
+    all_refused(door, Code::NotAvailable, kept);
+    all_refused(door, Code::NotAvailable, [Operation::Publish(elsewhere("room:kitchen"))]);
 }
