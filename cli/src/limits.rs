@@ -73,6 +73,9 @@ pub(crate) const TOP_LINES_MIN: u16 = 9;
 
 /// How long each step of the demo may take: on a busy machine it takes milliseconds.
 pub(crate) const DEMO_STEP_MS: u64 = 15_000;
+/// How long those wait in the demo whom nobody answers: long enough for an answer that should not
+/// come to come.
+pub(crate) const DEMO_IN_VAIN_MS: u64 = 300;
 /// Lines of the demo's daemon that are kept, to be shown if it fails.
 pub(crate) const DEMO_LOG_LINES_MAX: usize = 20;
 /// Columns after which the demo breaks a line, however wide the terminal: it is prose.

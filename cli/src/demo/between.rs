@@ -6,12 +6,10 @@
 
 use super::people::{Device, People, line};
 use super::report::Report;
+use crate::limits::DEMO_IN_VAIN_MS;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use std::time::Instant;
-
-/// How long those wait here whom nobody answers.
-const IN_VAIN_MS: u64 = 300;
 
 pub(super) async fn invite(report: &mut Report, people: &mut People) -> Result<()> {
     let People { laptop, phone, bob, .. } = people;
@@ -154,7 +152,7 @@ pub(super) async fn stranger(
     let is_public = heard.text("scope") == "public" && heard.subscription() == Some(own[2]);
     ensure!(is_public && heard.text("sender") == carol.identity, "not in the scope `public`");
     let asking = json!({
-        "topic": "clock.now", "payload": "UTC", "to": "ann", "timeout_ms": IN_VAIN_MS
+        "topic": "clock.now", "payload": "UTC", "to": "ann", "timeout_ms": DEMO_IN_VAIN_MS
     });
     let answer = carol.tries(report, "req", &asking).await?;
     ensure!(answer.text("code") == "timeout", "carol was answered");
@@ -174,7 +172,10 @@ pub(super) async fn removed(report: &mut Report, people: &mut People) -> Result<
     bob.learns("device-removed").await?;
     bob.unsubscribe(changes).await?;
 
-    let after = |to: &str| json!({ "topic": "talk.after", "payload": "alone?", "to": to, "until": "delivered" });
+    let after = |to: &str| {
+        let (topic, payload, until) = ("talk.after", "alone?", "delivered");
+        json!({ "topic": topic, "payload": payload, "to": to, "until": until })
+    };
     bob.does(report, "pub", &after("ann")).await?;
     let heard = laptop.hears(report).await?;
     ensure!(heard.text("topic") == "talk.after", "not bob's message");
@@ -182,7 +183,7 @@ pub(super) async fn removed(report: &mut Report, people: &mut People) -> Result<
     ensure!(answer.text("code") == "unknown-recipient", "the phone is still known");
     let lost = json!({
         "topic": "talk.lost", "payload": "hello?", "to": "bob", "until": "sent",
-        "expire_after_ms": IN_VAIN_MS
+        "expire_after_ms": DEMO_IN_VAIN_MS
     });
     let answer = phone.tries(report, "pub", &lost).await?;
     // The one if it has been shown the new card, the other if it was hung up on before.

@@ -1,10 +1,10 @@
 //! `kith demo`: what the bus does, shown on a bus of its own.
 //!
 //! It is a tour for a person and the shortest test of everything: real daemons, real sockets, both
-//! framings; first on one bus, then between people, whose devices are a daemon each. Each step says what was seen, and it ends with 0 only if all of it was. Nothing
-//! sleeps: a step waits for what has to happen, for a limited time. Nothing of the user's is used
-//! or left behind, whatever happens: the folder is temporary, and each daemon is ended by its
-//! process id.
+//! framings; first on one bus, then between people, whose devices are a daemon each. Each step says
+//! what was seen, and it ends with 0 only if all of it was. Nothing sleeps: a step waits for what
+//! has to happen, for a limited time. Nothing of the user's is used or left behind, whatever
+//! happens: the folder is temporary, and each daemon is ended by its process id.
 
 mod between;
 mod daemon_process;

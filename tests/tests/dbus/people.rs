@@ -145,7 +145,7 @@ fn a_friend_by_a_link_and_the_way_of_a_message(broker: Broker) {
     let device = friend["devices"][0]["device"].as_str().unwrap();
     let peer = format!("{identity}/{device}");
 
-    // Each is told of its own, whether or not it waits for it. It can be written to as it is called.
+    // Each is told of its own, whether or not it waits for it; what it is told can be written to.
     let mut another = scene.program();
     let first = publish(&mut program, "bob", "accepted").unwrap();
     let second = publish(&mut another, &peer, "delivered").unwrap();
