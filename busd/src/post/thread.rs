@@ -14,13 +14,14 @@ use crate::limits::{POST_INPUTS_PER_ROUND_MAX, POST_LETTERS_PER_ROUND_MAX};
 use futures_util::FutureExt;
 use kith_plugins_api::contract::services::Stage;
 use kith_plugins_api::contract::{
-    CONNECTION, DISCONNECTED, ENDPOINT, FAILED, NODE_INFO, RECEIVED, SENT, SIGHTING, STATE,
+    CONNECTION, DISCONNECTED, ENDPOINT, FAILED, HEALTH, NODE_INFO, RECEIVED, SENT, SIGHTING, STATE,
 };
 use kith_plugins_api::{Bus, Inbox, Message, Moment, Start, SubscribeError};
 use kith_post::{Input, Output, Post, Setup};
 use kith_store::{Failure, Receipt};
 use kith_store_disk::Disk;
 use rustix::rand::{GetRandomFlags, getrandom};
+use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -80,6 +81,7 @@ struct Heard {
     transports: Inbox,
     letters: Inbox,
     stages: Inbox,
+    healths: Inbox,
 }
 
 impl Heard {
@@ -88,6 +90,7 @@ impl Heard {
             transports: bus.subscribe("kith/self.transports.*").await?,
             letters: bus.subscribe("kith/self.envelope.*").await?,
             stages: bus.subscribe("kith/self.services.state").await?,
+            healths: bus.subscribe("kith/self.services.health").await?,
         })
     }
 }
@@ -99,6 +102,8 @@ struct Loop {
     committed: UnboundedSender<(u64, Result<Receipt, Failure>)>,
     outputs: UnboundedSender<Output>,
     clock: Clock,
+    /// Services that run, and have not said how they are.
+    silent: BTreeSet<String>,
 }
 
 async fn run(begin: Serving) -> Result<(), String> {
@@ -118,7 +123,8 @@ async fn run(begin: Serving) -> Result<(), String> {
     let mut heard = Heard::new(&bus).await.map_err(|error| error.to_string())?;
     drop(beginning);
     let (committed, mut commits) = unbounded_channel();
-    let mut turning = Loop { post, files, disk, committed, outputs, clock };
+    let mut turning =
+        Loop { post, files, disk, committed, outputs, clock, silent: BTreeSet::new() };
     let mut told = Vec::new();
     loop {
         turning.perform();
@@ -143,6 +149,10 @@ async fn run(begin: Serving) -> Result<(), String> {
                 None => return Ok(()),
             },
             message = heard.stages.next() => match message {
+                Some(message) => turning.hear(&message),
+                None => return Ok(()),
+            },
+            message = heard.healths.next() => match message {
                 Some(message) => turning.hear(&message),
                 None => return Ok(()),
             },
@@ -209,9 +219,30 @@ impl Loop {
     }
 
     fn hear(&mut self, message: &Message) {
+        if self.is_listening(message) == Some(true) {
+            self.handle(Input::Started);
+        }
         if let Some(input) = read(message) {
             self.handle(input);
         }
+    }
+
+    /// Whether a service says for the first time how it is: by then it has subscribed to what it
+    /// wants to hear, which it may not have when it began to run.
+    fn is_listening(&mut self, message: &Message) -> Option<bool> {
+        let (protocol, payload) = (message.protocol(), message.payload());
+        if message.topic() == HEALTH.name() {
+            let health = HEALTH.read(protocol, payload).ok()?;
+            return Some(self.silent.remove(&health.service));
+        }
+        if message.topic() == STATE.name() {
+            let state = STATE.read(protocol, payload).ok()?;
+            match state.state {
+                Stage::Starting | Stage::Running => self.silent.insert(state.name),
+                _ => self.silent.remove(&state.name),
+            };
+        }
+        Some(false)
     }
 
     /// Does all that the post wants done.
