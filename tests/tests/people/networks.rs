@@ -1,4 +1,4 @@
-//! Two people on networks of their own, with a router between them and no multicast.
+//! Two people on real networks: one with multicast, and two with a router between them.
 
 use super::Device;
 use super::device::{Kind, until_delivered};
@@ -14,6 +14,42 @@ fn talk(from: &Device, to: &Device, petname: &str, text: &str) {
     let message = Publication::json("talk", text).for_whom(petname);
     from.program().publish_it(until_delivered(message));
     assert_eq!(listener.message_on(1).text(), text);
+}
+
+#[test]
+fn friends_who_come_back_under_other_addresses_find_each_other_by_mdns_alone() {
+    if !can_make() {
+        return;
+    }
+    let [one, other] = [(); 2].map(|()| Arc::new(Namespace::new()));
+    one.wire("lan", "10.77.0.1/24", &other, ("lan", "10.77.0.2/24"));
+    let mut anna = Device::of_kind(Kind::Elsewhere(Arc::clone(&one)), "Anna");
+    let mut bob = Device::of_kind(Kind::Elsewhere(Arc::clone(&other)), "Bob");
+    anna.befriend("anna", &mut bob, "bob");
+    talk(&anna, &bob, "bob", "1");
+    // Each has to know the other's secret, by which they are recognised.
+    for device in [&mut anna, &mut bob] {
+        device.until("people.status", |status| status["outgoing_messages"] == 0);
+        device.stop();
+    }
+    for (network, old, new) in
+        [(&one, "10.77.0.1/24", "10.77.0.11/24"), (&other, "10.77.0.2/24", "10.77.0.12/24")]
+    {
+        network.run(&["ip", "addr", "del", old, "dev", "lan"]);
+        network.run(&["ip", "addr", "add", new, "dev", "lan"]);
+    }
+    anna.start();
+    bob.start();
+    for device in [&mut anna, &mut bob] {
+        assert_eq!(device.ask("people.status", Value::Null)["links"], json!([]));
+        device.enable("mdns");
+    }
+    anna.until("people.status", |status| status["links"] != json!([]));
+    talk(&anna, &bob, "bob", "2");
+    talk(&bob, &anna, "anna", "3");
+    let status = anna.ask("people.status", Value::Null);
+    let endpoint = status["links"][0]["endpoint"].as_str().unwrap();
+    assert!(endpoint.starts_with("10.77.0.12:"), "{endpoint}");
 }
 
 /// Two people on networks of their own, and the router that joins them.
