@@ -148,7 +148,7 @@ impl Post {
     }
 
     /// The user's other devices, and those of friends.
-    fn wanted_devices(&self) -> Vec<DeviceId> {
+    pub(crate) fn wanted_devices(&self) -> Vec<DeviceId> {
         let Some(me) = &self.me else { return Vec::new() };
         let people = self.people.friends().into_iter().chain([me.person]);
         let devices = people.flat_map(|person| self.people.devices(person));

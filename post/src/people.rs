@@ -89,13 +89,16 @@ impl People {
     pub(crate) fn everybody(&self) -> Vec<PersonId> {
         let own = self.book.own();
         let all: BTreeSet<_> = self.book.circle().entries().map(|(person, _)| person).collect();
-        let known = self.book.people().map(|(person, _)| person);
-        known
-            .chain(all)
-            .filter(|person| *person != own)
-            .collect::<BTreeSet<_>>()
-            .into_iter()
-            .collect()
+        // Not who a device of somebody's was before it was theirs.
+        let is_somebody = |person: &PersonId, card: Option<&Card>| {
+            card.is_none_or(|card| {
+                card.devices.iter().any(|one| self.owner_of(one.sign_id) == Some(*person))
+            })
+        };
+        let known = self.book.people().filter(|(person, one)| is_somebody(person, one.card()));
+        let known = known.map(|(person, _)| person);
+        let all: BTreeSet<_> = known.chain(all).filter(|person| *person != own).collect();
+        all.into_iter().collect()
     }
 
     /// The name of a device on its person's card.

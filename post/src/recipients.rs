@@ -12,9 +12,14 @@ use kith_wire::{Code, Refusal};
 
 impl Post {
     /// Who gets a message.
-    pub(crate) fn recipients(&mut self, message: &Outgoing) -> Result<Vec<Recipient>, Refusal> {
-        self.identity()?;
-        let Some(me) = &self.me else { return Ok(Vec::new()) };
+    pub(crate) fn recipients(&self, message: &Outgoing) -> Result<Vec<Recipient>, Refusal> {
+        let Some(me) = &self.me else {
+            if message.to == "public" {
+                return Ok(Vec::new());
+            }
+            let text = "you have no people or devices here yet: `kith init`, `kith invite`";
+            return Err(unknown(text));
+        };
         if !me.is_listed() {
             let text = "this device is not in your card, so nobody would believe what it sends: \
                         `kith devices add` where the identity key is, or link it anew";

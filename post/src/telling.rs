@@ -18,6 +18,8 @@ const CIRCLE_TOPIC: &str = "circle";
 const TAG_TOPIC: &str = "tag";
 const CARDS_TOPIC: &str = "card";
 
+const NODE_TOPIC: &str = "node";
+
 impl Post {
     /// Asks for a card where the other side has another than is known here.
     pub(crate) fn compare_cards(
@@ -146,6 +148,37 @@ impl Post {
             let secret = secret.as_bytes().to_vec();
             self.put_internal(TAG_TOPIC, secret, to);
         }
+        if matches!(standing, Standing::Own | Standing::Friend) {
+            self.tell_nodes(device, person, standing);
+        }
+    }
+
+    /// Tells a device where others are that it may want to reach: an own one where all are, a
+    /// friend's where ours are.
+    fn tell_nodes(&mut self, device: DeviceId, person: PersonId, standing: Standing) {
+        let Some(me) = &self.me else { return };
+        let (own, this) = (me.person, me.device());
+        let mut people = vec![own];
+        if standing == Standing::Own {
+            people.extend(self.people.friends());
+        }
+        let devices = people.into_iter().flat_map(|one| self.people.devices(one));
+        let others = devices.filter(|other| *other != this && *other != device);
+        let records: Vec<_> = others
+            .filter_map(|other| Some(self.people.node_info(other)?.bytes().to_vec()))
+            .collect();
+        for record in records {
+            self.put_internal(NODE_TOPIC, record, vec![(person, device, false)]);
+        }
+    }
+
+    /// A device that we know says where another is.
+    fn node_came(&mut self, record: &[u8]) -> bool {
+        let Some(info) = self.take_node_info(record) else { return true };
+        if self.wanted_devices().contains(&info.sign_id()) {
+            self.dial(info.sign_id());
+        }
+        true
     }
 
     fn put_internal(&mut self, topic: &str, payload: Vec<u8>, to: Vec<(PersonId, DeviceId, bool)>) {
@@ -177,6 +210,8 @@ impl Post {
         let is_right = match (topic, standing) {
             (CIRCLE_TOPIC, Standing::Own) => self.circle_came(payload),
             (CARDS_TOPIC, Standing::Own) => self.take_card(payload),
+            // What is not believed is an old one: it comes again with each link.
+            (NODE_TOPIC, Standing::Own | Standing::Friend) => self.node_came(payload),
             (TAG_TOPIC, Standing::Friend) => match <[u8; 32]>::try_from(payload) {
                 Ok(secret) => self.tag_secret_came(from.person, TagSecret::new(secret)),
                 Err(_) => false,
