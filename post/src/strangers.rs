@@ -1,4 +1,5 @@
-//! What comes from devices that nobody knows: how much of it is looked at, and what waits for a card.
+//! What comes from devices that nobody knows: how much of it is looked at, and what waits for a
+//! card.
 
 use crate::envelope::Parcel;
 use crate::limits::{

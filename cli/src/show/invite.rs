@@ -96,7 +96,8 @@ mod tests {
 
     #[test]
     fn whom_one_has_joined_is_told() {
-        let answer = r#"{"kind":"friend","identity":"did:key:z6MkX","petname":"ada","name":"Ada\u0007",
+        let answer = r#"{"kind":"friend","identity":"did:key:z6MkX","petname":"ada",
+            "name":"Ada\u0007",
             "relation":"friend","safety_number":"1 2 3"}"#;
         let text = joined(&serde_json::from_str(answer).unwrap(), Paint::plain());
         let first = "ada, who calls themself Ada\\u0007 is your friend now, and you are theirs: \

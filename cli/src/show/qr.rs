@@ -1,8 +1,8 @@
 //! A QR code of half blocks: two modules above each other in one character.
 //!
 //! Cameras want dark on light with a light border. A terminal may be either, so the code brings its
-//! own black and white. Where there are to be no colours, what is light is drawn and what is dark is
-//! left out, which is right on the dark terminals that most people have.
+//! own black and white. Where there are to be no colours, what is light is drawn and what is dark
+//! is left out, which is right on the dark terminals that most people have.
 
 use qrcode::{Color, EcLevel, QrCode};
 

@@ -1,8 +1,8 @@
 //! `kith join`: a link is used.
 //!
 //! What kind of link it is says the link itself, before anybody is asked. That of a new device
-//! would make the device one of the user's, which hears all that goes to `self`; who sends such a link in
-//! place of a friend's must not get that unasked.
+//! would make the device one of the user's, which hears all that goes to `self`; who sends such a
+//! link in place of a friend's must not get that unasked.
 
 use super::{administer, agreed};
 use crate::arguments::{Everywhere, JoinArguments};

@@ -1,8 +1,8 @@
 //! The commands about people and devices: what the daemon is asked, and what a person is.
 //!
 //! Each is one visit as the one who administers the daemon. What can't be undone, or gives
-//! something away, is asked first; a script says so with an option. Whatever is secret comes from standard
-//! input or is typed where nobody sees it, and goes out by standard output only where that
+//! something away, is asked first; a script says so with an option. Whatever is secret comes from
+//! standard input or is typed where nobody sees it, and goes out by standard output only where that
 //! was asked for.
 
 mod devices;
