@@ -121,16 +121,7 @@ impl Plan {
             };
             progress.expect(test, store::rows(self, test), seconds);
         }
-        for test in people::TESTS {
-            let seconds = match test {
-                people::WAY | people::RATE => 3.0,
-                people::IDLE => 20.0,
-                people::FLOOD => 4.0,
-                people::LOCAL | people::TIMES => 1.5,
-                _ => 0.3,
-            };
-            progress.expect(test, people::rows(self, test), seconds);
-        }
+        people::announce(self, progress);
         progress.expect("start", peers(Suite::Start) * idle::starts(self), 0.16);
         progress.expect("rss", peers(Suite::Rss) * idle::memory_runs(self), 4.0);
         if self.has(Suite::Limit) {

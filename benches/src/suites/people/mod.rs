@@ -15,7 +15,7 @@ mod times;
 use super::{Plan, Suite};
 use crate::interrupt;
 use crate::peer::Peer;
-use crate::results::Log;
+use crate::results::{Log, Progress};
 use device::Device;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -55,16 +55,17 @@ fn daemon(plan: &Plan) -> Option<&dyn Peer> {
     plan.peers_of(Suite::People).find(|peer| peer.name() == PEER)
 }
 
-/// How many rows a test brings.
-pub(super) fn rows(plan: &Plan, test: &str) -> usize {
-    let rows = match test {
-        CRYPTO => 5 * plan.repetitions,
-        WAY => 5 * plan.repetitions,
-        RATE | LOCAL => 2 * plan.repetitions,
-        TIMES => 3 * plan.repetitions,
-        _ => 1,
-    };
-    if daemon(plan).is_some() { rows } else { 0 }
+/// Tells how many rows of each test will come, and about how long one takes.
+pub(super) fn announce(plan: &Plan, progress: &mut Progress) {
+    if daemon(plan).is_none() {
+        return;
+    }
+    let each = [(CRYPTO, 5, 0.5), (WAY, 6, 1.0), (RATE, 2, 2.5), (TIMES, 3, 1.0), (LOCAL, 2, 1.5)];
+    for (test, rows, seconds) in each {
+        progress.expect(test, rows * plan.repetitions, seconds);
+    }
+    progress.expect(IDLE, 1, 20.0);
+    progress.expect(FLOOD, 2, 4.0);
 }
 
 pub(super) fn run(plan: &Plan, log: &mut Log) -> anyhow::Result<()> {
