@@ -37,7 +37,9 @@ impl Post {
                         self.outbox.delivered(ack.message, device);
                     }
                 }
-                self.progress.insert(device, self.now.monotonic_ms);
+                if self.outbox.is_flying(device) {
+                    self.progress.insert(device, self.now.monotonic_ms);
+                }
                 if self.outbox.has_next(device) {
                     self.ready.insert(device);
                 }

@@ -198,17 +198,21 @@ impl Post {
     /// Another device of the person's is asked whom this one is: this device is of that person.
     pub(crate) fn adopt(&mut self, card: Card) -> bool {
         let person = card.identity;
+        let mut people = People::of(person);
+        if self.has_others() || people.accept_card(self.now.unix_ms, card.clone()).is_err() {
+            return false;
+        }
         let Some(me) = &mut self.me else { return false };
         me.person = person;
         me.key = None;
         me.file = KeyFile::Elsewhere;
         me.adopting = None;
-        me.card = card.clone();
+        me.card = card;
         me.node_info = None;
-        self.people = People::of(person);
-        self.outputs.push_back(Output::KeepKey(KeyFile::Elsewhere));
-        let is_taken = self.people.accept_card(self.now.unix_ms, card).is_ok();
+        self.people = people;
         self.keep_me();
+        // Only when the rest is stored: until then the old key is whose this device is.
+        self.gate.after(Output::KeepKey(KeyFile::Elsewhere));
         self.say_node_info();
         self.say_beacon();
         let linked: Vec<DeviceId> = self.links.devices().collect();
@@ -220,6 +224,12 @@ impl Post {
             }
         }
         self.tell_changed(Change::Identity, person, None, None);
-        is_taken
+        true
+    }
+
+    /// Whether this device has people, or its person other devices: then it can't become another's.
+    pub(crate) fn has_others(&self) -> bool {
+        let has_devices = self.me.as_ref().is_some_and(|me| me.card.devices.len() > 1);
+        has_devices || !self.people.friends().is_empty()
     }
 }

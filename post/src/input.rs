@@ -123,6 +123,12 @@ pub enum Input {
         /// The message.
         inbound: Inbound,
     },
+    /// Who is there has a message, and it could not be stored for others: it is left as it is, and
+    /// handed over once more after a restart.
+    Left {
+        /// The number of [`Output::Deliver`].
+        mail: u64,
+    },
     /// Nobody subscribes to a stranger's message.
     Unwanted,
     /// A service has started: it has heard nothing yet.

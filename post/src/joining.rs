@@ -75,7 +75,7 @@ impl Post {
                 return Err(Refusal::new(Code::NotAvailable, text));
             }
             None | Some("friend") => InviteKind::Friend { identity: me.person },
-            Some("device") if me.card.devices.len() > 1 || !self.people.friends().is_empty() => {
+            Some("device") if self.has_others() => {
                 let text = "this device has people or devices already: a new device has none; \
                             run `kith invite --device` there";
                 return Err(Refusal::new(Code::NotAvailable, text));
@@ -226,6 +226,11 @@ impl Post {
                 return self.answer_join(device, id, [0; 32], answer);
             }
         };
+        if joining.is_again && !self.may_join_again(card) {
+            self.refuse(Cause::FalseInvite);
+            let answer = JoinAnswer::Refused("the invite is used up".to_owned());
+            return self.answer_join(device, id, [0; 32], answer);
+        }
         let own_proof = joining.invite.proof(joining.invite.device());
         let taken = match joining.invite.kind {
             InviteKind::Friend { .. } => self.befriend(device, &id, card, node_info),
@@ -236,6 +241,15 @@ impl Post {
             JoinAnswer::Refused(text)
         });
         self.answer_join(device, id, own_proof, answer);
+    }
+
+    /// Who has used an invite gets the same answer again, as long as it still holds: the friend is
+    /// one, or the person is about to take this device in.
+    fn may_join_again(&self, card: &[u8]) -> bool {
+        let Ok(card) = Card::parse(card) else { return false };
+        let adopting = self.me.as_ref().and_then(|me| me.adopting);
+        self.people.is_friend(card.identity)
+            || adopting.is_some_and(|(person, _)| person == card.identity)
     }
 
     fn answer_join(
@@ -292,8 +306,12 @@ impl Post {
     ) -> Result<JoinAnswer, String> {
         let card = self.shown(device, card, node_info)?;
         let now_ms = self.now.unix_ms;
+        let until_ms = self.now.monotonic_ms.saturating_add(JOIN_MS);
+        if self.has_others() {
+            return Err("the device has people or devices by now".to_owned());
+        }
         let Some(me) = &mut self.me else { return Err("no identity".to_owned()) };
-        me.adopting = Some(card.identity);
+        me.adopting = Some((card.identity, until_ms));
         let entry = me.entry(card.identity, now_ms).to_bytes();
         let Some(info) = &me.node_info else { return Err("no address".to_owned()) };
         Ok(JoinAnswer::Welcome { card: entry, node_info: info.bytes().to_vec() })

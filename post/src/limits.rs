@@ -134,3 +134,5 @@ pub const FORGET_MS: u64 = 3_600_000;
 pub const HAND_AGAIN_MS: u64 = 30_000;
 /// Messages whose end is remembered, for whoever publishes one again after a reconnect.
 pub const ENDED_REMEMBERED_MAX: usize = 4096;
+/// A device for which so much waits is told nothing more of circle and cards until it takes some.
+pub const INTERNAL_WAITING_MAX: usize = 2048;

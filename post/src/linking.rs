@@ -294,6 +294,7 @@ impl Post {
     /// A link is down. What it carried and was not acknowledged goes by the next.
     pub(crate) fn disconnected(&mut self, ended: &Disconnected) {
         let device = DeviceId::new(ended.device);
+        self.reassembly.forget(&(ended.transport.clone(), ended.link));
         if self.links.down(device, &ended.transport, ended.link) {
             self.without_link(device);
         }

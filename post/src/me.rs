@@ -57,8 +57,9 @@ pub(crate) struct Me {
     pub(crate) node_info: Option<NodeInfo>,
     /// When the prekey was made, in ms since the Unix epoch.
     pub(crate) prekey_made_ms: u64,
-    /// When whatever is about to be linked to another person was asked to: that person.
-    pub(crate) adopting: Option<PersonId>,
+    /// Who is about to take this device into their card, and until when they may, on the monotonic
+    /// clock.
+    pub(crate) adopting: Option<(PersonId, u64)>,
 }
 
 impl Me {

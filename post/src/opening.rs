@@ -6,7 +6,7 @@ use crate::keys::{self, ACCOUNT, ADDRESSES, ENVELOPES, INVITES, MAIL, ME, SEEN, 
 use crate::me::{KeyFile, Me};
 use crate::people::People;
 use crate::post::Post;
-use kith_people::{Book, Card, DeviceKeys, PersonId, PersonKey, TagSecret};
+use kith_people::{Book, Card, DeviceKeys, PersonId, PersonKey, Standing, TagSecret};
 use std::collections::BTreeMap;
 use zeroize::Zeroizing;
 
@@ -124,6 +124,14 @@ impl Post {
             }
         }
         let card = people.own_card().cloned().ok_or(OpenError::NoCard)?;
+        // Ratchets with strangers are not for long.
+        let devices: Vec<_> = self.sessions.devices().collect();
+        for device in devices {
+            let standing = people.standing_of(device).map(|(_, standing)| standing);
+            if !matches!(standing, Some(Standing::Own | Standing::Friend)) {
+                self.sessions.drop_all(device);
+            }
+        }
         self.people = people;
         let account = records.get(ACCOUNT).map(|bytes| Account::from_bytes(bytes));
         let (keys, account) = if is_copy {

@@ -48,8 +48,10 @@ pub(crate) struct Parcelled {
     pub(crate) expires_at_ms: u64,
     /// Whether devices acknowledge it.
     pub(crate) is_acknowledged: bool,
-    /// Who is to be answered.
-    waiters: Vec<u64>,
+    /// Who is to be answered, and at which rung.
+    waiters: Vec<(u64, Until)>,
+    /// Its place among all that were taken on.
+    number: u64,
     legs: BTreeMap<DeviceId, Leg>,
 }
 
@@ -57,6 +59,26 @@ impl Parcelled {
     /// Whether this device gets only a copy, as one of the user's own.
     pub(crate) fn is_echo(&self, device: DeviceId) -> bool {
         self.legs.get(&device).is_some_and(|leg| leg.is_echo)
+    }
+}
+
+impl Parcelled {
+    /// Whether each recipient has a device that got so far; or, where for one of them there is none
+    /// left that could, as what it ended. Nothing, while that is open.
+    fn outcome(&self, wanted: Rung) -> Option<(bool, Rung)> {
+        let mut persons: BTreeMap<PersonId, (bool, bool, Rung)> = BTreeMap::new();
+        for leg in self.legs.values().filter(|leg| !leg.is_echo) {
+            let (is_reached, is_open, ended) =
+                persons.entry(leg.person).or_insert((false, false, leg.rung));
+            *is_reached |= height(wanted) <= height(leg.rung);
+            let is_last = !self.is_acknowledged && leg.rung == Rung::Sent;
+            *is_open |= !has_ended(leg.rung) && !is_last;
+            *ended = leg.rung;
+        }
+        let lost = persons.values().find(|(is_reached, is_open, _)| !is_reached && !is_open);
+        let is_reached = persons.values().all(|(is_reached, ..)| *is_reached);
+        let ended_as = lost.map_or(wanted, |(.., rung)| *rung);
+        (is_reached || lost.is_some()).then_some((is_reached, ended_as))
     }
 }
 
@@ -122,6 +144,8 @@ pub(crate) struct Outbox {
     /// How those ended that did lately, for whoever publishes one again.
     ended: VecDeque<(MessageId, Rung)>,
     bytes: usize,
+    /// How many were taken on so far.
+    taken: u64,
     steps: Vec<Step>,
     outcomes: Vec<Outcome>,
 }
@@ -182,6 +206,8 @@ impl Outbox {
             return Err(Full::Known);
         }
         self.bytes += bytes;
+        self.taken += 1;
+        let until = message.until;
         let mut legs = BTreeMap::new();
         for (person, device, is_echo) in recipients {
             legs.insert(device, Leg { person, rung: Rung::Accepted, is_echo });
@@ -196,7 +222,8 @@ impl Outbox {
             sent_at_ms: new.sent_at_ms,
             expires_at_ms: new.expires_at_ms,
             is_acknowledged: new.is_acknowledged,
-            waiters: new.waiter.into_iter().collect(),
+            waiters: new.waiter.map(|ticket| (ticket, until)).into_iter().collect(),
+            number: self.taken,
             legs,
         };
         self.ends.insert((parcelled.expires_at_ms, id));
@@ -209,7 +236,7 @@ impl Outbox {
     /// they had waited from the beginning.
     pub(crate) fn wait_again(&mut self, id: MessageId, ticket: u64, until: Until) -> bool {
         if let Some(parcelled) = self.messages.get_mut(&id) {
-            parcelled.waiters.push(ticket);
+            parcelled.waiters.push((ticket, until));
             self.look_at(id);
             return true;
         }
@@ -256,6 +283,14 @@ impl Outbox {
         lanes.is_some_and(|lanes| lanes.0.iter().any(|line| !line.flying.is_empty()))
     }
 
+    /// How many messages wait for a device, or for its word.
+    pub(crate) fn count(&self, device: DeviceId) -> usize {
+        let lanes = self.devices.get(&device);
+        lanes.map_or(0, |lanes| {
+            lanes.0.iter().map(|line| line.waiting.len() + line.flying.len()).sum()
+        })
+    }
+
     /// Whether anything waits for a device, or for its word.
     pub(crate) fn has_any(&self, device: DeviceId) -> bool {
         self.devices.get(&device).is_some_and(|lanes| {
@@ -298,11 +333,20 @@ impl Outbox {
 
     /// It has to be handed over once more, before what comes after it.
     pub(crate) fn again(&mut self, id: MessageId, device: DeviceId) {
-        let Some(lane) = self.messages.get(&id).map(|one| one.lane) else { return };
-        let line = self.line(device, lane);
+        let found = self.messages.get(&id).map(|one| (one.lane, one.number));
+        let Some((lane, number)) = found else { return };
+        let lanes = self.devices.get_mut(&device);
+        let line = lanes.and_then(|lanes| lanes.0.get_mut(usize::from(lane.number())));
+        let Some(line) = line else { return };
         let Some(at) = line.flying.iter().position(|flying| *flying == id) else { return };
         line.flying.remove(at);
-        line.waiting.push_front(id);
+        // Before all that was taken on later.
+        let before = line
+            .waiting
+            .iter()
+            .take_while(|other| self.messages.get(other).is_none_or(|other| other.number < number));
+        let place = before.count();
+        line.waiting.insert(place, id);
     }
 
     /// The way to a device has changed: everything that it has not acknowledged begins again.
@@ -389,6 +433,10 @@ impl Outbox {
         (self.messages.len(), self.bytes)
     }
 
+    fn line_of(&mut self, device: DeviceId, lane: Lane) -> Option<&mut Line> {
+        self.devices.get_mut(&device)?.0.get_mut(usize::from(lane.number()))
+    }
+
     fn line(&mut self, device: DeviceId, lane: Lane) -> &mut Line {
         let [realtime, high, normal, bulk] = &mut self.devices.entry(device).or_default().0;
         match lane {
@@ -403,7 +451,9 @@ impl Outbox {
     fn climb(&mut self, id: MessageId, device: DeviceId, to: Rung, reason: Option<Refusal>) {
         let Some(parcelled) = self.messages.get_mut(&id) else { return };
         let Some(leg) = parcelled.legs.get_mut(&device) else { return };
-        let is_up = height(leg.rung) < height(to) || has_ended(to);
+        let is_done = matches!(leg.rung, Rung::Delivered | Rung::Taken)
+            || (!parcelled.is_acknowledged && leg.rung == Rung::Sent);
+        let is_up = height(leg.rung) < height(to) || (has_ended(to) && !is_done);
         if has_ended(leg.rung) || !is_up {
             return;
         }
@@ -429,6 +479,10 @@ impl Outbox {
             && let Some(at) = line.flying.iter().position(|flying| *flying == id)
         {
             line.flying.remove(at);
+        } else if let Some(line) = self.line_of(device, lane)
+            && let Some(at) = line.waiting.iter().position(|waiting| *waiting == id)
+        {
+            line.waiting.remove(at);
         }
         if over && let Some(gone) = self.messages.remove(&id) {
             let ended = gone.legs.values().filter(|leg| !leg.is_echo).map(|leg| leg.rung);
@@ -449,23 +503,16 @@ impl Outbox {
         if parcelled.waiters.is_empty() {
             return;
         }
-        let wanted = wanted(parcelled.message.until);
-        let mut persons: BTreeMap<PersonId, (bool, bool, Rung)> = BTreeMap::new();
-        for leg in parcelled.legs.values().filter(|leg| !leg.is_echo) {
-            let (is_reached, is_open, ended) =
-                persons.entry(leg.person).or_insert((false, false, leg.rung));
-            *is_reached |= height(wanted) <= height(leg.rung);
-            let is_last = !parcelled.is_acknowledged && leg.rung == Rung::Sent;
-            *is_open |= !has_ended(leg.rung) && !is_last;
-            *ended = leg.rung;
-        }
-        let lost = persons.values().find(|(is_reached, is_open, _)| !is_reached && !is_open);
-        let is_reached = persons.values().all(|(is_reached, ..)| *is_reached);
-        if is_reached || lost.is_some() {
-            let ended_as = lost.map_or(wanted, |(.., rung)| *rung);
-            for ticket in std::mem::take(&mut parcelled.waiters) {
-                self.outcomes.push(Outcome { id, ticket, is_reached, ended_as });
+        let mut waiting = Vec::new();
+        for (ticket, until) in std::mem::take(&mut parcelled.waiters) {
+            let wanted = wanted(until);
+            match parcelled.outcome(wanted) {
+                Some((is_reached, ended_as)) => {
+                    self.outcomes.push(Outcome { id, ticket, is_reached, ended_as });
+                }
+                None => waiting.push((ticket, until)),
             }
         }
+        parcelled.waiters = waiting;
     }
 }

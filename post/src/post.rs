@@ -158,6 +158,7 @@ impl Post {
             Input::NotTaken { request, code, text } => self.not_taken(request, code, &text),
             Input::Handed { mail } => self.handed(mail),
             Input::NotHanded { mail, inbound } => self.not_handed(mail, inbound),
+            Input::Left { mail } => drop(self.inbox.remove(&mail)),
             Input::Unwanted => self.refuse(Cause::Unwanted),
             Input::Started => self.started(),
             Input::Asked { ticket, topic, payload, is_administrator } => {
@@ -240,6 +241,10 @@ impl Post {
         self.requests_due();
         self.joins_due();
         self.uninvited.forget_until(monotonic_ms);
+        if self.flying.due_ms().is_some_and(|due| due <= monotonic_ms) {
+            // There is room again.
+            self.ready.append(&mut self.blocked);
+        }
         for (id, device) in self.flying.overdue(monotonic_ms) {
             self.outbox.again(id, device);
             self.ready.insert(device);

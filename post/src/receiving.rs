@@ -29,6 +29,11 @@ impl Post {
     /// Sealed bytes came in.
     pub(crate) fn received(&mut self, received: &Received) {
         let from = (received.transport.clone(), received.link.unwrap_or(u64::MAX));
+        let hint = received.device.map(DeviceId::new);
+        // Before anything is opened, which costs more than to send it.
+        if self.me.is_some() && hint.is_some_and(|device| !self.admits(device)) {
+            return self.refuse(Cause::TooMany);
+        }
         let Some(me) = &self.me else { return };
         let parcel = match open(&me.keys, received.letter.as_ref()) {
             Ok(Letter::Fragment) => {
@@ -48,8 +53,8 @@ impl Post {
         let parcel = match parcel {
             Ok(Letter::Sealed(parcel)) => parcel,
             Ok(Letter::Bare(parcel)) => {
-                let is_proved = received.device.map(DeviceId::new) == Some(parcel.from)
-                    && self.links.is_proved(parcel.from, &from.0, from.1);
+                let is_proved =
+                    hint == Some(parcel.from) && self.links.is_proved(parcel.from, &from.0, from.1);
                 if !is_proved {
                     return self.refuse(Cause::Unsealed);
                 }
@@ -59,10 +64,21 @@ impl Post {
             Err(LetterError::NotForUs) => return self.refuse(Cause::Unopened),
             Err(_) => return self.refuse(Cause::Malformed),
         };
-        if parcel.from == me.device() {
+        // Who is at the other end of a link speaks for itself alone.
+        if parcel.from == me.device() || hint.is_some_and(|device| device != parcel.from) {
             return self.refuse(Cause::Misbound);
         }
+        if hint.is_none() && !self.admits(parcel.from) {
+            return self.refuse(Cause::TooMany);
+        }
         self.take_in(parcel, received.letter.as_ref().len());
+    }
+
+    /// Whether a letter of this device is looked at: strangers have a rate.
+    fn admits(&mut self, device: DeviceId) -> bool {
+        let standing = self.people.standing_of(device).map(|(_, standing)| standing);
+        matches!(standing, Some(Standing::Own | Standing::Friend))
+            || self.strangers.admit(device, self.now.monotonic_ms)
     }
 
     /// Looks at who sent a parcel, and hands it to its part.
@@ -73,12 +89,7 @@ impl Post {
             Some(Standing::Rejected) => return self.refuse(Cause::Rejected),
             Some(Standing::Revoked | Standing::NotTheirs) => return self.refuse(Cause::Revoked),
             Some(Standing::Frozen) => return self.refuse(Cause::Frozen),
-            Some(Standing::Own | Standing::Friend) => {}
-            Some(Standing::Unknown | Standing::NoCard) | None => {
-                if !self.strangers.admit(device, self.now.monotonic_ms) {
-                    return self.refuse(Cause::TooMany);
-                }
-            }
+            _ => {}
         }
         match (parcel.body, known) {
             (Body::Card { card, node_info }, _) => self.introduced(device, &card, &node_info),
@@ -151,15 +162,6 @@ impl Post {
         if standing == Standing::Unknown {
             // Nothing of a stranger's is stored, and nothing is answered. Whether anybody wants it
             // is looked at where it is handed to the bus.
-            if opened.is_new_session
-                && let Some(oldest) = self.strangers.note_ratchet(from.device)
-                && !matches!(
-                    self.people.standing_of(oldest),
-                    Some((_, Standing::Own | Standing::Friend))
-                )
-            {
-                self.sessions.drop_all(oldest);
-            }
             if content.kind != Kind::Message {
                 return self.refuse(Cause::Unwanted);
             }
@@ -202,6 +204,9 @@ impl Post {
         let account = &mut me.account;
         let opened = self.sessions.decrypt(account, from.device, lane, &peer.curve, ratcheted);
         if let Ok(opened) = opened {
+            if standing == Standing::Unknown && opened.is_new_session {
+                self.note_stranger(from.device);
+            }
             return Some(opened);
         }
         if self.seen.is_copy(from, lane, &id) {
@@ -215,6 +220,15 @@ impl Post {
             self.ask_again(from.device, id, lane);
         }
         None
+    }
+
+    /// There is a ratchet with a stranger: that of another is forgotten for it, if there are many.
+    pub(crate) fn note_stranger(&mut self, device: DeviceId) {
+        let Some(oldest) = self.strangers.note_ratchet(device) else { return };
+        let standing = self.people.standing_of(oldest).map(|(_, standing)| standing);
+        if !matches!(standing, Some(Standing::Own | Standing::Friend)) {
+            self.sessions.drop_all(oldest);
+        }
     }
 
     /// A message that is what it says, from somebody who may send it.

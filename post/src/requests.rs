@@ -40,9 +40,10 @@ pub(crate) struct Requests {
 }
 
 impl Requests {
-    /// A local program asks these devices. Whether there is room for it.
+    /// A local program asks these devices. Whether there is room for it, and
+    /// none of this id.
     pub(crate) fn ask(&mut self, id: MessageId, asked: Asked) -> bool {
-        if REQUESTS_TO_OTHERS_MAX <= self.ours.len() {
+        if REQUESTS_TO_OTHERS_MAX <= self.ours.len() || self.ours.contains_key(&id) {
             return false;
         }
         self.ours.insert(id, asked);

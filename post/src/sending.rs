@@ -20,7 +20,7 @@ use crate::requests::Asked;
 use kith_contract::delivery::{Refusal as Reason, Rung};
 use kith_contract::envelope::{Failed, Send, Sent};
 use kith_contract::{Bytes, SEND};
-use kith_people::{BoxId, DeviceId, PersonId};
+use kith_people::{BoxId, DeviceId, PersonId, Standing};
 use kith_wire::{Code, MessageId, Priority, Protocol, Refusal, Topic, Until};
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -269,10 +269,15 @@ impl Post {
             self.outbox.refused(id, device, Reason::TooBig);
             return true;
         };
+        let own = me.device();
         match self.sessions.encrypt(&me.account, device, lane, &keys, &encoded) {
             Ok(ratcheted) => {
+                let standing = self.people.standing(&peer.person, &device);
+                if standing == Standing::Unknown {
+                    self.note_stranger(device);
+                }
                 let body = Body::Message { lane, ratcheted };
-                let parcel = Parcel { from: me.device(), id: *id.as_bytes(), body };
+                let parcel = Parcel { from: own, id: *id.as_bytes(), body };
                 self.carry(device, &link, &parcel, Some(id), lane);
                 true
             }

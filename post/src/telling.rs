@@ -6,6 +6,7 @@
 
 use crate::counts::Cause;
 use crate::envelope::{Body, Party};
+use crate::limits::INTERNAL_WAITING_MAX;
 use crate::outbox::Errand;
 use crate::post::Post;
 use kith_contract::people::{Change, Changed};
@@ -46,6 +47,7 @@ impl Post {
 
     /// A device shows a card: mostly its own person's.
     pub(crate) fn introduced(&mut self, device: DeviceId, card: &[u8], node_info: &[u8]) {
+        let before = self.people.standing_of(device);
         if !self.take_card(card) {
             return self.refuse(Cause::FalseRecord);
         }
@@ -54,17 +56,21 @@ impl Post {
         }
         self.take_in_waiting(device);
         self.ready.insert(device);
-        self.tell_own(device);
+        // Not for each card that somebody shows again.
+        if before != self.people.standing_of(device) {
+            self.tell_own(device);
+        }
     }
 
     /// Takes a card in. Whether it is right, or known already.
     pub(crate) fn take_card(&mut self, bytes: &[u8]) -> bool {
         let Ok(card) = Card::parse(bytes) else { return false };
         let person = card.identity;
-        let adopts = self
-            .me
-            .as_ref()
-            .is_some_and(|me| me.adopting == Some(person) && card.device(&me.device()).is_some());
+        let now_ms = self.now.monotonic_ms;
+        let adopts = self.me.as_ref().is_some_and(|me| {
+            me.adopting.is_some_and(|(adopter, until)| adopter == person && now_ms < until)
+                && card.device(&me.device()).is_some()
+        });
         if adopts {
             return self.adopt(card);
         }
@@ -92,9 +98,12 @@ impl Post {
             self.drop_device(*device);
             self.tell_changed(Change::DeviceRemoved, person, Some(*device), None);
         }
-        for device in &news.added {
-            self.tell_changed(Change::DeviceAdded, person, Some(*device), None);
-            self.dial(*device);
+        // Of strangers nothing is said, and nobody is dialled for them.
+        if self.is_me(person) || self.people.is_friend(person) {
+            for device in &news.added {
+                self.tell_changed(Change::DeviceAdded, person, Some(*device), None);
+                self.dial(*device);
+            }
         }
         true
     }
@@ -128,6 +137,10 @@ impl Post {
     /// Tells a friend's device how to recognise ours, and our own devices all that we know.
     pub(crate) fn tell_own(&mut self, device: DeviceId) {
         let Some((person, standing)) = self.people.standing_of(device) else { return };
+        if INTERNAL_WAITING_MAX <= self.outbox.count(device) {
+            // It takes nothing in, and comes again and again.
+            return;
+        }
         let Some(me) = &self.me else { return };
         let to = vec![(person, device, false)];
         if standing == Standing::Own {

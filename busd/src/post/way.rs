@@ -144,10 +144,9 @@ impl Way {
                 Input::Asked { ticket, topic: topic.to_owned(), payload, is_administrator }
             }
             PostAsk::Kept { ticket, kept: Ok(_) } => Input::Handed { mail: ticket },
-            PostAsk::Kept { .. } => {
-                // Who is there has it; whoever comes later gets it when the daemon starts again.
+            PostAsk::Kept { ticket, .. } => {
                 tracing::warn!("a message from others could not be stored for later subscribers");
-                return;
+                Input::Left { mail: ticket }
             }
             // Its messages are sent all the same, and the broker knows that nobody waits.
             _ => return,

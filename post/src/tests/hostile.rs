@@ -119,7 +119,7 @@ fn an_acknowledgement_is_the_recipients_alone() {
         let from = DeviceId::new(world.device(from));
         let parcel = Parcel { from, id: [1; 16], body: Body::Notice(notice) };
         let letter = seal(box_id, &parcel, [9; 32]).unwrap();
-        world.tell(0, Input::Received(received(letter, [0; 32], 0)));
+        world.tell(0, Input::Received(received(letter, *from.as_bytes(), 0)));
     }
     assert_eq!(world.refused(0, Cause::FalseAck), 2, "Eve's own says nothing of Bob");
     let delivered = |update: &kith_contract::delivery::Update| {
@@ -151,11 +151,11 @@ fn an_unknown_device_waits_for_its_card_and_no_longer() {
     let parcel = Parcel { from: forger.sign_id(), id, body };
     for _ in 0..70 {
         let letter = seal(box_id, &parcel, [9; 32]).unwrap();
-        world.tell(0, Input::Received(received(letter, [0; 32], 0)));
+        world.tell(0, Input::Received(received(letter, *forger.sign_id().as_bytes(), 0)));
     }
     assert_eq!(world.refused(0, Cause::UnknownDevice), 6, "as many wait as may");
     let letter = bare(&parcel);
-    world.tell(0, Input::Received(received(letter, [0; 32], 0)));
+    world.tell(0, Input::Received(received(letter, *forger.sign_id().as_bytes(), 0)));
     assert_eq!(world.refused(0, Cause::Unsealed), 1);
     world.pass(60_000);
     assert_eq!(world.take_inbox(0).len(), 0);
@@ -175,4 +175,31 @@ fn what_a_stranger_sends_again_is_delivered_once() {
     world.settle();
     assert_eq!(world.refused(0, Cause::Duplicate), 2);
     assert_eq!(world.take_inbox(0).len(), 0);
+}
+
+#[test]
+fn who_is_at_a_link_speaks_for_nobody_else() {
+    let mut world = friends();
+    let ada = world.device(0);
+    let box_id = world.nodes[1].post.as_ref().unwrap().me.as_ref().unwrap().keys.box_id();
+    let parcel = Parcel { from: DeviceId::new(ada), id: [1; 16], body: Body::WantCard };
+    let before = world.carried.len();
+    let letter = seal(box_id, &parcel, [9; 32]).unwrap();
+    world.tell(1, Input::Received(received(letter, world.device(2), 0)));
+    assert_eq!(world.refused(1, Cause::Misbound), 1);
+    assert_eq!(world.carried.len(), before, "nothing is sent for it");
+}
+
+#[test]
+fn an_invite_that_was_used_makes_no_friend_again() {
+    let mut world = World::new(2);
+    let link = world.ask(0, "people.invite", "null").unwrap()["link"].clone();
+    let join = format!(r#"{{"link": {link}}}"#);
+    world.ask(1, "people.join", &join).unwrap();
+    world.ask(1, "people.join", &join).unwrap();
+    let bob = world.ask(1, "people.me", "null").unwrap()["identity"].clone();
+    world.ask(0, "people.remove", &format!(r#"{{"person": {bob}}}"#)).unwrap();
+    let refused = world.ask(1, "people.join", &join).unwrap_err();
+    assert!(refused.text.contains("used up"), "{refused:?}");
+    assert_eq!(world.ask(0, "people.list", "null").unwrap()[0]["relation"], "removed");
 }

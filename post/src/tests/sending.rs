@@ -228,3 +228,36 @@ fn a_prekey_is_renewed_before_it_is_over() {
     world.publish(0, "bob", "a", "1");
     assert_eq!(world.take_inbox(1), ["ada friends.a \"1\""]);
 }
+
+#[test]
+fn who_asks_again_for_more_is_not_answered_with_less() {
+    let mut world = friends();
+    world.is_held = true;
+    let message = world.message(0, "bob", "a", "1", |message| message.until = Until::Sent);
+    world.tell(0, Input::Send { ticket: 901, message: message.clone(), is_repeated: false });
+    assert_eq!(world.nodes[0].sent[&901], Ok(()));
+    let message = crate::Outgoing { until: Until::Delivered, ..message };
+    world.tell(0, Input::Send { ticket: 902, message, is_repeated: true });
+    assert!(!world.nodes[0].sent.contains_key(&902), "it is not delivered yet");
+    world.release();
+    assert_eq!(world.nodes[0].sent[&902], Ok(()));
+}
+
+#[test]
+fn what_one_device_has_does_not_expire_there_for_another_that_is_away() {
+    let mut world = World::new(3);
+    world.befriend(0, 1, ("ada", "bob"));
+    world.adopt(1, 2);
+    world.kill(2);
+    let (_, id) =
+        world.publish_with(0, "bob", "a", "1", |message| message.expire_after_ms = Some(5_000));
+    world.pass(6_000);
+    let bob = world.device(1);
+    let updates = world.nodes[0].updates.iter();
+    let of_bob: Vec<_> = updates
+        .filter(|update| update.message == id && update.device == bob)
+        .map(|update| update.state)
+        .collect();
+    assert_eq!(of_bob, [Rung::Accepted, Rung::Sent, Rung::Delivered]);
+    assert!(world.nodes[0].post.as_ref().unwrap().outbox.devices().next().is_none());
+}
