@@ -13,6 +13,10 @@ use kith_wire::{Code, Refusal};
 impl Post {
     /// Who gets a message.
     pub(crate) fn recipients(&self, message: &Outgoing) -> Result<Vec<Recipient>, Refusal> {
+        if message.to.starts_with("room:") {
+            let text = "this daemon has no rooms yet";
+            return Err(Refusal::new(Code::NotAvailable, text));
+        }
         let Some(me) = &self.me else {
             if message.to == "public" {
                 return Ok(Vec::new());
@@ -41,10 +45,6 @@ impl Post {
                 devices
             }
             "public" => return Ok(self.whoever_is_here()),
-            room if room.starts_with("room:") => {
-                let text = "this daemon has no rooms yet";
-                return Err(Refusal::new(Code::NotAvailable, text));
-            }
             to => self.named(to)?,
         };
         recipients.retain(|(_, device, _)| *device != own_device);
