@@ -137,7 +137,7 @@ pub enum Input {
     Asked {
         /// By which it is answered.
         ticket: u64,
-        /// One of [`crate::ASKED`].
+        /// One of the topics of `asked.rs`.
         topic: String,
         /// What, in JSON.
         payload: Vec<u8>,
